@@ -1,0 +1,1 @@
+"""What two or more of the deployables share, and nothing else."""

@@ -1,0 +1,110 @@
+"""The names of the design, section 4: dump, snapshot, export, landing object, manifest. Pure functions."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from ingestion.errors import BadName
+from ingestion.messages import Run
+
+PREFIX = "parking/"
+_DUMP = re.compile(r"liberator_dump_(\d{8}|\d{6})\.zip")
+_BATCH = re.compile(r"\d+")
+
+
+def import_date_of(dump_key: str) -> date:
+    """The date in a dump's file name, YYMMDD or YYYYMMDD. Raises BadName."""
+    name = dump_key.rsplit("/", 1)[-1]
+    if match := _DUMP.fullmatch(name):
+        digits = match[1] if len(match[1]) == 8 else "20" + match[1]
+        try:
+            return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date()
+        except ValueError:
+            pass
+    raise BadName(
+        f"{dump_key!r} has no valid date in its name: a dump is called liberator_dump_YYMMDD.zip or "
+        "liberator_dump_YYYYMMDD.zip. Upload it again under the name of its day."
+    )
+
+
+def dump_keys(import_date: date) -> tuple[str, str]:
+    """The two keys that the dump of a day can have, the supplier's present form first."""
+    return (f"{PREFIX}liberator_dump_{import_date:%y%m%d}.zip", f"{PREFIX}liberator_dump_{import_date:%Y%m%d}.zip")
+
+
+def snapshot_identifier(run: Run, loaded_at: datetime) -> str:
+    """The name of the snapshot and of its export task: at most 60 characters, letters, digits and single hyphens."""
+    backdated = "-backdated" if run.backdated else ""
+    return f"sql-to-parquet-{run.import_date:%Y-%m-%d}{backdated}-{loaded_at:%H%M%S}"
+
+
+def row_counts_uri(dump: str, snapshot: str) -> str:
+    """Where the loader keeps the row counts of one load: beside the dump, out of the upload rule's pattern."""
+    return f"{dump.removesuffix('.zip')}.{snapshot}.row-counts.json"
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One Parquet file of an export. `table` is the full name that RDS gives the folder, `database.table`."""
+
+    key: str
+    size: int
+    database: str
+    table: str
+    batch: str | None
+    name: str
+
+
+def parse_export_key(key: str, size: int) -> ExportedFile | None:
+    """An exported object, parsed from the right: `…/<database>/<database>.<table>/[<batch>/]<file>.parquet`.
+
+    None for what is not data: `_SUCCESS`, other hidden files, and the JSON files at the task's root.
+    Raises BadName for an object that is neither: better to stop than to leave out something that may be data.
+    """
+    *folders, name = key.split("/")
+    if name == "" or name.startswith(("_", ".")) or name.endswith(".json"):
+        return None
+    batch = folders.pop() if folders and _BATCH.fullmatch(folders[-1]) else None
+    if name.endswith(".parquet") and len(folders) >= 2 and folders[-1].startswith(folders[-2] + "."):
+        return ExportedFile(key, size, database=folders[-2], table=folders[-1], batch=batch, name=name)
+    raise BadName(
+        f"{key!r} is not of the form <task>/<database>/<database>.<table>/<batch>/<file>.parquet. "
+        "RDS may have changed its export layout: adapt ingestion/naming.py before copying."
+    )
+
+
+def landing_prefix(database: str) -> str:
+    """Under which prefix all tables of a database land."""
+    return f"{PREFIX}{database}/"
+
+
+def partition_prefix(database: str, table: str, import_date: date) -> str:
+    """Where one day of one table lands."""
+    return (
+        f"{landing_prefix(database)}{table}/import_year={import_date:%Y}/import_month={import_date:%m}/"
+        f"import_day={import_date:%d}/import_date={import_date:%Y%m%d}/"
+    )
+
+
+def landing_keys(files: Iterable[ExportedFile], import_date: date) -> dict[str, ExportedFile]:
+    """Landing key → exported file. Two parts of one table with the same name keep their batch in the file name."""
+    files = list(files)
+    times = Counter((f.database, f.table, f.name) for f in files)
+    return {
+        partition_prefix(f.database, f.table, import_date)
+        + (f"{f.batch}-{f.name}" if times[f.database, f.table, f.name] > 1 else f.name): f
+        for f in files
+    }
+
+
+def manifest_key(database: str, import_date: date) -> str:
+    """The manifest of one day of one database: the commit."""
+    return f"_manifests/{PREFIX}{database}/import_date={import_date:%Y%m%d}.json"

@@ -1,0 +1,26 @@
+"""Waiting by delayed requeue: the same message again, until its budget is spent."""
+
+from datetime import datetime, timedelta
+
+from ingestion.errors import BudgetSpent
+from ingestion.messages import Poll, Polled
+
+
+def next_attempt[M: Polled](message: M, *, waiting_for: str, now: datetime, budget: timedelta) -> M:
+    """The message to put back. Raises BudgetSpent once the first attempt is `budget` ago.
+
+    A message sent again starts with a receive count of 0, so that its queue's redrive policy never ends the loop:
+    this budget does.
+    """
+    waited = now - message.poll.started_at
+    if waited >= budget:
+        raise BudgetSpent(
+            f"Still waiting after {waited}, {message.poll.attempt} attempts, budget {budget}: {waiting_for}. "
+            "Find out why it takes so long; redriving the message starts a new wait."
+        )
+    return message.model_copy(update={"poll": Poll(attempt=message.poll.attempt + 1, started_at=message.poll.started_at)})
+
+
+def restarted[M: Polled](message: M) -> M:
+    """The message with a new wait: what goes to the DLQ, so that a redrive does not find its budget spent."""
+    return message.model_copy(update={"poll": Poll.begin()})

@@ -1,0 +1,27 @@
+"""The settings that every consumer of a queue has, read from the environment by the handler."""
+
+from datetime import timedelta
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ConsumerSettings(BaseSettings):
+    """QUEUE_URL is where a message is put back; the DLQ is that queue's own."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    queue_url: str
+    dead_letter_queue_url: str
+    alerts_topic_arn: str
+
+
+class PollSettings(ConsumerSettings):
+    """POLL_DELAY_SECONDS: SQS allows 0 to 900. MAX_WAIT_HOURS: how long one message may be put back."""
+
+    poll_delay_seconds: int = Field(ge=0, le=900)
+    max_wait_hours: float = Field(gt=0)
+
+    @property
+    def budget(self) -> timedelta:
+        return timedelta(hours=self.max_wait_hours)

@@ -1,0 +1,88 @@
+"""Snapshots of ours: what their tags say. A snapshot without the tags is not ours and is never touched."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ingestion.aws_errors import explained
+from ingestion.errors import NotFound
+from ingestion.messages import Frozen, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_rds.type_defs import DBSnapshotTypeDef, TagTypeDef
+
+
+class SnapshotStatus(StrEnum):
+    """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBSnapshot.html (free text; those we act on)."""
+
+    CREATING = "creating"
+    COPYING = "copying"
+    AVAILABLE = "available"
+    DELETING = "deleting"
+    FAILED = "failed"
+
+
+class Snapshot(Frozen):
+    """A snapshot that our loader took. `created_at` is null while RDS has not begun it; `status` is RDS's own word."""
+
+    identifier: str
+    arn: str
+    status: str
+    created_at: datetime | None
+    run: Run
+    correlation_id: str
+    row_counts_uri: str
+
+
+def tags_of(run: Run, *, correlation_id: str, row_counts_uri: str) -> list[TagTypeDef]:
+    """The tags that make a snapshot ours. RDS allows letters, digits, space and `_.:/=+-@` in a value."""
+    return [
+        {"Key": "import-date", "Value": run.import_date.isoformat()},
+        {"Key": "backdated", "Value": str(run.backdated).lower()},
+        {"Key": "dump-uri", "Value": run.dump or ""},
+        {"Key": "row-counts-uri", "Value": row_counts_uri},
+        {"Key": "correlation-id", "Value": correlation_id},
+    ]
+
+
+def from_description(described: DBSnapshotTypeDef) -> Snapshot | None:
+    """What DescribeDBSnapshots says of one snapshot; None where it is not ours."""
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}
+    if described.get("SnapshotType") != "manual" or not tags.keys() >= {"import-date", "backdated", "dump-uri", "row-counts-uri"}:
+        return None
+    return Snapshot(
+        identifier=described["DBSnapshotIdentifier"],
+        arn=described["DBSnapshotArn"],
+        status=described["Status"],
+        created_at=described.get("SnapshotCreateTime"),
+        run=Run(
+            import_date=date.fromisoformat(tags["import-date"]),
+            backdated=tags["backdated"] == "true",
+            dump=tags["dump-uri"] or None,
+        ),
+        correlation_id=tags.get("correlation-id") or tags["dump-uri"] or described["DBSnapshotIdentifier"],
+        row_counts_uri=tags["row-counts-uri"],
+    )
+
+
+def find(rds: RDSClient, identifier: str) -> Snapshot | None:
+    """The snapshot of that name; None where it is not ours. Raises NotFound where there is none."""
+    with explained(f"describing snapshot {identifier}"):
+        found = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"]
+    if not found:
+        raise NotFound(f"There is no snapshot {identifier}. Check the name, or load the dump again.")
+    return from_description(found[0])
+
+
+def ours(rds: RDSClient, instance: str) -> list[Snapshot]:
+    """All our snapshots of an instance, oldest first; one that RDS has not begun yet counts as newest."""
+    with explained(f"listing the snapshots of instance {instance}"):
+        pages = list(
+            rds.get_paginator("describe_db_snapshots").paginate(DBInstanceIdentifier=instance, SnapshotType="manual")
+        )
+    mine = [s for page in pages for d in page["DBSnapshots"] if (s := from_description(d))]
+    begun = sorted((s for s in mine if s.created_at), key=lambda s: (s.created_at, s.identifier))
+    return begun + [s for s in mine if not s.created_at]

@@ -1,0 +1,1 @@
+"""Copies a dropped dump to the pre-production account."""

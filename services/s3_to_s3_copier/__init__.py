@@ -1,0 +1,1 @@
+"""Copies a finished export to the landing zone and starts the Glue workflow."""

@@ -1,0 +1,1 @@
+"""Exports a finished RDS snapshot to S3 as Parquet."""
