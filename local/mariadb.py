@@ -1,0 +1,292 @@
+"""A private MariaDB or MySQL server in a temporary directory: the RDS instance of the local run.
+
+How it differs from RDS for MySQL 8.4: whichever server is installed runs, and it gives durability away for speed
+(nothing is synced, no binary log). What a loader can notice is kept: `sql_mode`, `lower_case_table_names`,
+`max_allowed_packet`, and an account with the rights of an RDS master user, which has neither SUPER nor FILE.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import pymysql
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from pymysql.connections import Connection
+
+INSTALL = "Install one with: apt-get install mariadb-server (Debian, Ubuntu), or brew install mariadb (macOS)."
+SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
+
+_PORT_ATTEMPTS = 5
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_DIRECTORIES = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
+
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html
+_MASTER_PRIVILEGES = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, SHOW DATABASES, "
+    "CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, "
+    "CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER"
+)
+
+# Told the server's process id on its standard input. Once that pipe closes, however we ended, it kills and cleans up.
+_GUARD = """
+pid=
+while read -r line; do pid=$line; done
+if [ -n "$pid" ]; then
+    kill -TERM "$pid" 2>/dev/null
+    i=0; while [ $i -lt 50 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; i=$((i+1)); done
+    kill -KILL "$pid" 2>/dev/null
+fi
+rm -rf -- "$1"
+"""
+
+
+class MariaDbError(Exception):
+    """No server is installed, or it did not start; the message says what to do, or ends with the server's own log."""
+
+
+class MariaDb:
+    """Context manager: a running server, gone with its data at the end of the block or of the process."""
+
+    host = "127.0.0.1"
+    user = "liberator"
+
+    def __init__(self) -> None:
+        self.password = secrets.token_urlsafe(18)
+        self.port = 0
+        self.directory: Path
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> str:
+        return str(self.directory / "s")
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise MariaDbError("The server is not running.")
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        server = find_server()
+        self.directory = _short_temporary_directory()
+        try:
+            self._start_guard()
+            initialise(server, self.directory / "data")
+            self._start(server)
+            self._create_account()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def connect(self, database: str | None = None, **options: Any) -> Connection[Any]:
+        """A connection over TCP as the master user; `options` are pymysql's."""
+        account = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        return pymysql.connect(**{**account, "database": database, "charset": "utf8mb4", **options})
+
+    def connect_as_root(self, database: str | None = None, **options: Any) -> Connection[Any]:
+        """A connection over the socket with all rights: for what RDS does beneath the server, never for a loader."""
+        account = {"unix_socket": self.socket, "user": "root", "charset": "utf8mb4"}
+        return pymysql.connect(**{**account, "database": database, **options})
+
+    def stop(self) -> None:
+        """Stops the server and removes its directory; a Ctrl-C meanwhile waits until that is done."""
+        with _interrupts_held():
+            if self._process is not None:
+                _end(self._process)
+                self._process = None
+            if self._guard is not None:
+                self._guard.kill()
+                self._guard.wait()
+                if self._guard.stdin is not None:
+                    self._guard.stdin.close()
+                self._guard = None
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _start(self, server: Path) -> None:
+        log = self.directory / "log"
+        for _ in range(_PORT_ATTEMPTS):
+            self.port = _free_port()
+            self._process = subprocess.Popen(
+                [server, *self._settings(log)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C in the terminal is ours to handle
+            )
+            self._tell_guard(str(self._process.pid))
+            if self._answers():
+                return
+            text = log.read_text(errors="replace") if log.exists() else ""
+            self._tell_guard("")
+            _end(self._process)
+            if "Address already in use" not in text:
+                raise MariaDbError(f"{server} did not start:\n{text[-2000:]}")
+            log.unlink()
+        raise MariaDbError(f"{server} found no free port in {_PORT_ATTEMPTS} attempts.")
+
+    def _start_guard(self) -> None:
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "guard", str(self.directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _tell_guard(self, pid: str) -> None:
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.write(f"{pid}\n".encode())
+            self._guard.stdin.flush()
+
+    def _settings(self, log: Path) -> list[str]:
+        return [
+            "--no-defaults",
+            f"--datadir={self.directory / 'data'}",
+            f"--tmpdir={self.directory}",
+            f"--pid-file={self.directory / 'pid'}",
+            f"--log-error={log}",
+            f"--socket={self.socket}",
+            f"--bind-address={self.host}",
+            f"--port={self.port}",
+            *_as_root(),
+            # what RDS for MySQL has, https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.FeatureSupport.html
+            "--sql-mode=NO_ENGINE_SUBSTITUTION",
+            "--lower-case-table-names=0",
+            "--character-set-server=utf8mb4",
+            "--max-allowed-packet=1G",
+            "--local-infile=0",
+            f"--secure-file-priv={self.directory}",
+            # speed: the data is thrown away
+            "--skip-log-bin",
+            "--skip-name-resolve",
+            "--event-scheduler=OFF",
+            "--performance-schema=OFF",
+            "--loose-mysqlx=OFF",
+            "--innodb-buffer-pool-size=256M",
+            "--loose-innodb-log-file-size=64M",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-method=nosync",
+            "--innodb-doublewrite=0",
+            "--innodb-fast-shutdown=2",
+        ]
+
+    def _answers(self) -> bool:
+        deadline = time.monotonic() + _START_SECONDS
+        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                self.connect_as_root().close()
+            except pymysql.err.OperationalError:
+                time.sleep(0.02)
+            else:
+                return True
+        return False
+
+    def _create_account(self) -> None:
+        with self.connect_as_root() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT user, host FROM mysql.user WHERE user IN ('root', '') AND host <> 'localhost'")
+            for user, host in cursor.fetchall():
+                cursor.execute("DROP USER %s@%s", (user, host))
+            cursor.execute(f"CREATE USER '{self.user}'@'%%' IDENTIFIED BY %s", (self.password,))
+            cursor.execute(f"GRANT {_MASTER_PRIVILEGES} ON *.* TO '{self.user}'@'%' WITH GRANT OPTION")
+
+
+def find_server() -> Path:
+    """The installed server, MariaDB's preferred. Raises MariaDbError with the command that installs one."""
+    for name in ("mariadbd", "mysqld"):
+        if found := _find(name):
+            return found
+    raise MariaDbError(f"Neither MariaDB nor MySQL is installed (looked for mariadbd, mysqld). {INSTALL}")
+
+
+def initialise(server: Path, data: Path) -> None:
+    """Creates the system tables in `data`, with root@localhost without a password."""
+    if is_mariadb(server):
+        script = _find("mariadb-install-db") or _find("mysql_install_db")
+        if script is None:
+            raise MariaDbError(f"{server} is installed, but mariadb-install-db is not. {INSTALL}")
+        command: list[str | Path] = [
+            script, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db",
+            "--skip-name-resolve", "--innodb-flush-method=nosync", "--innodb-log-file-size=64M",
+        ]  # fmt: skip
+    else:
+        command = [server, "--no-defaults", "--initialize-insecure", f"--datadir={data}", "--innodb-flush-method=nosync"]
+    done = subprocess.run([*command, *_as_root()], capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise MariaDbError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def is_mariadb(server: Path) -> bool:
+    return b"MariaDB" in subprocess.run([server, "--no-defaults", "--version"], capture_output=True, check=True).stdout
+
+
+def _find(name: str) -> Path | None:
+    path = os.pathsep.join((os.environ.get("PATH", ""), *_DIRECTORIES))
+    found = shutil.which(name, path=path)
+    return Path(found) if found else None
+
+
+def _as_root() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def _short_temporary_directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="liberator-"))
+    if len(str(directory)) < SOCKET_PATH_LIMIT - 10:
+        return directory
+    directory.rmdir()
+    return Path(tempfile.mkdtemp(prefix="liberator-", dir="/tmp"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((MariaDb.host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class _interrupts_held:  # noqa: N801  reads as a statement
+    """Notes a SIGINT or SIGTERM and lets it act at the end of the block. Outside the main thread it does nothing."""
+
+    def __enter__(self) -> None:
+        self._noted: list[int] = []
+        self._before: dict[int, Any] = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._before[number] = signal.signal(number, self._note)
+            except ValueError:
+                return
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._noted.append(number)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        for number in self._noted:
+            signal.raise_signal(number)
