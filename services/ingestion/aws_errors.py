@@ -46,9 +46,13 @@ def explained(doing: str) -> Iterator[None]:
     except ClientError as error:
         code, detail = error_code(error), error.response.get("Error", {}).get("Message", "")
         if code in DENIED:
-            raise AccessDenied(f"Access denied while {doing}: {detail or code}. Grant it, then redrive the message.") from error
+            raise AccessDenied(
+                f"Access denied while {doing}: {detail or code}. Grant it, then redrive the message."
+            ) from error
         if code in MISSING:
-            raise NotFound(f"Not found while {doing}: {detail or code}. Check the name, then redrive the message.") from error
+            raise NotFound(
+                f"Not found while {doing}: {detail or code}. Check the name, then redrive the message."
+            ) from error
         if code in LATER:
             raise NotYet(f"{code} while {doing}") from error
         raise

@@ -11,6 +11,7 @@ from ingestion.messages import Run
 
 PREFIX = "parking/"
 _DUMP = re.compile(r"liberator_dump_(\d{8}|\d{6})\.zip")
+_SNAPSHOT = re.compile(r"sql-to-parquet-\d{4}-\d\d-\d\d(-backdated)?-\d{6}")
 _BATCH = re.compile(r"\d+")
 
 
@@ -38,6 +39,11 @@ def snapshot_identifier(run: Run, loaded_at: datetime) -> str:
     """The name of the snapshot and of its export task: at most 60 characters, letters, digits and single hyphens."""
     backdated = "-backdated" if run.backdated else ""
     return f"sql-to-parquet-{run.import_date:%Y-%m-%d}{backdated}-{loaded_at:%H%M%S}"
+
+
+def is_snapshot_identifier(name: str) -> bool:
+    """Whether a snapshot's name is of the form that we give. Its tags, where they can be read, are the better word."""
+    return _SNAPSHOT.fullmatch(name) is not None
 
 
 def row_counts_uri(dump: str, snapshot: str) -> str:

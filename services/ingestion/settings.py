@@ -7,18 +7,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ConsumerSettings(BaseSettings):
-    """QUEUE_URL is where a message is put back; the DLQ is that queue's own."""
+    """Where a message goes that ended, and who hears of it."""
 
     model_config = SettingsConfigDict(frozen=True)
 
-    queue_url: str
     dead_letter_queue_url: str
     alerts_topic_arn: str
 
 
 class PollSettings(ConsumerSettings):
-    """POLL_DELAY_SECONDS: SQS allows 0 to 900. MAX_WAIT_HOURS: how long one message may be put back."""
+    """QUEUE_URL is where a message is put back. POLL_DELAY_SECONDS: SQS allows 0 to 900. MAX_WAIT_HOURS: how long one message may be put back."""
 
+    queue_url: str
     poll_delay_seconds: int = Field(ge=0, le=900)
     max_wait_hours: float = Field(gt=0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,12 @@ def tags_of(run: Run, *, correlation_id: str, row_counts_uri: str) -> list[TagTy
 def from_description(described: DBSnapshotTypeDef) -> Snapshot | None:
     """What DescribeDBSnapshots says of one snapshot; None where it is not ours."""
     tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}
-    if described.get("SnapshotType") != "manual" or not tags.keys() >= {"import-date", "backdated", "dump-uri", "row-counts-uri"}:
+    if described.get("SnapshotType") != "manual" or not tags.keys() >= {
+        "import-date",
+        "backdated",
+        "dump-uri",
+        "row-counts-uri",
+    }:
         return None
     return Snapshot(
         identifier=described["DBSnapshotIdentifier"],
@@ -78,11 +83,14 @@ def find(rds: RDSClient, identifier: str) -> Snapshot | None:
 
 
 def ours(rds: RDSClient, instance: str) -> list[Snapshot]:
-    """All our snapshots of an instance, oldest first; one that RDS has not begun yet counts as newest."""
+    """All our snapshots of an instance, oldest first."""
     with explained(f"listing the snapshots of instance {instance}"):
         pages = list(
             rds.get_paginator("describe_db_snapshots").paginate(DBInstanceIdentifier=instance, SnapshotType="manual")
         )
-    mine = [s for page in pages for d in page["DBSnapshots"] if (s := from_description(d))]
-    begun = sorted((s for s in mine if s.created_at), key=lambda s: (s.created_at, s.identifier))
-    return begun + [s for s in mine if not s.created_at]
+    return sorted((s for page in pages for d in page["DBSnapshots"] if (s := from_description(d))), key=age_order)
+
+
+def age_order(snapshot: Snapshot) -> tuple[datetime, str]:
+    """Sorts the oldest first; one that RDS has not begun yet counts as the newest."""
+    return (snapshot.created_at or datetime.max.replace(tzinfo=UTC), snapshot.identifier)

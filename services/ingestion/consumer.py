@@ -1,0 +1,108 @@
+"""Takes messages off a queue: parse, handle, and what the outcome of each means for its message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from ingestion import events, polling, queues
+from ingestion.errors import NotYet, Terminal
+from ingestion.messages import CopyExport, ExportSnapshot, IngestionFailed, Message
+from ingestion.settings import PollSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+    from ingestion.settings import ConsumerSettings
+
+    type SecondsLeft = Callable[[], float]
+
+logger = Logger()
+
+BODY_LIMIT = 50_000  # characters of a failed message in an alert: SNS takes 256 KiB, and JSON escapes up to 6 for 1
+
+
+@dataclass(frozen=True)
+class Consumer[M]:
+    """One function's queue.
+
+    `parse` gives a body's command, or None where there is nothing to do; `handle` carries it out, knowing how many
+    seconds the invocation has left. Both may run any number of times for one message, so both must be safe to repeat.
+    """
+
+    stage: str
+    settings: ConsumerSettings
+    sqs: SQSClient
+    sns: SNSClient
+    parse: Callable[[str], M | None]
+    handle: Callable[[M, SecondsLeft], None]
+
+    def __call__(self, event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+        """Handles a batch of SQS records; answers with those that SQS must deliver again."""
+
+        def take(record: SQSRecord) -> None:
+            self.take(record.body, lambda: context.get_remaining_time_in_millis() / 1000)
+
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        return process_partial_response(event=event, record_handler=take, processor=processor, context=context)
+
+    def take(self, body: str, seconds_left: SecondsLeft) -> None:
+        """Handles one message. Returning means that it is done with; raising, that SQS delivers it again."""
+        message: M | None = None
+        logger.thread_safe_clear_keys()
+        try:
+            message = self.parse(body)
+            if message is None:
+                return
+            if isinstance(message, Message):
+                logger.thread_safe_append_keys(
+                    correlation_id=message.correlation_id, import_date=str(message.run.import_date)
+                )
+            logger.info("Handling message", extra={"stage": self.stage, "body": body[:BODY_LIMIT]})
+            try:
+                self.handle(message, seconds_left)
+            except NotYet as wait:
+                self._put_back(message, wait)
+        except Terminal as error:
+            self._end(body, message, error)
+        except Exception:
+            # The one place that turns an unknown error into a retry: SQS counts receives, then moves it to the DLQ.
+            logger.exception("Will be tried again", extra={"stage": self.stage})
+            raise
+
+    def _put_back(self, message: M, wait: NotYet) -> None:
+        """Sends the message again before SQS deletes this one: a crash in between doubles it, never loses it."""
+        if not (isinstance(message, ExportSnapshot | CopyExport) and isinstance(self.settings, PollSettings)):
+            raise wait
+        again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
+        delay = self.settings.poll_delay_seconds if wait.delay_seconds is None else wait.delay_seconds
+        queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)
+        logger.info("Put back", extra={"waiting_for": str(wait), "delay_seconds": delay, "attempt": again.poll.attempt})
+
+    def _end(self, body: str, message: M | None, error: Terminal) -> None:
+        """Tells a person and keeps the message. If either fails, SQS delivers again and both happen again: told twice is fine."""
+        logger.error("Ended", extra={"stage": self.stage, "error": type(error).__name__, "reason": str(error)})
+        ours = message if isinstance(message, Message) else None
+        failed = IngestionFailed(
+            run=ours.run if ours else None,
+            correlation_id=ours.correlation_id if ours else None,
+            stage=self.stage,
+            error=type(error).__name__,
+            reason=str(error),
+            message=body[:BODY_LIMIT],
+        )
+        events.publish(self.sns, self.settings.alerts_topic_arn, failed)
+        kept = polling.restarted(message).model_dump_json() if isinstance(message, ExportSnapshot | CopyExport) else body
+        queues.send_dead_letter(
+            self.sqs, self.settings.dead_letter_queue_url, kept, stage=self.stage, error=failed.error, reason=failed.reason
+        )

@@ -1,0 +1,41 @@
+"""Lambda: a snapshot that is available becomes an export task; then CopyExport is sent."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from ingestion import queues
+from ingestion.consumer import Consumer, SecondsLeft
+from ingestion.messages import ExportSnapshot
+from snapshot_to_s3.export import ExportTarget, export_snapshot
+from snapshot_to_s3.inbox import to_command
+from snapshot_to_s3.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+
+@cache
+def consumer() -> Consumer[ExportSnapshot]:
+    """Made once per execution environment, on the first event."""
+    settings = Settings()
+    rds, sqs, sns = boto3.client("rds"), boto3.client("sqs"), boto3.client("sns")
+    target = ExportTarget(
+        settings.export_bucket, settings.export_role_arn, settings.export_kms_key_arn, settings.database_name
+    )
+
+    def handle(command: ExportSnapshot, _: SecondsLeft) -> None:
+        if copy := export_snapshot(command, rds, target):
+            queues.send(sqs, settings.copier_queue_url, copy, delay_seconds=settings.poll_delay_seconds)
+
+    return Consumer("snapshot_to_s3", settings, sqs, sns, parse=lambda body: to_command(body, rds), handle=handle)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return consumer()(event, context)

@@ -1,0 +1,57 @@
+"""Turns each thing that arrives on the queue rds-snapshot-to-s3 into an ExportSnapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from ingestion import naming, rds_events, snapshots
+from ingestion.errors import NotFound, UnreadableMessage
+from ingestion.messages import ExportSnapshot
+from ingestion.rds_events import Notice, RdsEvent, RdsEventId
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+
+    from ingestion.snapshots import Snapshot
+
+logger = Logger(child=True)
+
+
+def to_command(body: str, rds: RDSClient) -> ExportSnapshot | None:
+    """The command that a message body asks for; None where there is nothing to do. Raises UnreadableMessage.
+
+    RDS events carry no date: the snapshot's tags do.
+    """
+    match rds_events.read(body):
+        case ExportSnapshot() as command:
+            return command
+        case Notice(text=text):
+            logger.info("Ignored a notice from SNS", extra={"text": text})
+        case RdsEvent(event_id=RdsEventId.SNAPSHOT_DELETED, source_identifier=identifier):
+            logger.info("Ignored the deletion of a snapshot", extra={"snapshot": identifier})
+        case RdsEvent() as event:
+            snapshot = _snapshot_of(event, rds)
+            if snapshot:
+                return ExportSnapshot(
+                    run=snapshot.run, correlation_id=snapshot.correlation_id, snapshot_identifier=snapshot.identifier
+                )
+            logger.info("Ignored an event of no snapshot of ours", extra={"event": event.model_dump()})
+        case other:
+            raise UnreadableMessage(f"{other.kind} does not belong on this queue. Send it to the queue of its consumer.")
+    return None
+
+
+def _snapshot_of(event: RdsEvent, rds: RDSClient) -> Snapshot | None:
+    """The snapshot that the event names, or an instance's latest; None where it is not ours."""
+    if event.source_type != "SNAPSHOT":
+        found = snapshots.ours(rds, event.source_identifier)
+        return found[-1] if found else None
+    try:
+        return snapshots.find(rds, event.source_identifier)
+    except NotFound:
+        # Gone, so its tags are too. By its name it may have been ours: then a person must hear of it.
+        if naming.is_snapshot_identifier(event.source_identifier):
+            raise
+        return None

@@ -1,0 +1,13 @@
+"""What snapshot_to_s3 needs to know, from its environment."""
+
+from ingestion.settings import PollSettings
+
+
+class Settings(PollSettings):
+    """DATABASE_NAME is the one database that is exported. The role and the key are those that RDS exports with."""
+
+    copier_queue_url: str
+    export_bucket: str
+    export_role_arn: str
+    export_kms_key_arn: str
+    database_name: str
