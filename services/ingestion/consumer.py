@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from ingestion import events, polling, queues
 from ingestion.errors import NotYet, Terminal
-from ingestion.messages import CopyExport, ExportSnapshot, IngestionFailed, Message
+from ingestion.messages import IngestionFailed, Message, Polled
 from ingestion.settings import PollSettings
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Consumer[M]:
 
     def _put_back(self, message: M, wait: NotYet) -> None:
         """Sends the message again before SQS deletes this one: a crash in between doubles it, never loses it."""
-        if not (isinstance(message, ExportSnapshot | CopyExport) and isinstance(self.settings, PollSettings)):
+        if not (isinstance(message, Polled) and isinstance(self.settings, PollSettings)):
             raise wait
         again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
         delay = self.settings.poll_delay_seconds if wait.delay_seconds is None else wait.delay_seconds
@@ -90,7 +90,7 @@ class Consumer[M]:
         logger.info("Put back", extra={"waiting_for": str(wait), "delay_seconds": delay, "attempt": again.poll.attempt})
 
     def _end(self, body: str, message: M | None, error: Terminal) -> None:
-        """Tells a person and keeps the message. If either fails, SQS delivers again and both happen again: told twice is fine."""
+        """Tells a person and keeps the message. If either fails, SQS delivers again and both are done again."""
         logger.error("Ended", extra={"stage": self.stage, "error": type(error).__name__, "reason": str(error)})
         ours = message if isinstance(message, Message) else None
         failed = IngestionFailed(
@@ -102,7 +102,7 @@ class Consumer[M]:
             message=body[:BODY_LIMIT],
         )
         events.publish(self.sns, self.settings.alerts_topic_arn, failed)
-        kept = polling.restarted(message).model_dump_json() if isinstance(message, ExportSnapshot | CopyExport) else body
+        kept = polling.restarted(message).model_dump_json() if isinstance(message, Polled) else body
         queues.send_dead_letter(
             self.sqs, self.settings.dead_letter_queue_url, kept, stage=self.stage, error=failed.error, reason=failed.reason
         )

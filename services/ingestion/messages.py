@@ -92,6 +92,7 @@ class IngestionFailed(Frozen):
     message: str | None
 
 
+Polled = ExportSnapshot | CopyExport
 AnyMessage = ExportSnapshot | CopyExport | LandingZoneUpdated | IngestionFailed
 _any_message: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="kind")])
 

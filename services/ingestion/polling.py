@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from ingestion.errors import BudgetSpent
-from ingestion.messages import CopyExport, ExportSnapshot, Poll
+from ingestion.messages import Poll, Polled
 
 
-def next_attempt[M: (ExportSnapshot, CopyExport)](message: M, *, waiting_for: str, now: datetime, budget: timedelta) -> M:
+def next_attempt(message: Polled, *, waiting_for: str, now: datetime, budget: timedelta) -> Polled:
     """The message to put back. Raises BudgetSpent once the first attempt is `budget` ago.
 
     A message sent again starts with a receive count of 0, so that its queue's redrive policy never ends the loop:
@@ -21,6 +21,6 @@ def next_attempt[M: (ExportSnapshot, CopyExport)](message: M, *, waiting_for: st
     return message.model_copy(update={"poll": Poll(attempt=message.poll.attempt + 1, started_at=message.poll.started_at)})
 
 
-def restarted[M: (ExportSnapshot, CopyExport)](message: M) -> M:
+def restarted(message: Polled) -> Polled:
     """The message with a new wait: what goes to the DLQ, so that a redrive does not find its budget spent."""
     return message.model_copy(update={"poll": Poll.begin()})

@@ -16,7 +16,10 @@ class ConsumerSettings(BaseSettings):
 
 
 class PollSettings(ConsumerSettings):
-    """QUEUE_URL is where a message is put back. POLL_DELAY_SECONDS: SQS allows 0 to 900. MAX_WAIT_HOURS: how long one message may be put back."""
+    """QUEUE_URL is where a message is put back. POLL_DELAY_SECONDS: SQS allows 0 to 900.
+
+    MAX_WAIT_HOURS: how long one message may be put back before its run ends.
+    """
 
     queue_url: str
     poll_delay_seconds: int = Field(ge=0, le=900)

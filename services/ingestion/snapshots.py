@@ -48,15 +48,13 @@ def tags_of(run: Run, *, correlation_id: str, row_counts_uri: str) -> list[TagTy
     ]
 
 
+OUR_TAGS = {"import-date", "backdated", "dump-uri", "row-counts-uri"}
+
+
 def from_description(described: DBSnapshotTypeDef) -> Snapshot | None:
     """What DescribeDBSnapshots says of one snapshot; None where it is not ours."""
     tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}
-    if described.get("SnapshotType") != "manual" or not tags.keys() >= {
-        "import-date",
-        "backdated",
-        "dump-uri",
-        "row-counts-uri",
-    }:
+    if described.get("SnapshotType") != "manual" or not tags.keys() >= OUR_TAGS:
         return None
     return Snapshot(
         identifier=described["DBSnapshotIdentifier"],

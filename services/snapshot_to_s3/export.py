@@ -47,8 +47,8 @@ def export_snapshot(command: ExportSnapshot, rds: RDSClient, target: ExportTarge
             _start(snapshot, rds, target)
         case SnapshotStatus.FAILED | SnapshotStatus.DELETING:
             raise SnapshotUnusable(
-                f"Snapshot {snapshot.identifier} is {snapshot.status}: there is nothing to export. Look at the RDS events of "
-                f"the instance, then load {snapshot.run.dump} again."
+                f"Snapshot {snapshot.identifier} is {snapshot.status}: there is nothing to export. Look at the "
+                f"instance's RDS events, then load {snapshot.run.dump} again."
             )
         case status:
             raise NotYet(f"snapshot {snapshot.identifier} is {status}")
