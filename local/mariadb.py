@@ -44,12 +44,8 @@ _MASTER_PRIVILEGES = (
 _GUARD = """
 pid=
 while read -r line; do pid=$line; done
-if [ -n "$pid" ]; then
-    kill -TERM "$pid" 2>/dev/null
-    i=0; while [ $i -lt 50 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; i=$((i+1)); done
-    kill -KILL "$pid" 2>/dev/null
-fi
-rm -rf -- "$1"
+[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
+for i in 1 2 3 4 5; do rm -rf -- "$1" 2>/dev/null; [ -e "$1" ] || break; sleep 0.2; done
 """
 
 
