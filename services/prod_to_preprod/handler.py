@@ -1,0 +1,37 @@
+"""Lambda, in production only: a dump that was dropped is copied to pre-production."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+
+from ingestion.consumer import Consumer, SecondsLeft
+from prod_to_preprod.inbox import UploadedObject, to_objects
+from prod_to_preprod.replication import Destination, replicate
+from prod_to_preprod.settings import Settings
+
+logger = Logger()
+
+
+@cache
+def consumer() -> Consumer[list[UploadedObject]]:
+    """Made once per execution environment, on the first event."""
+    settings = Settings()
+    s3 = boto3.client("s3", config=Config(read_timeout=300))  # a CopyObject of 5 GB answers when it is done
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    destination = Destination(settings.pre_production_bucket, settings.pre_production_kms_key_arn or None)
+
+    def handle(uploads: list[UploadedObject], _: SecondsLeft) -> None:
+        for uploaded in uploads:
+            replicate(uploaded, s3, destination)
+
+    return Consumer("prod_to_preprod", settings, sqs, sns, parse=to_objects, handle=handle)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return consumer()(event, context)

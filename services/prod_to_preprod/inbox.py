@@ -1,0 +1,106 @@
+"""Turns what S3 puts on the queue prod-to-preprod, through EventBridge or directly, into the objects to copy.
+
+Only the fields that we use are modelled, so that an event written by hand for a replay need not have the others.
+"""
+
+import json
+from typing import Annotated, Literal
+from urllib.parse import unquote_plus
+
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+
+from ingestion.errors import UnreadableMessage
+from ingestion.messages import Frozen
+
+
+class UploadedObject(Frozen):
+    """One object, as it was uploaded. `version_id` is null in a bucket without versioning."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+class Bucket(BaseModel):
+    """A bucket in either kind of event."""
+
+    name: str = Field(min_length=1)
+
+
+class EventBridgeObject(BaseModel):
+    """Its key is as it is."""
+
+    key: str = Field(min_length=1)
+    version_id: str | None = Field(None, alias="version-id")
+
+
+class EventBridgeDetail(BaseModel):
+    """`detail` of an `Object Created` event."""
+
+    bucket: Bucket
+    object: EventBridgeObject
+
+
+class ObjectCreated(BaseModel):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+
+    source: Literal["aws.s3"]
+    detail_type: Literal["Object Created"] = Field(alias="detail-type")
+    detail: EventBridgeDetail
+
+    def objects(self) -> list[UploadedObject]:
+        found = self.detail
+        return [UploadedObject(bucket=found.bucket.name, key=found.object.key, version_id=found.object.version_id)]
+
+
+class NotificationObject(BaseModel):
+    """Its key is URL-encoded, a space as `+`."""
+
+    key: Annotated[str, Field(min_length=1), AfterValidator(unquote_plus)]
+    version_id: str | None = Field(None, alias="versionId")
+
+
+class NotificationEntity(BaseModel):
+    """`s3` of a record."""
+
+    bucket: Bucket
+    object: NotificationObject
+
+
+class NotificationRecord(BaseModel):
+    """Only created objects: nothing else is wired to the queue."""
+
+    event_name: Annotated[str, Field(alias="eventName", pattern=r"^ObjectCreated:")]
+    s3: NotificationEntity
+
+
+class S3Notification(BaseModel):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
+
+    records: list[NotificationRecord] = Field(alias="Records")
+
+    def objects(self) -> list[UploadedObject]:
+        return [
+            UploadedObject(bucket=r.s3.bucket.name, key=r.s3.object.key, version_id=r.s3.object.version_id)
+            for r in self.records
+        ]
+
+
+class TestEvent(BaseModel):
+    """What S3 sends once when a direct notification is set up."""
+
+    event: Literal["s3:TestEvent"] = Field(alias="Event")
+
+    def objects(self) -> list[UploadedObject]:
+        return []
+
+
+_body: TypeAdapter[ObjectCreated | S3Notification | TestEvent] = TypeAdapter(ObjectCreated | S3Notification | TestEvent)
+
+
+def to_objects(body: str) -> list[UploadedObject]:
+    """The uploaded objects that a message body tells of. Raises UnreadableMessage."""
+    try:
+        return _body.validate_python(json.loads(body)).objects()
+    except (ValueError, ValidationError) as error:
+        raise UnreadableMessage(f"Not an S3 event of a created object: {error}. Correct it and send it again.") from error

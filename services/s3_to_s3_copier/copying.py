@@ -1,0 +1,86 @@
+"""Copies objects to the landing bucket, many at once, going on where an earlier invocation stopped."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from boto3.s3.transfer import TransferConfig
+
+from ingestion.aws_errors import explained
+from ingestion.errors import CopyMismatch, NotYet, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+    from ingestion.consumer import SecondsLeft
+    from ingestion.naming import ExportedFile
+
+CONCURRENCY = 32
+# Time for a copy that has begun to end, and for the message to be put back. S3 copies 5 GB within one region in less.
+RESERVE_SECONDS = 120
+# CopyObject takes up to 5 GB; above that boto3 copies by parts.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/copy-object.html
+TRANSFER = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=512 * 1024**2)
+
+
+def copy_all(
+    plan: Mapping[str, ExportedFile], s3: S3Client, *, source: str, landing: str, seconds_left: SecondsLeft
+) -> None:
+    """Copies each file of the plan (landing key → exported file) that is not there, then checks all.
+
+    Raises NotYet without delay where the invocation's time runs short: what is there with its size is not copied
+    again, so each invocation goes further. Raises CopyMismatch where a copy differs afterwards. Safe to repeat.
+    """
+    there = sizes(_partitions(plan), s3, landing)
+    missing = [(key, file) for key, file in plan.items() if there.get(key) != file.size]
+
+    def copy(item: tuple[str, ExportedFile]) -> bool:
+        key, file = item
+        if seconds_left() < RESERVE_SECONDS:
+            return False
+        with explained(f"copying s3://{source}/{file.key} to s3://{landing}/{key}"):
+            s3.copy({"Bucket": source, "Key": file.key}, landing, key, Config=TRANSFER)
+        return True
+
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        copied = sum(pool.map(copy, missing))
+    if copied < len(missing):
+        done = len(plan) - len(missing) + copied
+        raise NotYet(f"{len(plan) - done} of {len(plan)} objects still to be copied", delay_seconds=0)
+    there = sizes(_partitions(plan), s3, landing)
+    wrong = [f"{key} ({there.get(key)} bytes, not {file.size})" for key, file in plan.items() if there.get(key) != file.size]
+    if wrong:
+        raise CopyMismatch(
+            f"{len(wrong)} of {len(plan)} objects in s3://{landing} differ from the export, the first: {wrong[0]}. "
+            "Something else writes there: stop it, then redrive."
+        )
+
+
+def sizes(prefixes: Iterable[str], s3: S3Client, bucket: str) -> dict[str, int]:
+    """Key → size in bytes of every object under the prefixes."""
+
+    def under(prefix: str) -> Iterator[tuple[str, int]]:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield from ((found["Key"], found["Size"]) for found in page.get("Contents", []))
+
+    with explained(f"listing s3://{bucket}"), ThreadPoolExecutor(CONCURRENCY) as pool:
+        return {key: size for found in pool.map(lambda p: list(under(p)), prefixes) for key, size in found}
+
+
+def delete_all(keys: Iterable[str], s3: S3Client, bucket: str) -> None:
+    """Deletes objects. Safe to repeat: deleting what is not there succeeds."""
+    todo = sorted(keys)
+    for first in range(0, len(todo), 1000):  # DeleteObjects takes 1,000 keys
+        with explained(f"deleting from s3://{bucket}"):
+            batch: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in todo[first : first + 1000]]
+            errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}).get("Errors", [])
+        if errors:
+            raise Transient(f"s3://{bucket}: {len(errors)} objects not deleted, the first: {errors[0]}")
+
+
+def _partitions(plan: Mapping[str, ExportedFile]) -> set[str]:
+    return {key.rsplit("/", 1)[0] + "/" for key in plan}

@@ -1,0 +1,43 @@
+"""Lambda: an export that is complete becomes a day in the landing zone; then its Glue workflow runs."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+
+from ingestion import events
+from ingestion.consumer import Consumer, SecondsLeft
+from ingestion.messages import CopyExport
+from s3_to_s3_copier import copying
+from s3_to_s3_copier.inbox import to_command
+from s3_to_s3_copier.landing import Aws, Places, copy_export
+from s3_to_s3_copier.settings import Settings
+
+logger = Logger()
+
+# Enough connections for every copy at once, and patience for a CopyObject of 5 GB, which answers when it is done.
+S3_CONFIG = Config(max_pool_connections=2 * copying.CONCURRENCY, read_timeout=300, retries={"mode": "adaptive"})
+
+
+@cache
+def consumer() -> Consumer[CopyExport]:
+    """Made once per execution environment, on the first event."""
+    settings = Settings()
+    aws = Aws(boto3.client("rds"), boto3.client("s3", config=S3_CONFIG), boto3.client("glue"))
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    places = Places(settings.export_bucket, settings.landing_bucket, settings.daily_workflow, settings.backdated_workflow)
+
+    def handle(command: CopyExport, seconds_left: SecondsLeft) -> None:
+        if event := copy_export(command, aws, places, seconds_left):
+            events.publish(sns, settings.events_topic_arn, event)
+
+    return Consumer("s3_to_s3_copier", settings, sqs, sns, parse=lambda body: to_command(body, aws.rds), handle=handle)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return consumer()(event, context)

@@ -1,0 +1,40 @@
+"""Turns each thing that arrives on the queue s3-to-s3-copier into a CopyExport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from ingestion import naming, rds_events, snapshots
+from ingestion.errors import UnreadableMessage
+from ingestion.messages import CopyExport
+from ingestion.rds_events import Notice, RdsEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+
+logger = Logger(child=True)
+
+
+def to_command(body: str, rds: RDSClient) -> CopyExport | None:
+    """The command that a message body asks for; None where there is nothing to do. Raises UnreadableMessage.
+
+    The event of an export names its snapshot, which has the export task's name; the run is in the snapshot's tags.
+    """
+    match rds_events.read(body):
+        case CopyExport() as command:
+            return command
+        case Notice(text=text):
+            logger.info("Ignored a notice from SNS", extra={"text": text})
+        case RdsEvent(source_type="SNAPSHOT", source_identifier=identifier) if naming.is_snapshot_identifier(identifier):
+            if snapshot := snapshots.find(rds, identifier):
+                return CopyExport(
+                    run=snapshot.run, correlation_id=snapshot.correlation_id, export_task_identifier=identifier
+                )
+            logger.info("Ignored the event of a snapshot without our tags", extra={"snapshot": identifier})
+        case RdsEvent() as event:
+            logger.info("Ignored an event of no export of ours", extra={"event": event.model_dump()})
+        case other:
+            raise UnreadableMessage(f"{other.kind} does not belong on this queue. Send it to the queue of its consumer.")
+    return None

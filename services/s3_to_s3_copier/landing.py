@@ -1,0 +1,168 @@
+"""Carries one finished export into the landing zone: check, copy, verify, commit, clear away, start the workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from ingestion import naming
+from ingestion.aws_errors import explained
+from ingestion.errors import ExportUnusable, NotYet
+from ingestion.messages import CopyExport, LandedTable, LandingZoneUpdated
+from ingestion.row_counts import RowCounts
+from s3_to_s3_copier import manifest as manifests
+from s3_to_s3_copier import workflow
+from s3_to_s3_copier.copying import copy_all, delete_all
+from s3_to_s3_copier.export import Export, finished_export
+from s3_to_s3_copier.manifest import Committed, LandedObject, Manifest, ManifestTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_s3 import S3Client
+
+    from ingestion.consumer import SecondsLeft
+
+logger = Logger(child=True)
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The clients that the copier works with."""
+
+    rds: RDSClient
+    s3: S3Client
+    glue: GlueClient
+
+
+@dataclass(frozen=True)
+class Places:
+    """Buckets and the two workflows, by name."""
+
+    export_bucket: str
+    landing_bucket: str
+    daily_workflow: str
+    backdated_workflow: str
+
+
+def copy_export(command: CopyExport, aws: Aws, places: Places, seconds_left: SecondsLeft) -> LandingZoneUpdated | None:
+    """Lands a finished export and says so; None where a later snapshot of the same day has been landed already.
+
+    Raises NotYet while the export runs, when time runs short, or while the workflow is busy. Every step is safe to
+    repeat, and is repeated from the first when the message comes again: reading changes nothing, a copy that is there
+    is skipped, a manifest that is ours is kept, deleting twice is deleting, the workflow run is adopted.
+    """
+    export = finished_export(command.export_task_identifier, aws.rds, aws.s3, places.export_bucket)
+    rows = _checked_rows(command, export, aws.s3)
+    plan = naming.landing_keys((f for files in export.tables.values() for f in files), command.run.import_date)
+    landed = _manifest(command, export, plan, rows)
+    already = manifests.read(aws.s3, places.landing_bucket, landed.database, landed.run.import_date)
+    if _superseded(landed, already, aws.s3, places.landing_bucket):
+        return None
+    copy_all(plan, aws.s3, source=places.export_bucket, landing=places.landing_bucket, seconds_left=seconds_left)
+    committed = _commit(landed, aws.s3, places.landing_bucket)
+    if committed is None:
+        return None
+    # Readers follow the new manifest by now; nothing but the earlier manifests of the day named these.
+    delete_all(committed.stale, aws.s3, places.landing_bucket)
+    event = _landing_zone_updated(command, committed, places.landing_bucket)
+    workflow.start_once(
+        aws.glue,
+        places.backdated_workflow if command.run.backdated else places.daily_workflow,
+        {
+            "import_date": command.run.import_date.isoformat(),
+            "backdated": str(command.run.backdated).lower(),
+            workflow.TASK: command.export_task_identifier,
+            "landing_prefix": event.landing_prefix,
+            "manifest": event.manifest,
+            "correlation_id": command.correlation_id,
+        },
+    )
+    return event
+
+
+def _checked_rows(command: CopyExport, export: Export, s3: S3Client) -> dict[str, int] | None:
+    """The loader's rows per table, after checking that the export has exactly those tables, and data where rows are.
+
+    None where the command names no dump: then nobody counted.
+    """
+    if command.run.dump is None:
+        logger.warning("No dump is named, so no row counts: the tables are landed unchecked")
+        return None
+    uri = naming.row_counts_uri(command.run.dump, command.export_task_identifier)
+    bucket, key = naming.split_s3_uri(uri)
+    with explained(f"reading the loader's row counts {uri}"):
+        counted = RowCounts.model_validate_json(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).tables
+    expected = {naming.exported_name(name): rows for name, rows in counted.items()}
+    missing = sorted(expected.keys() - export.tables.keys())
+    unknown = sorted(export.tables.keys() - expected.keys())
+    hollow = sorted(name for name, files in export.tables.items() if expected.get(name) and not files)
+    if missing or unknown or hollow:
+        raise ExportUnusable(
+            f"Export {export.task_identifier} does not match the loaded database: tables not exported {missing}, "
+            f"not counted {unknown}, with rows but no file {hollow}. Load the dump again."
+        )
+    return expected
+
+
+def _manifest(
+    command: CopyExport, export: Export, plan: dict[str, naming.ExportedFile], rows: dict[str, int] | None
+) -> Manifest:
+    objects: dict[str, list[LandedObject]] = {name: [] for name in export.tables}
+    for key, file in sorted(plan.items()):
+        objects[file.table.removeprefix(f"{file.database}.")].append(LandedObject(key=key, size=file.size))
+    return Manifest(
+        database=export.database,
+        run=command.run,
+        correlation_id=command.correlation_id,
+        export_task_identifier=export.task_identifier,
+        snapshot_time=export.snapshot_time,
+        tables=tuple(
+            ManifestTable(name=name, rows=rows[name] if rows else None, objects=tuple(found))
+            for name, found in sorted(objects.items())
+        ),
+    )
+
+
+def _superseded(mine: Manifest, committed: Committed | None, s3: S3Client, bucket: str) -> bool:
+    """Whether a later snapshot of the day is committed. If so, what this copy left is removed, and only that."""
+    if committed is None or committed.manifest.order <= mine.order:
+        return False
+    delete_all(mine.keys - committed.manifest.keys, s3, bucket)
+    logger.warning(
+        "Superseded: a later snapshot of the day has been landed",
+        extra={"export_task": mine.export_task_identifier, "committed": committed.manifest.export_task_identifier},
+    )
+    return True
+
+
+def _commit(mine: Manifest, s3: S3Client, bucket: str) -> Manifest | None:
+    """Commits the day; None where a later snapshot won. The answer is what is committed, with what it made stale."""
+    before = manifests.read(s3, bucket, mine.database, mine.run.import_date)
+    if _superseded(mine, before, s3, bucket):
+        return None
+    # What was stale before stays listed, in case the earlier run died before it had deleted that.
+    stale = (before.manifest.keys | set(before.manifest.stale)) - mine.keys if before else set()
+    mine = mine.model_copy(update={"stale": tuple(sorted(stale))})
+    if before and before.manifest == mine:
+        return mine
+    if not manifests.commit(s3, bucket, mine, over=before):
+        raise NotYet(f"another copy of {mine.run.import_date} committed at the same time", delay_seconds=0)
+    logger.info("Committed", extra={"manifest": naming.manifest_key(mine.database, mine.run.import_date)})
+    return mine
+
+
+def _landing_zone_updated(command: CopyExport, landed: Manifest, bucket: str) -> LandingZoneUpdated:
+    return LandingZoneUpdated(
+        run=command.run,
+        correlation_id=command.correlation_id,
+        export_task_identifier=landed.export_task_identifier,
+        landing_prefix=f"s3://{bucket}/{naming.landing_prefix(landed.database)}",
+        manifest=f"s3://{bucket}/{naming.manifest_key(landed.database, landed.run.import_date)}",
+        tables=tuple(
+            LandedTable(name=t.name, objects=len(t.objects), bytes=sum(o.size for o in t.objects), rows=t.rows)
+            for t in landed.tables
+        ),
+    )
