@@ -1,0 +1,50 @@
+"""What AWS gives a resource when it makes it: ARN, `!Ref`, attributes. Computed from its type and name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The property that names a resource of this type, and the forms of its ARN, of `!Ref` and of its other attributes."""
+
+    named_by: str = ""
+    arn: str = ""
+    ref: str = "{name}"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+_REGIONAL = "{region}:{account}"
+# {id} is made of the logical id, {queue_url} by whoever loads the template.
+KINDS = {
+    "AWS::CloudWatch::Alarm": Kind("AlarmName", f"cloudwatch:{_REGIONAL}:alarm:{{name}}"),
+    "AWS::EC2::SecurityGroup": Kind(ref="sg-{id:.17}", attributes={"GroupId": "sg-{id:.17}"}),
+    "AWS::ECR::Repository": Kind(
+        "RepositoryName",
+        f"ecr:{_REGIONAL}:repository/{{name}}",
+        attributes={"RepositoryUri": "{account}.dkr.ecr.{region}.amazonaws.com/{name}"},
+    ),
+    "AWS::ECS::Cluster": Kind("ClusterName", f"ecs:{_REGIONAL}:cluster/{{name}}"),
+    "AWS::ECS::TaskDefinition": Kind("Family", f"ecs:{_REGIONAL}:task-definition/{{name}}:1", ref="{arn}"),
+    "AWS::Events::Rule": Kind("Name", f"events:{_REGIONAL}:rule/{{name}}"),
+    "AWS::Glue::Workflow": Kind("Name", f"glue:{_REGIONAL}:workflow/{{name}}"),
+    "AWS::IAM::Role": Kind("RoleName", "iam::{account}:role/{name}"),
+    "AWS::KMS::Alias": Kind("AliasName"),
+    "AWS::KMS::Key": Kind(arn=f"kms:{_REGIONAL}:key/{{id}}", ref="{id}"),
+    "AWS::Lambda::Function": Kind("FunctionName", f"lambda:{_REGIONAL}:function:{{name}}"),
+    "AWS::Logs::LogGroup": Kind("LogGroupName", f"logs:{_REGIONAL}:log-group:{{name}}:*"),
+    "AWS::RDS::DBInstance": Kind(
+        "DBInstanceIdentifier",
+        f"rds:{_REGIONAL}:db:{{name}}",
+        attributes={
+            "DBInstanceArn": f"arn:{{partition}}:rds:{_REGIONAL}:db:{{name}}",
+            "Endpoint.Address": "{name}.local",
+            "Endpoint.Port": "3306",
+            "MasterUserSecret.SecretArn": f"arn:{{partition}}:secretsmanager:{_REGIONAL}:secret:rds!db-{{id}}-000000",
+        },
+    ),
+    "AWS::RDS::EventSubscription": Kind("SubscriptionName", f"rds:{_REGIONAL}:es:{{name}}"),
+    "AWS::S3::Bucket": Kind("BucketName", "s3:::{name}"),
+    "AWS::SNS::Topic": Kind("TopicName", f"sns:{_REGIONAL}:{{name}}", ref="{arn}", attributes={"TopicName": "{name}"}),
+    "AWS::SQS::Queue": Kind("QueueName", f"sqs:{_REGIONAL}:{{name}}", ref="{queue_url}", attributes={"QueueName": "{name}"}),
+}
