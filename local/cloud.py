@@ -1,0 +1,239 @@
+"""The whole system on one machine: the template's resources, wired as the template wires them, and running."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from local.aws import LocalAws
+from local.ecs import EcsAgent
+from local.eventbridge import Bus
+from local.functions import ROOT, Function
+from local.glue import workflow_runs
+from local.mariadb import MariaDb
+from local.pollers import Poller
+from local.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attributes, sns_message
+from local.stack import create_bucket, deploy
+from local.story import Story, kind_of
+from local.template import Template, load
+
+PREFIX = "local"
+PRE_PRODUCTION_BUCKET = "pre-production-liberator-data-storage"
+LISTENER = f"{PREFIX}-people"  # a queue that is subscribed to what people and readers are told
+PARAMETERS = {
+    "Prefix": PREFIX,
+    "Environment": "production",
+    "VpcId": "vpc-local",
+    "SubnetIds": "subnet-a,subnet-b",
+    "PreProductionBucketName": PRE_PRODUCTION_BUCKET,
+}
+
+
+class Cloud:
+    """Context manager: everything runs inside its block, and nothing is left after it.
+
+    `parameters` are the template's; `time_scale` is how many real seconds a second of SQS delay takes;
+    `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
+    """
+
+    def __init__(
+        self,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        time_scale: float = 1 / 600,
+        snapshot_seconds: float = 2.0,
+        export_seconds: float = 3.0,
+        workflow_seconds: float = 1.0,
+        copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
+        mariadb: MariaDb | None = None,
+        story: Story | None = None,
+    ) -> None:
+        self.parameters = PARAMETERS | dict(parameters or {})
+        self.time_scale = time_scale
+        self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
+        self.workflow_seconds = workflow_seconds
+        self.copies = copies
+        self.story = story or Story()
+        self.told: list[dict[str, Any]] = []
+        self._mariadb = mariadb
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="liberator-")))
+            self.mariadb = self._mariadb or stack.enter_context(MariaDb())
+            stack.enter_context(workflow_runs(self.workflow_seconds))
+            self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
+            self.template = self._load()
+            deploy(self.template, self.aws)
+            self._deploy_what_is_not_ours()
+            self.s3 = self.aws.client("s3")
+            self.rds = stack.enter_context(
+                RdsStandIn(
+                    self.mariadb,
+                    self.aws.client("s3"),
+                    self._rds_event,
+                    snapshot_seconds=self.snapshot_seconds,
+                    export_seconds=self.export_seconds,
+                )
+            )
+            [database] = self.template.of_type("AWS::RDS::DBInstance")
+            self.instance = str(database.properties["DBInstanceIdentifier"])
+            self.rds.register_instance(self.aws.client("rds"), self.instance)
+            self.log_path = self.directory / "log"
+            log = stack.enter_context(self.log_path.open("ab"))
+            self.ecs = self._ecs_agent(log)
+            stack.callback(self.ecs.stop)
+            self.bus = Bus(
+                self.template.of_type("AWS::Events::Rule"),
+                {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self.ecs.run_task(overrides)},
+            )
+            self._start_functions(stack, log)
+            stack.callback(self._stop_listening)
+            self._open = stack.pop_all()
+        self._announce_subscriptions()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def name_of(self, logical_id: str) -> str:
+        """The physical name that the template gives a bucket, queue, topic, function or workflow."""
+        properties = self.template.resources[logical_id].properties
+        return str(next(v for k, v in properties.items() if k in {"BucketName", "QueueName", "TopicName", "Name"}))
+
+    def queue_url(self, name: str) -> str:
+        """The URL of a queue by its name without the prefix, e.g. `s3-to-s3-copier-dlq`."""
+        return str(self.aws.client("sqs").get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"])
+
+    def send(self, queue: str, body: str) -> None:
+        """Puts a message on a queue, as a person who replays one does."""
+        self.aws.client("sqs").send_message(QueueUrl=self.queue_url(queue), MessageBody=body)
+
+    def upload(self, dump: Path, key: str) -> None:
+        """What the supplier does."""
+        self.s3.upload_file(str(dump), self.name_of("DataBucket"), key)
+
+    def run_task_by_hand(self, **environment: str) -> None:
+        """What a person does with RunTask and container overrides."""
+        [container] = self.ecs.task_definition.properties["ContainerDefinitions"]
+        variables = [{"name": name, "value": value} for name, value in environment.items()]
+        self.ecs.run_task({"containerOverrides": [{"name": container["Name"], "environment": variables}]})
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What was published on the topics ingestion-events and ingestion-alerts, of one kind."""
+        return [told for told in list(self.told) if told.get("kind") == kind]
+
+    def _load(self) -> Template:
+        return load(
+            ROOT / "template.yaml",
+            self.parameters,
+            queue_url=lambda name: f"{self.aws.endpoint}/123456789012/{name}",
+            attributes={
+                "Database.Endpoint.Address": self.mariadb.host,
+                "Database.Endpoint.Port": str(self.mariadb.port),
+            },
+        )
+
+    def _deploy_what_is_not_ours(self) -> None:
+        """The other account's bucket, and a listener where in AWS an e-mail or a consumer is subscribed."""
+        create_bucket(self.aws.client("s3"), {"BucketName": PRE_PRODUCTION_BUCKET})
+        sqs, sns = self.aws.client("sqs"), self.aws.client("sns")
+        url = sqs.create_queue(QueueName=LISTENER)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for topic in ("AlertsTopic", "EventsTopic"):
+            topic_arn = sns.create_topic(Name=self.name_of(topic))["TopicArn"]
+            sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    def _ecs_agent(self, log: Any) -> EcsAgent:
+        [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
+        [container] = task_definition.properties["ContainerDefinitions"]
+        [secret] = container["Secrets"]
+        credentials = json.dumps({"username": self.mariadb.user, "password": self.mariadb.password})
+        [upload_target] = [
+            target
+            for rule in self.template.of_type("AWS::Events::Rule")
+            for target in rule.properties["Targets"]
+            if "EcsParameters" in target
+        ]
+        return EcsAgent(
+            task_definition,
+            upload_target["Arn"],
+            self.aws.environment,
+            {secret["ValueFrom"]: credentials},
+            log,
+            self.story,
+            self._event,
+        )
+
+    def _start_functions(self, stack: ExitStack, log: Any) -> None:
+        sqs = self.aws.client("sqs")
+        resources = self.template.of_type("AWS::Lambda::Function")
+        functions = {f.arn: f for f in (Function(resource, self.aws.environment, log) for resource in resources)}
+        pollers = []
+        for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping"):
+            function = next(f for f in functions.values() if mapping.properties["FunctionName"] in {f.name, f.arn})
+            queue = mapping.properties["EventSourceArn"].rsplit(":", 1)[-1]
+            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            pollers.append(Poller(mapping, function, url, sqs, time_scale=self.time_scale, story=self.story))
+
+        def stop() -> None:
+            for poller in pollers:
+                poller.stop()
+            for function in functions.values():
+                function.stop()
+            for poller in pollers:
+                poller.join()
+
+        stack.callback(stop)
+
+    def _stop_listening(self) -> None:
+        self._stopping = True
+
+    def _sent(self, queue: str, body: str, delay: int) -> None:
+        if queue == LISTENER:
+            document = json.loads(body)
+            event = document if isinstance(document, dict) else {"kind": "Alert", "text": document}
+            self.told.append(event)
+            self.story.tell(event["kind"], event.get("reason") or event.get("text") or "")
+        else:
+            self.story.tell(kind_of(body), queue=queue.removeprefix(f"{PREFIX}-"), delay=delay)
+
+    def _event(self, event: dict[str, Any]) -> None:
+        if not self._stopping:
+            self.bus.put(event)
+
+    def _rds_event(self, event: RdsEvent) -> None:
+        if self._stopping:
+            return
+        self.story.tell(event.event_id, event.message)
+        for subscription in self.template.of_type("AWS::RDS::EventSubscription"):
+            p = subscription.properties
+            if event.category in p["EventCategories"]:
+                for _ in range(self.copies(event, "sns")):
+                    self.aws.client("sns").publish(
+                        TopicArn=p["SnsTopicArn"], Message=sns_message(event), MessageAttributes=sns_attributes(event)
+                    )
+        for _ in range(self.copies(event, "eventbridge")):
+            self.bus.put(eventbridge_event(event))
+
+    def _announce_subscriptions(self) -> None:
+        """The first message on a subscription is plain text.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Subscribing.html
+        """
+        for subscription in self.template.of_type("AWS::RDS::EventSubscription"):
+            p = subscription.properties
+            text = f"RDS will send events of {p['SourceType']} to this topic."
+            self.aws.client("sns").publish(TopicArn=p["SnsTopicArn"], Message=text)
+
+    def _to_queue(self, target: dict[str, Any], body: Any) -> None:
+        url = self.aws.client("sqs").get_queue_url(QueueName=target["Arn"].rsplit(":", 1)[-1])["QueueUrl"]
+        self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
+    def _to_topic(self, target: dict[str, Any], body: Any) -> None:
+        self.aws.client("sns").publish(TopicArn=target["Arn"], Message=json.dumps(body))

@@ -1,0 +1,124 @@
+"""The ECS agent: runs the loader's task as a process, with the environment that the task definition gives it.
+
+Stands in for ECS, which moto records but does not run. How it differs: no container (the image has a test of its own),
+no CPU or memory limit, and no TLS to the database, since the private server has no certificate that RDS signed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+from uuid import uuid4
+
+from local.aws import ACCOUNT, REGION, event_of
+from local.functions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from local.story import Story
+    from local.template import Resource
+
+
+@dataclass
+class EcsAgent:
+    """`secrets` maps a secret's ARN to its value; `on_event` hears of the task's end, as EventBridge would."""
+
+    task_definition: Resource
+    cluster_arn: str
+    base_environment: Mapping[str, str]
+    secrets: Mapping[str, str]
+    log: IO[bytes]
+    story: Story
+    on_event: Callable[[dict[str, Any]], None]
+    exit_codes: list[int] = field(default_factory=list)
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _stopped: bool = False
+
+    def run_task(self, overrides: Mapping[str, Any]) -> None:
+        """RunTask with overrides of the form {"containerOverrides": [{"name", "environment": [{"name", "value"}]}]}."""
+        [container] = self.task_definition.properties["ContainerDefinitions"]
+        environment = {e["Name"]: str(e["Value"]) for e in container.get("Environment", [])}
+        environment |= {s["Name"]: self.secrets[s["ValueFrom"]] for s in container.get("Secrets", [])}
+        for override in overrides.get("containerOverrides", []):
+            if override["name"] != container["Name"]:
+                raise ValueError(f"There is no container {override['name']} in the task definition.")
+            environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
+        environment |= {"DB_TLS": "off", "DB_CA_BUNDLE": ""}
+        thread = threading.Thread(target=self._run, args=(environment,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self) -> None:
+        """StopTask: SIGTERM, then SIGKILL."""
+        self._stopped = True
+        for process in list(self._running):
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, environment: dict[str, str]) -> None:
+        task = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{self.cluster_arn.rsplit('/', 1)[-1]}/{uuid4().hex}"
+        self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "dump_loader"],
+            env={
+                **self.base_environment,
+                **environment,
+                "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}",
+            },
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._running.add(process)
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.log.write(line)
+            self.log.flush()
+            self._tell(line)
+        process.stdout.close()
+        code = process.wait()
+        self._running.discard(process)
+        self.exit_codes.append(code)
+        self.story.tell("Task stopped", f"exit code {code}")
+        if not self._stopped:
+            self._announce(task, code)
+
+    def _tell(self, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(record, dict) and "message" in record:
+            self.story.tell("Loader", str(record["message"]))
+
+    def _announce(self, task: str, code: int) -> None:
+        """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html"""
+        [container] = self.task_definition.properties["ContainerDefinitions"]
+        family = self.task_definition.properties["Family"]
+        detail = {
+            "clusterArn": self.cluster_arn,
+            "taskArn": task,
+            "taskDefinitionArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:1",
+            "group": f"family:{family}",
+            "lastStatus": "STOPPED",
+            "desiredStatus": "STOPPED",
+            "stopCode": "EssentialContainerExited",
+            "stoppedReason": "Essential container in task exited",
+            "containers": [{"name": container["Name"], "lastStatus": "STOPPED", "exitCode": code}],
+        }
+        self.on_event(event_of("aws.ecs", "ECS Task State Change", detail, [task]))

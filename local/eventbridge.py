@@ -1,0 +1,81 @@
+"""EventBridge's default bus: matches events with the template's rules and delivers them to their targets.
+
+Stands in for EventBridge, whose moto version has no ECS targets, InputTransformer, or wildcard filters. How it differs:
+delivery is at once, in order and exactly once, unless a test says otherwise; no archive, no retries, no target DLQ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from moto.events.models import EventPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.template import Resource
+
+
+class _Pattern(EventPattern):  # type: ignore[misc]
+    """moto's matcher, with the `wildcard` filter.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+
+    @staticmethod
+    def _does_item_match_named_filter(item: Any, pattern: dict[str, Any]) -> bool:
+        if "wildcard" in pattern:
+            expression = ".*".join(re.escape(part) for part in pattern["wildcard"].split("*"))
+            return isinstance(item, str) and re.fullmatch(expression, item, re.DOTALL) is not None
+        return bool(EventPattern._does_item_match_named_filter(item, pattern))  # noqa: SLF001
+
+
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether a rule with this pattern gets the event."""
+    return bool(_Pattern(None, pattern).matches_event(event))
+
+
+def transform(event: dict[str, Any], transformer: dict[str, Any]) -> Any:
+    """A target's input. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html"""
+
+    def value(name: str) -> Any:
+        found: Any = event
+        for step in transformer["InputPathsMap"][name].removeprefix("$.").split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        return "" if found is None else found
+
+    def fill(match: re.Match[str]) -> str:
+        if match["bare"]:
+            return json.dumps(value(match["bare"]))
+        return re.sub(r"<([\w-]+)>", lambda inner: json.dumps(str(value(inner[1])))[1:-1], match[0])
+
+    return json.loads(re.sub(r'"(?:[^"\\]|\\.)*"|<(?P<bare>[\w-]+)>', fill, transformer["InputTemplate"]))
+
+
+@dataclass
+class Bus:
+    """`deliver[service](target, input)` sends to a target by the service in its ARN: `sqs`, `sns`, `ecs`."""
+
+    rules: list[Resource]
+    deliver: dict[str, Callable[[dict[str, Any], Any], None]]
+    disabled: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, event: dict[str, Any]) -> None:
+        """Delivers one event to every target of each enabled rule that matches."""
+        with self._lock:
+            matching = [
+                rule
+                for rule in self.rules
+                if rule.logical_id not in self.disabled
+                and rule.properties.get("State", "ENABLED") == "ENABLED"
+                and matches(rule.properties["EventPattern"], event)
+            ]
+        for rule in matching:
+            for target in rule.properties["Targets"]:
+                transformer = target.get("InputTransformer")
+                self.deliver[target["Arn"].split(":")[2]](target, transform(event, transformer) if transformer else event)
