@@ -33,7 +33,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class TemplateError(ValueError):
+class TemplateError(Exception):
     """Something in the template, or in the parameters, that can't be resolved; says where."""
 
 
@@ -171,8 +171,6 @@ class _Resolver:
         try:
             return _FUNCTIONS[name](self.resolve(argument, path))
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, TemplateError):
-                raise
             raise TemplateError(f"{path}: can't resolve {json.dumps(argument, default=str)}") from error
 
     def _sub(self, text: str, variables: Mapping[str, Any], path: str) -> str:
