@@ -70,7 +70,9 @@ class ConsistentRead:
             raise
 
     def close(self) -> None:
-        self._connection.close()
+        """Ends the transaction, and with it the hold on the tables. Safe to call twice."""
+        if self._connection.open:
+            self._connection.close()
 
     def copy_to(self, folder: Path, *, part_rows: int, stopping: Callable[[], bool]) -> None:
         """Writes each table into `folder` as Parquet files of at most `part_rows` rows. Raises Stopped."""

@@ -71,7 +71,7 @@ class RdsStandIn:
         *,
         snapshot_seconds: float = 0.0,
         export_seconds: float = 0.0,
-        part_rows: int = 25_000,
+        part_rows: int = 5_000,
     ) -> None:
         self.mariadb = mariadb
         self.s3 = s3
@@ -105,6 +105,7 @@ class RdsStandIn:
         if RdsStandIn._installed is not None:
             raise RuntimeError("Another RdsStandIn is installed in this process: uninstall it first.")
         RdsStandIn._installed = self
+        self._stopping.clear()
         self._folder = Path(tempfile.mkdtemp(prefix="liberator-rds-"))
         for owner, name, value in self._replacements():
             self._stack.enter_context(_replaced(owner, name, value))
@@ -191,15 +192,17 @@ class RdsStandIn:
         self._publish("RDS-EVENT-0090" if automated else "RDS-EVENT-0040", snapshot)
         try:
             if read is None or reason:
-                raise RuntimeError(reason)
+                raise _MadeToFailError(reason)
             _set_progress(snapshot, 1)
             folder = Path(tempfile.mkdtemp(dir=self._folder))
             read.copy_to(folder, part_rows=self.part_rows, stopping=self._stopping.is_set)
+            read.close()
             self._wait(lambda: time.monotonic() >= ready_at and not self.hold_snapshots)
         except Stopped:
             return
-        except Exception:
-            log.exception("Snapshot %s failed", snapshot.db_snapshot_identifier)
+        except Exception as error:
+            if not isinstance(error, _MadeToFailError):
+                log.exception("Snapshot %s failed", snapshot.db_snapshot_identifier)
             with self._lock:
                 snapshot.status = "failed"
                 database.status = "available"
@@ -294,7 +297,7 @@ class RdsStandIn:
         except Stopped:
             return
         except Exception as error:
-            if not isinstance(error, _ExportFailedError):
+            if not isinstance(error, _MadeToFailError):
                 log.exception("Export %s failed", task.identifier)
             task.failure_cause = str(error)
             ended = ExportStatus.FAILED
@@ -323,7 +326,7 @@ class RdsStandIn:
             self._put(task, item)
             task.percent = 1 + 98 * (done + 1) // len(objects)
         if reason:
-            raise _ExportFailedError(reason)
+            raise _MadeToFailError(reason)
 
     def _put(self, task: ExportTask, item: layout.ExportedObject) -> None:
         content = item.source.read_bytes() if item.source else item.content
@@ -387,8 +390,8 @@ class RdsStandIn:
             log.exception("%s of %s was not published", event_id, event.source_identifier)
 
 
-class _ExportFailedError(Exception):
-    """An export that is made to fail."""
+class _MadeToFailError(Exception):
+    """A snapshot or an export that is to fail, for a reason already known."""
 
 
 _EVENT_AT_END = {

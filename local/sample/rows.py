@@ -16,7 +16,8 @@ FIRST_DAY = datetime(2019, 1, 1, tzinfo=UTC)
 NASTY_TEXT = (
     "", " ", "NULL", "\\N", "it's", '"double"', "back\\slash", "ends in a backslash\\", "tab\there", "two\nlines",
     "dos\r\nlines", "a;b;;c", "semicolon; -- and comment", "/* open comment", "*/ close", "-- \nDELIMITER ;;\n", "nul\0byte",
-    "ctrl-z\x1a!", "`backtick`", "100 % s", "%s %(name)s {0}", "Zoë Müller", "日本語", "emoji 🚗🅿️", "e\u0301 combining", "\u2028separator",
+    "ctrl-z\x1a!", "`backtick`", "100 % s", "%s %(name)s {0}", "Zoë Müller", "日本語",
+    "emoji 🚗🅿️", "e\u0301 combining", "\u2028separator",
     "'", "''", "\\'", "');DROP TABLE liberator_zone;--", "\n-- Dump completed on 2019-01-01  0:00:00\n", "x" * 60,
 )  # fmt: skip
 NASTY_LATIN1 = ("", "café", "50 £ ÷ 2", 'O\'Neill; "x"\\', "ÿ€Ÿ")
