@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,6 @@ from ingestion.messages import IngestionFailed, Message, Polled
 from ingestion.settings import PollSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
     from ingestion.settings import ConsumerSettings
 
-    type SecondsLeft = Callable[[], float]
-
 logger = Logger()
+
+type SecondsLeft = Callable[[], float]
 
 BODY_LIMIT = 50_000  # characters of a failed message in an alert: SNS takes 256 KiB, and JSON escapes up to 6 for 1
 

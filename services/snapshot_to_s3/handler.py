@@ -1,10 +1,12 @@
 """Lambda: a snapshot that is available becomes an export task; then CopyExport is sent."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ingestion import queues
 from ingestion.consumer import Consumer, SecondsLeft
@@ -12,10 +14,6 @@ from ingestion.messages import ExportSnapshot
 from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
 from snapshot_to_s3.settings import Settings
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
 
