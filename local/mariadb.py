@@ -117,9 +117,9 @@ class MariaDb:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start(self, server: Path) -> None:
-        log = self.directory / "log"
+        log = self.directory / "log.err"  # without an extension the server would add this one
         for _ in range(_PORT_ATTEMPTS):
-            self.port = _free_port()
+            self.port = free_port()
             self._process = subprocess.Popen(
                 [server, *self._settings(log)],
                 stdin=subprocess.DEVNULL,
@@ -251,7 +251,7 @@ def _short_temporary_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="liberator-", dir="/tmp"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((MariaDb.host, 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from local import mariadb as module
+from local.mariadb import MariaDb, MariaDbError
+from tests.integration.local.conftest import eventually
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_account_can_do_what_an_rds_master_user_can_and_no_more(mariadb: MariaDb) -> None:
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE rights")
+        cursor.execute("CREATE TABLE rights.x (id INT)")
+        cursor.execute("CREATE TRIGGER rights.t BEFORE INSERT ON rights.x FOR EACH ROW SET @a = 1")
+        cursor.execute("CREATE FUNCTION rights.f() RETURNS INT DETERMINISTIC RETURN 1")
+        cursor.execute("DROP DATABASE rights")
+        for forbidden in ("SET GLOBAL max_connections = 10", "SELECT 1 INTO OUTFILE 'x'", "SHUTDOWN"):
+            with pytest.raises(pymysql.err.OperationalError, match="denied"):
+                cursor.execute(forbidden)
+
+
+def test_settings_that_a_loader_notices_are_those_of_rds(mariadb: MariaDb) -> None:
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@sql_mode, @@lower_case_table_names, @@max_allowed_packet, @@character_set_server")
+        assert cursor.fetchone() == ("NO_ENGINE_SUBSTITUTION", 0, 2**30, "utf8mb4")
+
+
+def test_two_run_at_once_and_leave_nothing_behind() -> None:
+    with MariaDb() as one, MariaDb() as other:
+        assert one.port != other.port
+        with one.connect() as connection:
+            connection.cursor().execute("CREATE DATABASE mine")
+        with pytest.raises(pymysql.err.OperationalError, match="mine"):
+            other.connect("mine")
+        pids, folders = [one.pid, other.pid], [one.directory, other.directory]
+    assert not any(alive(pid) for pid in pids)
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_an_error_in_the_block_stops_it_too() -> None:
+    server = MariaDb()
+    with pytest.raises(KeyboardInterrupt), server:
+        raise KeyboardInterrupt
+    assert not server.directory.exists()
+    with pytest.raises(pymysql.err.OperationalError):
+        server.connect()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_a_parent_that_is_killed(number: signal.Signals) -> None:
+    block = "with MariaDb() as s: print(s.pid, s.directory, flush=True); time.sleep(60)"
+    code = f"import time\nfrom local.mariadb import MariaDb\n{block}"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    ) as parent:
+        assert parent.stdout is not None
+        pid, folder = parent.stdout.readline().split()
+        assert alive(int(pid))
+        parent.send_signal(number)
+    eventually(lambda: alive(int(pid)) or Path(folder).exists(), lambda left: not left)
+
+
+def test_when_the_port_is_taken_meanwhile_it_takes_another(mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = module.free_port()
+    ports = iter([mariadb.port, free])
+    monkeypatch.setattr(module, "free_port", lambda: next(ports))
+    with MariaDb() as server:
+        assert server.port == free
+
+
+def test_without_a_server_the_error_says_how_to_install_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_find", lambda name: None)
+    with pytest.raises(MariaDbError, match="apt-get install mariadb-server"), MariaDb():
+        pass
+
+
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with MariaDb() as server:
+        assert len(os.fsencode(server.socket)) < 107
+        server.connect_as_root().close()
+    assert not list(long.iterdir())
