@@ -1,0 +1,91 @@
+# `make help` lists everything. Two targets set up all they need: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.13
+BIN := .venv/bin
+export PYTHONPATH := $(CURDIR):$(CURDIR)/services:$(CURDIR)/ecs/dump_loader
+export AWS_DEFAULT_REGION ?= eu-west-2
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ── run and test ──
+
+.PHONY: demo
+demo: .venv/local.stamp server ## one dump through the whole system; DUMP= DATE= OVERRIDE= LANDING= REPORT=
+	@$(BIN)/python -m local.demo $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),--date "$(DATE)") \
+	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)")
+
+.PHONY: test
+test: .venv/dev.stamp server ## all tests; ARGS="-k manifest" passes options to pytest
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: lint types template test ## everything that CI does, and the linters
+
+.PHONY: bench
+bench: .venv/dev.stamp server ## our way and the alternative, side by side, as a ratio
+	$(BIN)/python -m bench
+
+# ── look at the code ──
+
+.PHONY: lint
+lint: .venv/dev.stamp ## format, lint and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+.PHONY: types
+types: .venv/dev.stamp ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: template
+template: .venv/dev.stamp ## sam validate --lint
+	$(BIN)/sam validate --lint
+
+.PHONY: format
+format: .venv/dev.stamp ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# ── build and deploy ──
+
+.PHONY: build
+build: .venv/dev.stamp ## sam build
+	$(BIN)/sam build
+
+.PHONY: sample
+sample: .venv/local.stamp server ## rebuild the bundled sample dump
+	$(BIN)/python -m local.sample
+
+REQUIREMENTS := requirements/dev requirements/local services/requirements ecs/dump_loader/requirements
+.PHONY: requirements
+requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; UPGRADE=1 for newer versions
+	for file in $(REQUIREMENTS); do \
+	  $(BIN)/uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header --no-annotate $(if $(UPGRADE),--upgrade) $$file.in -o $$file.txt \
+	    $$([ $$file = requirements/dev ] || echo "-c requirements/dev.txt"); \
+	done
+
+# ── set-up ──
+
+.PHONY: server
+server:
+	@local/install-server
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.13 is needed: install it, or name it with PYTHON=…" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/local.stamp: requirements/local.txt | .venv/bin/python
+	@echo "Installing what the local run needs …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.txt | .venv/bin/python
+	@echo "Installing what the tests need …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@ .venv/local.stamp

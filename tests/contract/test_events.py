@@ -1,0 +1,133 @@
+"""Each file under events/ is what its name says, and each model of a message has a file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from ingestion import messages, rds_events
+from ingestion.errors import UnreadableMessage
+from ingestion.messages import CopyExport, ExportSnapshot, parse_message
+from ingestion.rds_events import Notice, RdsEvent
+from prod_to_preprod import inbox
+
+EVENTS = Path(__file__).parents[2] / "events"
+FUNCTIONS = ("snapshot_to_s3", "s3_to_s3_copier", "prod_to_preprod")
+SNAPSHOT = "sql-to-parquet-2021-06-04-101530"
+INSTANCE = "dataplatform-stg-liberator-to-rds-snapshot"
+
+
+def bodies(function: str, case: str) -> list[str]:
+    return [record["body"] for record in json.loads((EVENTS / function / f"{case}.json").read_text())["Records"]]
+
+
+def rds(event_id: str, source: str = SNAPSHOT, source_type: str = "SNAPSHOT") -> RdsEvent:
+    return RdsEvent(event_id=event_id, source_type=source_type, source_identifier=source)
+
+
+def message(name: str) -> messages.AnyMessage:
+    return parse_message((EVENTS / "messages" / f"{name}.json").read_text())
+
+
+def uploaded(key: str) -> list[inbox.UploadedObject]:
+    bucket, version = "dataplatform-prod-liberator-data-storage", "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
+    return [inbox.UploadedObject(bucket=bucket, key=key, version_id=version)]
+
+
+DUMP, ODD = "parking/liberator_dump_210604.zip", "parking/liberator_dump_210604 (final)+ä.zip"
+NOTICE = Notice(text="You have successfully subscribed your Amazon RDS events to this topic.")
+
+READ = {
+    ("snapshot_to_s3", "sns_snapshot_creating"): rds("RDS-EVENT-0040"),
+    ("snapshot_to_s3", "sns_snapshot_created"): rds("RDS-EVENT-0042"),
+    ("snapshot_to_s3", "sns_raw_snapshot_created"): rds("RDS-EVENT-0042"),
+    ("snapshot_to_s3", "sns_snapshot_deleted"): rds("RDS-EVENT-0041"),
+    ("snapshot_to_s3", "sns_instance_backed_up"): rds("RDS-EVENT-0002", INSTANCE, "DB_INSTANCE"),
+    ("snapshot_to_s3", "sns_automated_snapshot_created"): rds("RDS-EVENT-0091", f"rds:{INSTANCE}-2021-06-04-03-10"),
+    ("snapshot_to_s3", "sns_subscription_notice"): NOTICE,
+    ("snapshot_to_s3", "eventbridge_snapshot_created"): rds("RDS-EVENT-0042"),
+    ("snapshot_to_s3", "message_daily"): message("ExportSnapshot"),
+    ("snapshot_to_s3", "message_backdated"): message("ExportSnapshot.backdated"),
+    ("s3_to_s3_copier", "eventbridge_export_completed"): rds("RDS-EVENT-0161"),
+    ("s3_to_s3_copier", "eventbridge_export_failed"): rds("RDS-EVENT-0159"),
+    ("s3_to_s3_copier", "eventbridge_export_cancelled"): rds("RDS-EVENT-0160"),
+    ("s3_to_s3_copier", "eventbridge_export_of_another_snapshot"): rds("RDS-EVENT-0161", "weekly-copy"),
+    ("s3_to_s3_copier", "sns_subscription_notice"): NOTICE,
+    ("s3_to_s3_copier", "message_daily"): message("CopyExport"),
+    ("s3_to_s3_copier", "message_backdated"): message("CopyExport.backdated"),
+    ("prod_to_preprod", "eventbridge_put"): uploaded(DUMP),
+    ("prod_to_preprod", "eventbridge_copy"): uploaded(DUMP),
+    ("prod_to_preprod", "eventbridge_multipart"): uploaded(DUMP),
+    ("prod_to_preprod", "eventbridge_odd_key"): uploaded(ODD),
+    ("prod_to_preprod", "notification_url_encoded_key"): uploaded(ODD),
+    ("prod_to_preprod", "notification_test_event"): [],
+}
+BAD = [(path.parent.name, path.stem) for path in EVENTS.glob("*/bad_*.json")]
+BATCHES = {("snapshot_to_s3", "batch_good_and_bad")}
+# What these refuse is not their form but their queue: the functions' own tests hold that.
+ON_THE_WRONG_QUEUE = "bad_other_queues_message"
+
+
+def read(function: str, body: str) -> object:
+    return inbox.to_objects(body) if function == "prod_to_preprod" else rds_events.read(body)
+
+
+def without_poll(value: object) -> object:
+    return value.model_dump(exclude={"poll"}) if isinstance(value, ExportSnapshot | CopyExport) else value
+
+
+@pytest.mark.parametrize(("function", "case"), READ)
+def test_event_is_read_as_what_its_name_says(function: str, case: str) -> None:
+    [body] = bodies(function, case)
+    assert without_poll(read(function, body)) == without_poll(READ[function, case])
+
+
+@pytest.mark.parametrize(("function", "case"), [bad for bad in BAD if bad[1] != ON_THE_WRONG_QUEUE])
+def test_bad_event_is_refused_with_a_reason_that_says_what_to_do(function: str, case: str) -> None:
+    [body] = bodies(function, case)
+    with pytest.raises(UnreadableMessage, match="send it again"):
+        read(function, body)
+
+
+def test_every_file_has_an_expectation() -> None:
+    files = {(path.parent.name, path.stem) for name in FUNCTIONS for path in (EVENTS / name).iterdir()}
+    assert files == READ.keys() | set(BAD) | BATCHES
+
+
+def test_every_record_has_the_fields_that_lambda_gives() -> None:
+    fields = {"messageId", "receiptHandle", "body", "attributes", "messageAttributes", "md5OfBody", "eventSource"}
+    for name in FUNCTIONS:
+        for path in (EVENTS / name).iterdir():
+            for record in json.loads(path.read_text())["Records"]:
+                assert record.keys() == fields | {"eventSourceARN", "awsRegion"}, path
+
+
+def test_each_message_model_has_a_file_and_each_file_its_model() -> None:
+    files = {path: parse_message(path.read_text()) for path in (EVENTS / "messages").iterdir()}
+    for path, parsed in files.items():
+        assert path.name.split(".")[0] == parsed.kind
+    models = {
+        m.__name__ for m in vars(messages).values() if isinstance(m, type) and "kind" in getattr(m, "model_fields", {})
+    }
+    assert models == {parsed.kind for parsed in files.values()}
+
+
+def test_each_model_of_what_aws_sends_is_read_from_some_file() -> None:
+    expected = {"SnsEnvelope", "RdsSnsMessage", "RdsEventBridgeEvent", "ObjectCreated", "S3Notification", "TestEvent"}
+    models: dict[str, type[BaseModel]] = {
+        name: getattr(module, name) for module in (rds_events, inbox) for name in expected if hasattr(module, name)
+    }
+    assert models.keys() == expected
+    documents = [json.loads(body) for (function, case) in READ for body in bodies(function, case)]
+    documents += [json.loads(d["Message"]) for d in documents if str(d.get("Message", "")).startswith("{")]
+    for name, model in models.items():
+        assert any(_fits(model, document) for document in documents), name
+
+
+def _fits(model: type[BaseModel], document: object) -> bool:
+    try:
+        model.model_validate(document)
+    except ValueError:
+        return False
+    return True
