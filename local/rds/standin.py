@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
-from moto.core.responses import ActionResult, PaginatedResult
+from moto.core.responses import ActionResult
 from moto.rds.exceptions import DBSnapshotNotFoundFault, ExportTaskNotFoundError, RDSClientError
 from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 MOTO_ACCOUNT = "123456789012"
 MAX_ACTIVE_EXPORTS = 5  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
+MAX_RECORDS = 100
 _TICK_SECONDS = 0.02
 
 log = logging.getLogger(__name__)
@@ -368,7 +369,7 @@ class RdsStandIn:
                 for task in self.tasks.values()
                 if identifier in (None, task.identifier) and source in (None, task.source_arn) and _matches(task, filters)
             ]
-        return PaginatedResult({"ExportTasks": found})
+        return _page(response, "ExportTasks", found)
 
     # threads
 
@@ -425,7 +426,13 @@ def _matches(task: ExportTask, filters: dict[str, set[str]]) -> bool:
 
 def _paginated(describe: Callable[[RDSResponse], ActionResult]) -> Callable[[RDSResponse], ActionResult]:
     """moto answers all of it at once, whatever MaxRecords says."""
-    return lambda response: PaginatedResult(describe(response)._result)  # noqa: SLF001
+    return lambda response: _page(response, "DBSnapshots", describe(response)._result["DBSnapshots"])  # noqa: SLF001
+
+
+def _page(response: RDSResponse, name: str, found: Sequence[Any]) -> ActionResult:
+    first = int(response.params.get("Marker") or 0)
+    last = first + int(response.params.get("MaxRecords") or MAX_RECORDS)
+    return ActionResult({name: found[first:last], "Marker": str(last) if last < len(found) else None})
 
 
 def _set_progress(snapshot: DBSnapshot, percent: int) -> None:
