@@ -306,6 +306,12 @@ def test_only_the_named_may_publish_on_a_topic(production: Template) -> None:
     assert {t.logical_id: publishers(production, t) for t in production.of_type("AWS::SNS::Topic")} == TOPICS
 
 
+def test_no_topic_has_the_default_policy_which_lets_the_whole_account_publish(production: Template) -> None:
+    for topic in production.of_type("AWS::SNS::Topic"):
+        [denied] = resource_policies(production, "AWS::SNS::TopicPolicy", topic, "Deny")
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
 def test_every_target_of_a_rule_lets_that_rule_in_and_keeps_what_it_could_not_take(production: Template) -> None:
     by_arn = {r.arn: r for r in production.resources.values() if r.arn}
     for rule in production.of_type("AWS::Events::Rule"):
