@@ -1,10 +1,10 @@
-"""The rows of each table after the load: counted by the loader, checked by the copier."""
+"""How many rows each table had after the load: written beside the dump by the loader, compared by the copier."""
 
 from ingestion.messages import Frozen
 
 
 class RowCounts(Frozen):
-    """Kept as JSON at `naming.row_counts_uri`. `tables` maps every base table of `database` to its rows."""
+    """`dump` is its S3 URI, `snapshot` the identifier of the snapshot that was taken of exactly these rows."""
 
     database: str
     dump: str
