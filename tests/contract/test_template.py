@@ -594,7 +594,7 @@ def test_the_database_is_encrypted_private_and_open_to_the_loader_alone(producti
     [ingress] = production.resources["DatabaseSecurityGroup"].properties["SecurityGroupIngress"]
     assert ingress["SourceSecurityGroupId"] == production.resources["LoaderSecurityGroup"].ref
     assert (ingress["FromPort"], ingress["ToPort"]) == (3306, 3306)
-    assert production.resources["DatabaseParameters"].properties["Parameters"]["require_secure_transport"] == "ON"
+    assert production.resources["DatabaseParameters"].properties["Parameters"]["require_secure_transport"] == "1"
 
 
 def test_the_loader_runs_as_nobody_on_a_file_system_that_it_can_not_write(production: Template) -> None:
