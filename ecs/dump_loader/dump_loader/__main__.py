@@ -1,0 +1,131 @@
+"""The ECS task: reads the environment, makes the clients, loads one dump, and says how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+from pydantic import ValidationError
+
+from dump_loader.database import connector
+from dump_loader.dumps import Request, correlation_id_of, find, run_of, uri_of
+from dump_loader.ingest import Limits, Target, ingest
+from dump_loader.settings import Settings
+from ingestion.errors import IngestionError, Terminal
+from ingestion.events import publish
+from ingestion.messages import IngestionFailed
+
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
+STAGE = "dump_loader"
+# botocore repeats requests; S3File repeats what breaks in the middle of an answer
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60, max_pool_connections=10
+)
+
+
+class Stopped(BaseException):
+    """SIGTERM: ECS stops the task. No Exception, so that nothing on the way takes it for a failure it can handle."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped
+
+
+def main() -> int:
+    """The exit code: 0 only if the snapshot is there."""
+    logger = Logger(service=STAGE)
+    signal.signal(signal.SIGTERM, _stop)
+    request: Request | None = None
+    try:
+        settings = _settings()
+        request = _request(settings)
+        _run(settings, request, logger)
+    except IngestionError as error:
+        logger.error(str(error), error=type(error).__name__)
+        return _failed(request, error, logger)
+    except Stopped:
+        stopped = Terminal("The task was stopped before the load was complete; no snapshot was taken. Run it again.")
+        logger.error(str(stopped), error="Stopped")
+        return _failed(request, stopped, logger, name="Stopped") + 142  # as a shell reports SIGTERM: 143
+    except Exception as error:
+        logger.exception("Unexpected error: %s", error)
+        return _failed(request, error, logger)
+    logger.info("Done")
+    return 0
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        # never the values: one of them is the password
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise Terminal(f"The environment is wrong: {problems}. Correct the task definition or its overrides.") from None
+
+
+def _request(settings: Settings) -> Request:
+    by_hand = settings.import_date_override is not None
+    return Request(
+        bucket=settings.data_bucket if by_hand else settings.dump_bucket or settings.data_bucket,
+        key=settings.dump_key,
+        version_id=settings.dump_version_id,
+        event_time=settings.event_time,
+        override=settings.import_date_override,
+        window=settings.daily_window,
+    )
+
+
+def _run(settings: Settings, request: Request, logger: Logger) -> None:
+    s3 = boto3.client("s3", config=_CONFIG)
+    dump = find(s3, request)
+    logger.append_keys(correlation_id=dump.correlation_id, import_date=dump.run.import_date.isoformat())
+    ingest(
+        s3,
+        boto3.client("rds", config=_CONFIG),
+        dump,
+        Target(settings.db_instance_identifier, settings.db_name, connector(settings)),
+        Limits(
+            connections=settings.connections,
+            max_dump_bytes=settings.max_dump_bytes,
+            progress_seconds=settings.progress_seconds,
+            snapshot_timeout=settings.snapshot_timeout,
+            lock_timeout=settings.lock_timeout,
+        ),
+        logger,
+    )
+
+
+def _failed(request: Request | None, error: Exception, logger: Logger, *, name: str = "") -> int:
+    """Tells people. The topic is read from the environment once more, for the case that the settings are what is wrong."""
+    run = run_of(request) if request else None
+    key = request.key if request and request.override is None else None
+    correlation_id = correlation_id_of(uri_of(request.bucket, key), request.version_id) if request and key else None
+    event = IngestionFailed(
+        run=run,
+        correlation_id=correlation_id,
+        stage=STAGE,
+        error=name or type(error).__name__,
+        reason=str(error),
+        message=None,
+    )
+    if topic := os.environ.get("ALERTS_TOPIC_ARN"):
+        try:
+            publish(boto3.client("sns", config=_CONFIG), topic, event)
+        except Exception as unpublished:  # noqa: BLE001  the exit code still says it: ECS's own alarm is the second way
+            logger.warning("IngestionFailed could not be published", reason=str(unpublished))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""Opens the zip and gives out the one SQL file in it as chunks; what is wrong with a zip is found and said here."""
+
+from __future__ import annotations
+
+import io
+import queue
+import re
+import threading
+import zipfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from ingestion.errors import DumpRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+CHUNK = 512 * 1024
+_QUEUED = 4
+_BUFFER = 64 * 1024
+_AGAIN = "Ask for the dump again, and upload it under the same name."
+_RUBBISH = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$)")
+_ENCRYPTED = 0x1
+_GZIP = 31  # zlib's wbits: a gzip header is expected
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The SQL file in the zip: its name, and which bytes of the zip it takes up."""
+
+    info: zipfile.ZipInfo
+    uri: str
+
+    @property
+    def gzipped(self) -> bool:
+        return self.info.filename.lower().endswith(".gz")
+
+    def percent(self, position: int) -> float:
+        """How much of it has been read, when the zip has been read up to `position`."""
+        return min(100.0, max(0.0, 100 * (position - self.info.header_offset) / max(1, self.info.compress_size)))
+
+
+@contextmanager
+def opened(file: io.RawIOBase, size: int, uri: str) -> Iterator[zipfile.ZipFile]:
+    """The zip of `size` bytes. Raises DumpRejected where there is none."""
+    try:
+        archive = zipfile.ZipFile(io.BufferedReader(file, _BUFFER))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        file.seek(0)
+        beginning = file.read(4) or b""
+        if size == 0:
+            problem = "is empty: it has 0 bytes"
+        elif beginning == b"PK\x03\x04":
+            problem = f"is a truncated zip: its directory, at the end, is missing or damaged ({error})"
+        else:
+            problem = "is not a zip"
+        raise DumpRejected(f"{uri} {problem}. {_AGAIN}") from error
+    with archive:
+        yield archive
+
+
+def member(archive: zipfile.ZipFile, uri: str, *, max_bytes: int) -> Member:
+    """The one SQL file. Raises DumpRejected if there is none, or several, or one that must not be unpacked."""
+    files = [i for i in archive.infolist() if not i.is_dir() and not _RUBBISH.search(i.filename)]
+    for info in files:
+        _refuse_unsafe_name(info, uri)
+    found = [i for i in files if i.filename.lower().endswith((".sql", ".sql.gz"))]
+    names = ", ".join(sorted(i.filename for i in files)[:5])
+    if not files:
+        raise DumpRejected(f"{uri} is an empty zip: it holds no file. {_AGAIN}")
+    if not found:
+        raise DumpRejected(f"{uri} holds no SQL file (*.sql or *.sql.gz), but {names}. {_AGAIN}")
+    if len(found) > 1:
+        raise DumpRejected(
+            f"{uri} holds {len(found)} SQL files: {', '.join(sorted(i.filename for i in found)[:5])}. "
+            "Which of them is the dump can't be known: upload a zip with that one alone."
+        )
+    _refuse_unreadable(found[0], uri, max_bytes)
+    return Member(found[0], uri)
+
+
+def _refuse_unsafe_name(info: zipfile.ZipInfo, uri: str) -> None:
+    name = info.orig_filename
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+        raise DumpRejected(
+            f"{uri} holds {name!r}, a name that points out of the zip. Find out who made it; upload one with plain names."
+        )
+
+
+def _refuse_unreadable(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> None:
+    if info.flag_bits & _ENCRYPTED:
+        raise DumpRejected(
+            f"{info.filename} in {uri} is encrypted. Ask for the dump without a password, and upload it again."
+        )
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        method = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
+        raise DumpRejected(
+            f"{info.filename} in {uri} is compressed by {method}. Zip it by deflate (the usual way), and upload it again."
+        )
+    if info.file_size > max_bytes:
+        raise _too_large(info, uri, max_bytes)
+
+
+def _too_large(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> DumpRejected:
+    return DumpRejected(
+        f"{info.filename} in {uri} expands to more than {max_bytes:,} bytes. If the dump really is that large, "
+        "raise MAX_DUMP_BYTES and upload it again."
+    )
+
+
+def chunks(archive: zipfile.ZipFile, sql: Member, *, max_bytes: int) -> Iterator[bytes]:
+    """The SQL, unpacked, never more than a chunk at a time. Raises DumpRejected if it is cut short, damaged or too large."""
+    total = 0
+    where = f"{sql.info.filename} in {sql.uri}"
+    try:
+        with archive.open(sql.info) as stream:
+            for chunk in _gunzipped(stream, where) if sql.gzipped else _unpacked(stream):
+                total += len(chunk)
+                if total > max_bytes:
+                    raise _too_large(sql.info, sql.uri, max_bytes)
+                yield chunk
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DumpRejected(f"{where} is truncated or damaged ({error or 'it ends too early'}). {_AGAIN}") from error
+
+
+def _unpacked(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def _gunzipped(stream: IO[bytes], where: str) -> Iterator[bytes]:
+    """A .gz may have several members one after the other, and zeros at its end."""
+    unpacker = zlib.decompressobj(_GZIP)
+    begun = False
+    for packed in _unpacked(stream):
+        rest = packed
+        while rest:
+            if unpacker.eof:
+                rest = rest.lstrip(b"\0")
+                if not rest:
+                    break
+                unpacker = zlib.decompressobj(_GZIP)
+            begun = True
+            if chunk := unpacker.decompress(rest, CHUNK):
+                yield chunk
+            rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+    if not begun or not unpacker.eof:
+        raise DumpRejected(f"{where} is a truncated gzip. {_AGAIN}")
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def ahead(source: Iterator[bytes]) -> Generator[bytes]:
+    """The same chunks, made in a thread of their own: unpacking leaves the interpreter free for the splitter."""
+    ready: queue.Queue[bytes | _Failure | None] = queue.Queue(_QUEUED)
+    stopped = threading.Event()
+
+    def put(item: bytes | _Failure | None) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def produce() -> None:
+        try:
+            for chunk in source:
+                put(chunk)
+                if stopped.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001  raised again where the chunks are used
+            put(_Failure(error))
+
+    thread = threading.Thread(target=produce, name="unpack", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        stopped.set()
+        thread.join(5)

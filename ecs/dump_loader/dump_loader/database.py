@@ -1,0 +1,157 @@
+"""The connection to the instance, and what is done in it apart from the dump's own statements."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.connections import Connection as PyMySqlConnection
+
+from dump_loader.server import Flavour, Server
+from ingestion.errors import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_lambda_powertools import Logger
+
+    from dump_loader.settings import Settings
+
+type Connection = PyMySqlConnection[Any]
+type Connect = Callable[[str | None], Connection]
+
+# A load can take hours, during which the connection that holds the lock is silent; the server's default is 8 hours.
+_IDLE_SECONDS = 7 * 24 * 3600
+_LOCK_ATTEMPT_SECONDS = 20
+_NO_BACKSLASH_ESCAPES = 0x200  # https://dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html SERVER_STATUS_*
+
+
+def connector(settings: Settings) -> Connect:
+    """A function that opens a connection, to a database or to none. TLS verifies the server's name and certificate."""
+    tls: dict[str, Any] = {"ssl_disabled": True}
+    if settings.db_tls == "required":
+        # RDS's own CAs are not among the system's: DB_CA_BUNDLE names the file with them
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+        tls = {"ssl": ssl.create_default_context(cafile=settings.db_ca_bundle)}
+
+    def connect(database: str | None) -> Connection:
+        # Without CLIENT_MULTI_STATEMENTS (pymysql's default) the server refuses a second statement behind a `;`,
+        # without local_infile (its default too) it can't ask for a file of ours.
+        return pymysql.connect(
+            host=settings.db_host,
+            port=settings.db_port,
+            user=settings.db_credentials.username,
+            password=settings.db_credentials.password.get_secret_value(),
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=30,
+            init_command=f"SET SESSION wait_timeout = {_IDLE_SECONDS}",
+            **tls,
+        )
+
+    return connect
+
+
+def rows(connection: Connection, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+    """The result of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments or None)
+        return list(cursor.fetchall())
+
+
+def quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def describe(connection: Connection) -> Server:
+    """Asks the server what it is."""
+    ((version, packet),) = rows(connection, "SELECT VERSION(), @@max_allowed_packet")
+    major, minor, patch = (int(part) for part in version.split("-")[0].split("."))
+    return Server(
+        flavour=Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL,
+        version=major * 10_000 + minor * 100 + patch,
+        max_allowed_packet=int(packet),
+        collations=frozenset(row[0].lower() for row in rows(connection, "SHOW COLLATION")),
+    )
+
+
+def backslash_escapes(connection: Connection) -> bool:
+    """Whether a backslash escapes in strings; the server says it with each answer, as it depends on sql_mode."""
+    status: int = connection.server_status  # type: ignore[attr-defined]
+    return not status & _NO_BACKSLASH_ESCAPES
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """An advisory lock of the server, held by a connection and gone with it, however the process ends."""
+
+    connection: Connection
+    name: str
+
+    def refuse_lost(self) -> None:
+        """Raises Terminal if the lock is not held any more: another load may have begun."""
+        try:
+            ((held,),) = rows(self.connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", self.name)
+        except pymysql.err.MySQLError as error:
+            held, reason = 0, f" ({error})"
+        else:
+            reason = ""
+        if not held:
+            raise Terminal(
+                f"The connection that holds the lock {self.name} was lost{reason}: another load may have changed the "
+                "database meanwhile, so no snapshot is taken. Run the task again."
+            )
+
+
+@contextmanager
+def locked(connect: Connect, database: str, *, timeout: timedelta, every: float, logger: Logger) -> Iterator[Lock]:
+    """Waits until no other load uses the database, and keeps others waiting. Raises Terminal after `timeout`.
+
+    The lock has a connection of its own: nothing in a dump can release it, and no long statement keeps it from answering.
+    """
+    name = f"liberator-load-{database}"[:64]
+    deadline = time.monotonic() + timeout.total_seconds()
+    with connect(None) as connection:
+        while True:
+            patience = max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic()))
+            ((got,),) = rows(connection, "SELECT GET_LOCK(%s, %s)", name, patience)
+            if got:
+                break
+            if time.monotonic() >= deadline:
+                raise Terminal(
+                    f"Another load has used database {database} for {timeout}, longer than LOCK_TIMEOUT_MINUTES. "
+                    "See whether that task still makes progress; stop it if not, and run this one again."
+                )
+            logger.info("Waiting for another load to end", database=database)
+        try:
+            yield Lock(connection, name)
+        finally:
+            if connection.open:
+                rows(connection, "SELECT RELEASE_LOCK(%s)", name)
+
+
+def recreate(connection: Connection, database: str) -> None:
+    """An empty database. Safe to repeat: what an earlier load left, whole or half, is gone either way."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database)}")
+        cursor.execute(f"CREATE DATABASE {quoted(database)} CHARACTER SET utf8mb4")
+
+
+def count_rows(connection: Connection, database: str) -> dict[str, int]:
+    """Rows of every base table, counted, not estimated."""
+    tables = rows(
+        connection,
+        "SELECT TABLE_NAME FROM information_schema.TABLES "
+        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_NAME",
+        database,
+    )
+    return {
+        table: int(rows(connection, f"SELECT COUNT(*) FROM {quoted(database)}.{quoted(table)}")[0][0])  # noqa: S608  quoted
+        for (table,) in tables
+    }

@@ -1,0 +1,142 @@
+"""Which dump is loaded, and for which day: the one of the event, or the one of the day that a person names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from ingestion.aws_errors import MISSING, error_code, explained
+from ingestion.errors import BadName, NotFound, Terminal
+from ingestion.messages import Run
+from ingestion.naming import dump_keys, import_date_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+_UNVERSIONED = (None, "null")
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """One version of one object: pinned, so that a file uploaded meanwhile under the same name changes nothing."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+    run: Run
+
+    @property
+    def uri(self) -> str:
+        return uri_of(self.bucket, self.key)
+
+    @property
+    def correlation_id(self) -> str:
+        return correlation_id_of(self.uri, self.version_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the environment asks for, before S3 is asked. `event_time` is aware."""
+
+    bucket: str
+    key: str | None
+    version_id: str | None
+    event_time: datetime
+    override: str | None
+    window: timedelta
+
+
+def uri_of(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"
+
+
+def correlation_id_of(uri: str, version_id: str | None) -> str:
+    return uri if version_id in _UNVERSIONED else f"{uri}@{version_id}"
+
+
+def run_of(request: Request) -> Run | None:
+    """The run as far as the request alone tells it, for an alert; None where its date can't be read."""
+    try:
+        if request.override is not None:
+            return Run(import_date=_date(request.override), backdated=True)
+        return _run_of_key(request, request.key) if request.key else None
+    except Terminal:
+        return None
+
+
+def find(s3: S3Client, request: Request) -> Dump:
+    """The dump to load. Raises BadName, NotFound, AccessDenied, or Terminal where neither key nor date is given."""
+    if request.override is not None:
+        return _of_day(s3, request.bucket, _date(request.override))
+    if request.key is None:
+        raise Terminal(
+            "Neither DUMP_KEY nor IMPORT_DATE_OVERRIDE is set, so there is nothing to load. "
+            "Set IMPORT_DATE_OVERRIDE=yyyy-mm-dd to load the dump of that day."
+        )
+    run = _run_of_key(request, request.key)
+    with explained(f"looking for the dump {uri_of(request.bucket, request.key)}"):
+        version = {} if request.version_id is None else {"VersionId": request.version_id}
+        head = s3.head_object(Bucket=request.bucket, Key=request.key, **version)  # type: ignore[arg-type]
+    return _dump(request.bucket, request.key, head, run)
+
+
+def _run_of_key(request: Request, key: str) -> Run:
+    """Backdated if the file's day is longer ago than the window, seen from the (UTC) day on which it arrived."""
+    day = import_date_of(key)
+    arrived = request.event_time.astimezone(UTC).date()
+    return Run(import_date=day, backdated=day < arrived - request.window, dump=uri_of(request.bucket, key))
+
+
+def _date(text: str) -> date:
+    stripped = text.strip()
+    try:
+        day = datetime.strptime(stripped, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        day = None
+    if day is None or len(stripped) != len("yyyy-mm-dd"):
+        raise BadName(
+            f"IMPORT_DATE_OVERRIDE is {text!r}, which is no date of the form yyyy-mm-dd, for example 2022-06-01. "
+            "Run the task again with such a date."
+        )
+    return day
+
+
+def _of_day(s3: S3Client, bucket: str, day: date) -> Dump:
+    """Whichever of the two names there is; if both, the one uploaded last."""
+    keys = dump_keys(day)
+    found = [(key, head) for key in keys if (head := _head(s3, bucket, key))]
+    if not found:
+        raise NotFound(
+            f"There is no dump of {day}: neither {uri_of(bucket, keys[0])} nor {uri_of(bucket, keys[1])} exists. "
+            "Upload it under one of these names, and run the task again."
+        )
+    key, head = max(found, key=lambda f: f[1]["LastModified"])
+    return _dump(bucket, key, head, Run(import_date=day, backdated=True, dump=uri_of(bucket, key)))
+
+
+def _head(s3: S3Client, bucket: str, key: str) -> HeadObjectOutputTypeDef | None:
+    with explained(f"looking for the dump {uri_of(bucket, key)}"):
+        try:
+            return s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
+
+
+def _dump(bucket: str, key: str, head: HeadObjectOutputTypeDef, run: Run) -> Dump:
+    version = head.get("VersionId")
+    return Dump(
+        bucket=bucket,
+        key=key,
+        version_id=None if version in _UNVERSIONED else version,
+        etag=head["ETag"],
+        size=head["ContentLength"],
+        run=run,
+    )

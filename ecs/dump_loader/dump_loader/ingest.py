@@ -1,0 +1,135 @@
+"""The way of one dump: lock, load, check, count, snapshot, clean up."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dump_loader import archive, database, progress, snapshot
+from dump_loader.dialect import Signature
+from dump_loader.loading import Loaded, load
+from dump_loader.s3_file import S3File
+from ingestion.aws_errors import explained
+from ingestion.errors import DumpRejected
+from ingestion.naming import split_s3_uri
+from ingestion.row_counts import RowCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_s3 import S3Client
+
+    from dump_loader.database import Connect
+    from dump_loader.dumps import Dump
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the settings say about sizes and times."""
+
+    connections: int
+    max_dump_bytes: int
+    progress_seconds: float
+    snapshot_timeout: timedelta
+    lock_timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the dump goes: a database on an instance, and how to connect to it."""
+
+    instance: str
+    database: str
+    connect: Connect
+
+
+def ingest(s3: S3Client, rds: RDSClient, dump: Dump, target: Target, limits: Limits, logger: Logger) -> str:
+    """Loads the dump and takes the snapshot, whose identifier it returns. Raises IngestionError.
+
+    Safe to repeat from the beginning at any point: the database is made anew, the snapshot has its own name, and the row
+    counts have the snapshot's. Until the snapshot there is nothing for anyone else to see.
+    """
+    file = S3File(s3, dump)
+    with closing(file), archive.opened(file, dump.size, dump.uri) as opened:
+        # everything that can be known without the database is found out before the last load is dropped
+        sql = archive.member(opened, dump.uri, max_bytes=limits.max_dump_bytes)
+        logger.info(
+            "Found the dump", dump=dump.uri, member=sql.info.filename, bytes=dump.size, expands_to=sql.info.file_size
+        )
+        lock = database.locked(
+            target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
+        )
+        with lock as held:
+            chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
+            loaded = Loaded()
+            with (
+                progress.logged(logger, loaded, lambda: sql.percent(file.tell()), every=limits.progress_seconds),
+                closing(chunks),
+            ):
+                counts = _load(chunks, dump, target, limits, loaded, logger)
+            held.refuse_lost()
+            # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
+            # "creating" RDS has read the volume can't be seen from outside.
+            identifier = _snapshot(s3, rds, dump, target, limits, counts, logger)
+    snapshot.delete_earlier(rds, target.instance, identifier, logger=logger)
+    return identifier
+
+
+def _load(
+    chunks: Iterable[bytes], dump: Dump, target: Target, limits: Limits, loaded: Loaded, logger: Logger
+) -> dict[str, int]:
+    """Rows of each table after the load."""
+    began = time.monotonic()
+    with closing(target.connect(None)) as connection:
+        server = database.describe(connection)
+        logger.info("Loading into the database", database=target.database, server=f"{server.flavour} {server.version}")
+        database.recreate(connection, target.database)
+        signature = Signature()
+        load(
+            signature.watch(chunks),
+            signature,
+            target.connect,
+            server,
+            database=target.database,
+            connections=limits.connections,
+            loaded=loaded,
+        )
+        signature.refuse_unfinished(dump.uri)
+        counts = database.count_rows(connection, target.database)
+    if not counts:
+        raise DumpRejected(f"{dump.uri} defines no table. Ask for the dump again, and upload it under the same name.")
+    seconds = time.monotonic() - began
+    logger.info(
+        "Loaded",
+        tables=len(counts),
+        rows=sum(counts.values()),
+        statements=loaded.statements,
+        megabytes=round(loaded.bytes / 1e6, 1),
+        seconds=round(seconds, 1),
+        megabytes_per_second=round(loaded.bytes / 1e6 / seconds, 1),
+    )
+    return counts
+
+
+def _snapshot(
+    s3: S3Client, rds: RDSClient, dump: Dump, target: Target, limits: Limits, counts: dict[str, int], logger: Logger
+) -> str:
+    waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
+
+    def write_counts(identifier: str, uri: str) -> None:
+        """Before the snapshot, so that whoever hears of a snapshot finds its counts."""
+        body = RowCounts(database=target.database, dump=dump.uri, snapshot=identifier, tables=counts).model_dump_json()
+        bucket, key = split_s3_uri(uri)
+        with explained(f"writing the row counts {uri}"):
+            s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json")
+
+    identifier = snapshot.take(rds, target.instance, dump, waiting=waiting, logger=logger, before_create=write_counts)
+    logger.info("Snapshot begun", snapshot=identifier)
+    snapshot.await_end(rds, identifier, waiting=waiting, every=limits.progress_seconds, logger=logger)
+    logger.info("Snapshot available", snapshot=identifier)
+    return identifier

@@ -1,0 +1,154 @@
+"""Loads the statements of a dump: rows over several connections, everything else in its place."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dump_loader.database import backslash_escapes
+from dump_loader.failure import rejected
+from dump_loader.policy import Policy, Treatment, Verdict
+from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, Batch, Pool
+from dump_loader.splitter import Splitter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dump_loader.database import Connect, Connection
+    from dump_loader.dialect import Signature
+    from dump_loader.server import Server
+    from dump_loader.splitter import Statement
+
+# A statement is held in memory as a whole, whatever more the server would take (max_allowed_packet, up to 1 GB).
+LONGEST_STATEMENT = 64 * 1024 * 1024
+# What mysqldump itself writes at the top of a dump; in every session, as rows of one table may come before another's.
+_UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Seen by the progress log while the load goes on."""
+
+    statements: int = 0
+    bytes: int = 0
+
+
+def load(
+    chunks: Iterator[bytes],
+    signature: Signature,
+    connect: Connect,
+    server: Server,
+    *,
+    database: str,
+    connections: int,
+    loaded: Loaded,
+) -> None:
+    """Executes a whole dump in `database`. `signature` watches the same chunks. Raises DumpRejected.
+
+    Only what mysqldump and mariadb-dump wrote goes over several connections: there each INSERT is rows with all their
+    values, of a table that is complete before anything depends on it. A script made by hand can depend on the order
+    of its INSERTs (auto-increment values, LAST_INSERT_ID(), foreign keys, user variables): it is executed by one
+    connection, statement after statement, as the mysql client would.
+    """
+    splitter = Splitter(chunks, max_bytes=min(server.max_allowed_packet - 1024, LONGEST_STATEMENT))
+    with ExitStack() as stack:
+        executor: _Serial | _Parallel | None = None
+        for statement in splitter:
+            if executor is None:  # the first statement is here, so the signature has seen the beginning
+                policy = Policy(server, database=database, own=signature.database)
+                many = signature.by_mysqldump and connections > 1
+                opened = [stack.enter_context(closing(connect(database))) for _ in range(connections + 1 if many else 1)]
+                executor = stack.enter_context(closing(_Parallel(opened) if many else _Serial(opened[0])))
+            verdict = policy.judge(statement)
+            executor.execute(statement, verdict)
+            if verdict.treatment is Treatment.EVERYWHERE:
+                splitter.backslash_escapes = policy.backslash_escapes = executor.backslash_escapes
+            loaded.statements = statement.number
+            loaded.bytes += len(statement.text)
+        if executor is not None:
+            executor.finish()
+
+
+class _Serial:
+    """One connection, strictly in order.
+
+    Committed every megabyte instead of after each statement: many times faster for single-row INSERTs. It makes no
+    difference to the outcome: ROLLBACK is refused, nobody else reads meanwhile, and a load that fails is not used.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._pending = 0
+        self._pending_bytes = 0
+        connection.autocommit(False)  # noqa: FBT003  pymysql's signature
+
+    @property
+    def backslash_escapes(self) -> bool:
+        return backslash_escapes(self._connection)
+
+    def execute(self, statement: Statement, verdict: Verdict) -> None:
+        if verdict.treatment is Treatment.LEAVE_OUT:
+            return
+        with rejected(statement):
+            self._connection.query(verdict.sql)
+            self._pending += 1
+            self._pending_bytes += len(verdict.sql)
+            if self._pending >= BATCH_STATEMENTS or self._pending_bytes >= BATCH_BYTES:
+                self.finish()
+
+    def finish(self) -> None:
+        self._connection.commit()
+        self._pending = self._pending_bytes = 0
+
+    def close(self) -> None:
+        """The connection is its opener's to close."""
+
+
+class _Parallel:
+    """Rows over all connections but the first; everything else on the first one, when all rows before it are committed.
+
+    The rows must be committed, not only executed: a definition waits for every transaction that has touched its table.
+    """
+
+    def __init__(self, connections: list[Connection]) -> None:
+        self._connections = connections
+        for connection in connections:
+            connection.query(_UNCHECKED)
+        for connection in connections[1:]:
+            connection.autocommit(False)  # noqa: FBT003  pymysql's signature
+        self._pool = Pool(connections[1:])
+        self._batch = Batch()
+        self._with_triggers: set[str] = set()
+
+    @property
+    def backslash_escapes(self) -> bool:
+        return backslash_escapes(self._connections[0])
+
+    def execute(self, statement: Statement, verdict: Verdict) -> None:
+        if verdict.treatment is Treatment.LEAVE_OUT:
+            return
+        if verdict.treatment is Treatment.ROWS and verdict.table not in self._with_triggers:
+            self._batch.add(statement, verdict.sql)
+            if self._batch.full:
+                self._submit()
+            return
+        self.finish()
+        if verdict.trigger_on:
+            self._with_triggers.add(verdict.trigger_on)  # a trigger may see the order of the rows
+        everywhere = verdict.treatment is Treatment.EVERYWHERE
+        for connection in self._connections if everywhere else self._connections[:1]:
+            with rejected(statement):
+                connection.query(verdict.sql)
+
+    def finish(self) -> None:
+        self._submit()
+        self._pool.drain()
+
+    def close(self) -> None:
+        self._pool.stop()
+
+    def _submit(self) -> None:
+        if self._batch.statements:
+            self._pool.submit(self._batch)
+            self._batch = Batch()

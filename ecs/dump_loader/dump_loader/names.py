@@ -1,0 +1,138 @@
+"""Finds the names of tables, views, routines and databases in a statement: where a dump reaches into another database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dump_loader.tokens import Kind, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_BEFORE_NAME = frozenset({"CALL", "FROM", "INTO", "JOIN", "REFERENCES", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE"})
+_BEFORE_NAME_IN_DEFINITION = frozenset(
+    {"EVENT", "FUNCTION", "LIKE", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TO", "TRIGGER", "VIEW"}
+)
+_BEFORE_LIST = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "VIEW"})
+_ENDS_LIST = frozenset(
+    {"AS", "GROUP", "HAVING", "LIMIT", "ON", "ORDER", "SELECT", "SET", "UNION", "USING", "VALUES", "WHERE", "WINDOW"}
+)
+_ENDS_HEAD = frozenset({"AS", "BEGIN", "DO", "EACH", "SELECT"})
+# Between the keyword and the name: TABLE IF NOT EXISTS, INSERT IGNORE INTO, DELETE QUICK FROM.
+_TRANSPARENT = frozenset({"DELAYED", "EXISTS", "HIGH_PRIORITY", "IF", "IGNORE", "LOW_PRIORITY", "NOT", "ONLY"})
+# EXTRACT(YEAR FROM t.issued) and its like have a FROM that no table follows.
+_FROM_IS_AN_ARGUMENT = frozenset({"EXTRACT", "MID", "OVERLAY", "SUBSTR", "SUBSTRING", "TRIM"})
+_TAKE_A_SEQUENCE = frozenset({"LASTVAL", "NEXTVAL", "SETVAL"})
+
+
+@dataclass(frozen=True, slots=True)
+class Qualified:
+    """A qualified name in a table's place: its database, and the bytes that the database and the dot take."""
+
+    database: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Level:
+    """One level of parentheses."""
+
+    lists_names: bool = False
+    argument: bool = False
+
+
+class _Reader:
+    """Goes through the tokens once. `expected`: the next name is one of a table, view or routine, not of a column."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = tokens
+        self._verb = tokens[0].word if tokens else ""
+        self._levels = [_Level()]
+        self._in_head = self._verb in ("CREATE", "ALTER", "DROP", "RENAME")
+        self._expected = False
+
+    def found(self) -> Iterator[Qualified]:
+        position = 0
+        while position < len(self._tokens):
+            token, length = self._tokens[position], self._chain(position)
+            if length >= 3:
+                function = position + length < len(self._tokens) and self._tokens[position + length].says("(")
+                if length == 5 or ((self._expected or function) and not _row_of_trigger(token)):
+                    yield Qualified(token.word, token.start, self._tokens[position + 2].start)
+                self._expected = False
+            elif token.kind is Kind.WORD:
+                self._word(position)
+            elif token.kind is Kind.SIGN:
+                self._sign(position)
+            else:
+                self._expected = False
+            position += max(length, 1)
+
+    def _chain(self, position: int) -> int:
+        """How many tokens the dotted name takes that begins here: 3 for `a`.`b`, 5 for `a`.`b`.`c`."""
+        tokens = self._tokens
+        if not _part(tokens[position]) or (position and tokens[position - 1].says("@", ".")):
+            return 1
+        end = position + 1
+        while end + 1 < len(tokens) and end - position < 5 and tokens[end].says(".") and tokens[end + 1].name:
+            end += 2
+        return end - position
+
+    def _word(self, position: int) -> None:
+        word, level = self._tokens[position].word, self._levels[-1]
+        before = self._tokens[position - 1].word if position else ""
+        if word in _TRANSPARENT:
+            return
+        self._expected = self._name_follows(word, before, position)
+        if word in _BEFORE_LIST and self._expected:
+            level.lists_names = True
+        elif word in _ENDS_LIST:
+            level.lists_names = False
+        self._in_head = self._in_head and word not in _ENDS_HEAD
+
+    def _name_follows(self, word: str, before: str, position: int) -> bool:
+        if word == "FROM" and self._levels[-1].argument:
+            return False
+        if word == "UPDATE" and before in ("KEY", "ON", "FOR"):
+            return False
+        if word == "FOR" and before == "VALUE":
+            return True
+        return (
+            word in _BEFORE_NAME
+            or (position == 0 and word in ("INSERT", "REPLACE", "TRUNCATE"))
+            or (self._in_head and word in _BEFORE_NAME_IN_DEFINITION)
+        )
+
+    def _sign(self, position: int) -> None:
+        sign = self._tokens[position].word
+        if sign == "(":
+            by = self._tokens[position - 1].word if position else ""
+            self._levels.append(_Level(lists_names=self._expected, argument=by in _FROM_IS_AN_ARGUMENT))
+            self._expected = self._expected or by in _TAKE_A_SEQUENCE
+        elif sign == ")":
+            self._levels = self._levels[:-1] or [_Level()]
+            self._expected = False
+        elif sign == ",":
+            self._expected = self._levels[-1].lists_names
+        else:
+            self._expected = False
+
+
+def qualified(tokens: Sequence[Token]) -> Iterator[Qualified]:
+    """Every `database`.`name` where a table, view, trigger, event or routine is meant.
+
+    A column is qualified the same way (`table`.`column`), so that the place decides: after FROM, JOIN, INTO and so on, in a
+    list of tables, or before a parenthesis. Three parts can only be database, table, column.
+    """
+    return _Reader(tokens).found()
+
+
+def _part(token: Token) -> bool:
+    return token.name and not (token.kind is Kind.WORD and token.word[:1].isdigit())
+
+
+def _row_of_trigger(token: Token) -> bool:
+    """NEW.column and OLD.column of a trigger are no tables."""
+    return token.kind is Kind.WORD and token.word in ("NEW", "OLD")

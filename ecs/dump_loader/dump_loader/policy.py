@@ -1,0 +1,330 @@
+"""Decides about each statement of a dump: executed, executed in another form, left out, or the dump refused.
+
+An allow-list: what is not known is refused, by name and line. A dump comes from outside, and is executed by an account
+that owns the instance. The statement that is judged is the one that the server would execute (tokens.resolved), so that
+conditional comments can't hide anything. Rows (INSERT ... VALUES of literals) are never altered, nor looked at again: the
+splitter has seen that there is nothing else in them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING
+
+from dump_loader.collations import collation_edits
+from dump_loader.names import qualified
+from dump_loader.refusal import Refused
+from dump_loader.session import rewritten_set
+from dump_loader.tokens import NOTHING, Edit, Kind, Token, edited, resolved, tokenised
+from ingestion.errors import DumpRejected
+
+if TYPE_CHECKING:
+    from dump_loader.server import Server
+    from dump_loader.splitter import Statement, Text
+
+
+class Treatment(StrEnum):
+    """What is done with a statement."""
+
+    ROWS = auto()  # an INSERT of literals: on any connection, in any order among its like
+    ONCE = auto()  # on one connection, after everything before it
+    EVERYWHERE = auto()  # session state: on every connection, after everything before it
+    LEAVE_OUT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`trigger_on`: the table that the statement gives a trigger. `table`: the one that ROWS go into."""
+
+    treatment: Treatment
+    sql: Text
+    table: str = ""
+    trigger_on: str = ""
+
+
+_LEFT_OUT = Verdict(Treatment.LEAVE_OUT, b"")
+_DEFINED = frozenset({"EVENT", "FUNCTION", "INDEX", "PROCEDURE", "SEQUENCE", "TABLE", "TRIGGER", "VIEW"})
+_DATABASE = frozenset({"DATABASE", "SCHEMA"})
+_MODIFIERS = frozenset(
+    {"AGGREGATE", "FULLTEXT", "IGNORE", "OFFLINE", "ONLINE", "OR", "REPLACE", "SPATIAL", "TEMPORARY", "UNIQUE"}
+)
+_WRITES = frozenset({"DELETE", "INSERT", "REPLACE", "UPDATE"})
+# Nothing follows from them: one transaction's borders are the loader's own business, and nobody reads what SHOW prints.
+_WITHOUT_EFFECT = frozenset({"COMMIT", "BEGIN", "UNLOCK", "SHOW"})
+# Percona's mysqldump looks for RocksDB by dynamic SQL. EXECUTE without PREPARE has nothing to execute.
+_PERCONA_PREPARES = frozenset({"ROCKSDB_GET_IS_SUPPORTED", "ENABLE_BULK_LOAD", "DISABLE_BULK_LOAD"})
+_FORBIDDEN_PAIRS = {
+    ("INTO", "OUTFILE"), ("INTO", "DUMPFILE"), ("LOAD_FILE", "("), ("LOAD", "DATA"), ("LOAD", "XML"), ("SET", "PASSWORD"),
+    ("CREATE", "USER"), ("ALTER", "USER"), ("DROP", "USER"), ("RENAME", "USER"), ("CREATE", "ROLE"), ("DROP", "ROLE"),
+    ("CREATE", "SERVER"), ("ALTER", "SERVER"), ("INSTALL", "PLUGIN"), ("INSTALL", "SONAME"), ("INSTALL", "COMPONENT"),
+    ("UNINSTALL", "PLUGIN"), ("UNINSTALL", "SONAME"), ("UNINSTALL", "COMPONENT"), ("CHANGE", "MASTER"),
+    ("CHANGE", "REPLICATION"), ("RESET", "MASTER"), ("RESET", "SLAVE"), ("RESET", "REPLICA"), ("RESET", "BINARY"),
+    ("IMPORT", "TABLESPACE"),
+    ("DISCARD", "TABLESPACE"),
+}  # fmt: skip
+_FORBIDDEN_WORDS = frozenset({"GRANT", "REVOKE", "SONAME", "SHUTDOWN"})
+# Where the words above are names or options, not statements: `GRANT` is reserved, the others need a statement's beginning.
+_BEGINS_STATEMENT = frozenset({"", ";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "AS"})
+_WORTH_A_LOOK = re.compile(
+    rb"select|outfile|dumpfile|load_file|collate|/\*M?!|\.\s*`|`\s*\.|nextval|setval|execute|call", re.IGNORECASE
+)
+_PLAIN_INSERT = re.compile(
+    rb"(?:INSERT|REPLACE)\s++(?:IGNORE\s++)?INTO\s++(?:`[^`]++`|[\w$\x80-\xff]++)\s*+(?=\(|VALUES)", re.IGNORECASE
+)
+_SYSTEM_DATABASES = frozenset({"mysql", "performance_schema", "sys"})
+_MULTI_BYTE_CLIENTS = frozenset({"BIG5", "CP932", "GB18030", "GBK", "SJIS"})
+
+
+class Policy:
+    """Judges the statements of one dump, in order. `own` is what the dump calls its database, as far as is known.
+
+    Everything lands in `database`, whatever the dump calls its own.
+    """
+
+    def __init__(self, server: Server, *, database: str, own: str | None = None) -> None:
+        self.backslash_escapes = True
+        self._server = server
+        self._database = database
+        self._own = own
+        self._defined_anything = False
+        self._heads: dict[bytes, Verdict] = {}
+
+    def judge(self, statement: Statement) -> Verdict:
+        """Raises DumpRejected, naming kind, number and line."""
+        if statement.values_at:
+            return self._rows(statement)
+        original = bytes(statement.text)
+        if self._plain_write(original):
+            return Verdict(Treatment.ONCE, statement.text)
+        sql = resolved(original, self._server, escapes=self.backslash_escapes)
+        tokens = tokenised(sql, escapes=self.backslash_escapes)
+        while tokens and tokens[-1].says(";"):
+            tokens.pop()
+        if not tokens:
+            return _LEFT_OUT
+        try:
+            return self._judged(sql, tokens)
+        except Refused as refused:
+            raise DumpRejected(
+                f"Statement {statement.number}, line {statement.line}, is refused: {refused}. "
+                "A dump may only define and fill the tables, views, triggers, routines and events of one database. "
+                "Remove the statement from the dump, or ask for a dump without it."
+            ) from None
+
+    def _rows(self, statement: Statement) -> Verdict:
+        """INSERT ... VALUES of literals: only what comes before the rows is looked at, and that once per table."""
+        head = bytes(statement.text[: statement.values_at])
+        if (known := self._heads.get(head)) is None:
+            tokens = tokenised(head)
+            into = next(i for i, t in enumerate(tokens) if t.says("INTO"))
+            table = tokens[into + (3 if tokens[into + 2].says(".") else 1)]
+            try:
+                known = Verdict(Treatment.ROWS, edited(head, self._moved(tokens)), table=table.word.casefold())
+            except Refused as refused:
+                raise DumpRejected(f"Statement {statement.number}, line {statement.line}, is refused: {refused}.") from None
+            if len(self._heads) < 1000:
+                self._heads[head] = known
+        if known.sql == head:
+            return Verdict(Treatment.ROWS, statement.text, table=known.table)
+        return Verdict(Treatment.ROWS, bytes(known.sql) + bytes(statement.text[statement.values_at :]), table=known.table)
+
+    @staticmethod
+    def _plain_write(sql: bytes) -> bool:
+        """An INSERT of expressions that a look in C finds nothing in; megabytes of them need not become tokens."""
+        return len(sql) > 10_000 and _PLAIN_INSERT.match(sql) is not None and not _WORTH_A_LOOK.search(sql)
+
+    def _judged(self, sql: bytes, tokens: list[Token]) -> Verdict:
+        words = [t.word if t.kind is Kind.WORD else "" for t in tokens[:3]] + ["", ""]
+        verb, second = words[0], words[1]
+        self._refuse_forbidden(tokens)
+        if verb in ("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE"):
+            return self._definition(sql, tokens)
+        if verb == "SET":
+            _refuse_multi_byte_client(tokens)
+            kept = rewritten_set(sql, tokens, self._server)
+            return Verdict(Treatment.EVERYWHERE, kept) if kept else _LEFT_OUT
+        if verb == "USE" and len(tokens) > 1:
+            self._is_own(tokens[1].word)
+            return _LEFT_OUT
+        if verb in _WRITES or (verb in ("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR") and "TABLE" in words):
+            return Verdict(Treatment.ONCE, edited(sql, self._moved(tokens) + collation_edits(tokens, self._server)))
+        if verb in ("SELECT", "DO"):
+            moved = edited(sql, self._moved(tokens))
+            return Verdict(Treatment.ONCE, moved) if _changes_something(tokens) else _LEFT_OUT
+        if self._without_effect(verb, second, tokens):
+            return _LEFT_OUT
+        raise Refused(f"{' '.join(filter(None, (verb or tokens[0].word, second)))} is not among what a dump may do")
+
+    @staticmethod
+    def _without_effect(verb: str, second: str, tokens: list[Token]) -> bool:
+        return (
+            verb in _WITHOUT_EFFECT
+            or (verb, second) in (("START", "TRANSACTION"), ("LOCK", "TABLES"), ("LOCK", "TABLE"), ("DEALLOCATE", "PREPARE"))
+            or verb == "EXECUTE"
+            or (verb == "PREPARE" and len(tokens) == 5 and tokens[4].word in _PERCONA_PREPARES)
+        )
+
+    def _definition(self, sql: bytes, tokens: list[Token]) -> Verdict:
+        """CREATE, ALTER, DROP, RENAME and TRUNCATE, without DEFINER."""
+        at, edits = _object(tokens)
+        kind = tokens[at].word if at < len(tokens) and tokens[at].kind is Kind.WORD else ""
+        if tokens[0].says("TRUNCATE") and kind not in _DEFINED:
+            kind = "TABLE"
+        if kind in _DATABASE:
+            return self._database_itself(tokens, at)
+        if kind not in _DEFINED:
+            raise Refused(
+                f"{tokens[0].word} {kind or tokens[at].word if at < len(tokens) else ''} is not among what a dump may do"
+            )
+        self._defined_anything = True
+        edits += self._moved(tokens) + collation_edits(tokens, self._server)
+        if kind == "EVENT" and not tokens[0].says("DROP"):
+            edits += _never_runs(tokens, at)
+        trigger_on = ""
+        if kind == "TRIGGER" and tokens[0].says("CREATE"):
+            on = next((i for i, t in enumerate(tokens) if i > at and t.says("ON")), len(tokens))
+            name = tokens[on + 1 : on + 4]
+            trigger_on = name[2].word if len(name) == 3 and name[1].says(".") else name[0].word if name else ""
+        return Verdict(Treatment.ONCE, edited(sql, edits), trigger_on=trigger_on.casefold())
+
+    def _database_itself(self, tokens: list[Token], at: int) -> Verdict:
+        """The loader makes the database itself; of the dump's own definition the character set remains."""
+        rest = at + 1
+        while rest < len(tokens) and tokens[rest].kind is Kind.WORD and tokens[rest].word in ("IF", "NOT", "EXISTS"):
+            rest += 1
+        clauses = {"DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "ENCRYPTION", "READ"}
+        if (
+            rest < len(tokens)
+            and tokens[rest].name
+            and not (tokens[rest].kind is Kind.WORD and tokens[rest].word in clauses)
+        ):
+            self._is_own(tokens[rest].word)
+            rest += 1
+        if tokens[0].says("DROP"):
+            if self._defined_anything:
+                raise Refused("DROP DATABASE after tables were defined")
+            return _LEFT_OUT
+        options = tokens[rest:]
+        charset = _database_charset(options, self._server)
+        if not charset:
+            return _LEFT_OUT
+        return Verdict(Treatment.ONCE, b"ALTER DATABASE " + _quoted(self._database) + charset)
+
+    def _is_own(self, name: str) -> None:
+        if name.casefold() in _SYSTEM_DATABASES:
+            raise Refused(f"it concerns the server's own database {name}")
+        if self._own is None:
+            self._own = name
+        elif name.casefold() != self._own.casefold():
+            raise Refused(f"it concerns database {name}, and the dump's own is {self._own}: a dump of two databases")
+
+    def _moved(self, tokens: list[Token]) -> list[Edit]:
+        """The dump's own database in front of a name becomes ours; any other is refused."""
+        edits = []
+        for found in qualified(tokens):
+            if found.database.casefold() == "information_schema":  # read-only, and tells nothing but what it itself defined
+                continue
+            self._is_own(found.database)
+            if found.database != self._database:
+                edits.append(Edit(found.start, found.end, _quoted(self._database) + b"."))
+        return edits
+
+    @staticmethod
+    def _refuse_forbidden(tokens: list[Token]) -> None:
+        """What a body of a routine must not hold either, and what can stand in the middle of a statement."""
+        before = ""
+        for token, following in zip(tokens, [*tokens[1:], NOTHING], strict=True):
+            if token.kind is Kind.WORD and before not in ("@", "."):
+                pair = (token.word, following.word if following.kind in (Kind.WORD, Kind.SIGN) else "")
+                if pair in _FORBIDDEN_PAIRS:
+                    raise Refused(f"{' '.join(pair).rstrip(' (')} is not among what a dump may do")
+                if token.word in ("GRANT", "REVOKE", "SONAME") or (
+                    token.word in _FORBIDDEN_WORDS and before in _BEGINS_STATEMENT
+                ):
+                    raise Refused(f"{token.word} is not among what a dump may do")
+            before = token.word
+
+
+def _quoted(name: str) -> bytes:
+    return b"`" + name.replace("`", "``").encode() + b"`"
+
+
+def _object(tokens: list[Token]) -> tuple[int, list[Edit]]:
+    """Where the word is that says what is created, and the edits that take out DEFINER.
+
+    RDS has no account with SUPER or SET_ANY_DEFINER for a dump; without DEFINER, the object belongs to whoever loads.
+    """
+    at, edits = 1, []
+    while at < len(tokens):
+        token = tokens[at]
+        following = tokens[at + 1] if at + 1 < len(tokens) else NOTHING
+        if token.says("DEFINER") and following.says("="):
+            end = _end_of_account(tokens, at + 2)
+            edits.append(Edit(token.start, tokens[end - 1].end, b""))
+            at = end
+        elif (token.says("ALGORITHM") and following.says("=")) or (token.says("SQL") and following.says("SECURITY")):
+            at += 3
+        elif token.kind is Kind.WORD and token.word in _MODIFIERS:
+            at += 1
+        else:
+            break
+    return at, edits
+
+
+def _end_of_account(tokens: list[Token], at: int) -> int:
+    """Past `user`@`host`, CURRENT_USER, CURRENT_USER() or a role."""
+    if at + 2 < len(tokens) and tokens[at + 1].says("@"):
+        at += 3
+        while at + 1 < len(tokens) and tokens[at].says("."):  # root@my.host, unquoted
+            at += 2
+        return at
+    if at + 2 < len(tokens) and tokens[at + 1].says("(") and tokens[at + 2].says(")"):
+        return at + 3
+    return at + 1
+
+
+def _never_runs(tokens: list[Token], at: int) -> list[Edit]:
+    """The event is kept, but disabled: one that ran between the load and the snapshot would change what is exported."""
+    for i in range(at, len(tokens)):
+        token = tokens[i]
+        if token.says("DISABLE"):
+            return []
+        if token.says("ENABLE"):
+            return [Edit(token.start, token.end, b"DISABLE")]
+        if token.says("COMMENT", "DO"):
+            return [Edit(token.start, token.start, b"DISABLE ")]
+    return []
+
+
+def _changes_something(tokens: list[Token]) -> bool:
+    """A SELECT that only prints is left out: its result, of any size, would be read by nobody."""
+    return any(
+        t.says("INTO", "SETVAL") or (t.says(":") and following.says("="))
+        for t, following in zip(tokens, [*tokens[1:], NOTHING], strict=True)
+    )
+
+
+def _database_charset(options: list[Token], server: Server) -> bytes:
+    """` CHARACTER SET x COLLATE y` out of the options of CREATE or ALTER DATABASE."""
+    charset = b""
+    words = [t for t in options if not t.says("=", "DEFAULT")]
+    for token, following, third in zip(words, [*words[1:], NOTHING], [*words[2:], NOTHING, NOTHING], strict=False):
+        value = third.word if token.says("CHARACTER") else following.word
+        if not re.fullmatch(r"\w+", value):
+            continue
+        if token.says("CHARACTER", "CHARSET"):
+            charset += b" CHARACTER SET " + value.lower().encode()
+        elif token.says("COLLATE"):
+            charset += b" COLLATE " + server.collation(value.lower()).encode()
+    return charset
+
+
+def _refuse_multi_byte_client(tokens: list[Token]) -> None:
+    """In these character sets a byte of a character can look like a backslash or a quote: nothing could be split safely."""
+    for i, token in enumerate(tokens):
+        if token.says("NAMES", "CHARACTER_SET_CLIENT", "CHARSET") or (token.says("SET") and tokens[i - 1].says("CHARACTER")):
+            value = next((t.word.upper() for t in tokens[i + 1 : i + 3] if not t.says("=")), "")
+            if value in _MULTI_BYTE_CLIENTS:
+                raise Refused(f"the character set {value} cannot be read safely; dump with --default-character-set=utf8mb4")

@@ -1,0 +1,124 @@
+"""Executes batches of rows on several connections at once, in memory bounded by bytes, not by their number."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pymysql
+
+from dump_loader.failure import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dump_loader.database import Connection
+    from dump_loader.splitter import Statement, Text
+
+OUTSTANDING_BYTES = 24 * 1024 * 1024
+BATCH_BYTES = 1024 * 1024
+BATCH_STATEMENTS = 1000
+_RETRIED = frozenset({1205, 1213})  # lock wait timeout, deadlock
+_ATTEMPTS = 10
+_STOP_SECONDS = 10
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction. It stays in memory until it is committed, so that a deadlock's victim can be executed again."""
+
+    statements: list[tuple[Statement, Text]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, statement: Statement, sql: Text) -> None:
+        self.statements.append((statement, sql))
+        self.size += len(sql)
+
+    @property
+    def full(self) -> bool:
+        return self.size >= BATCH_BYTES or len(self.statements) >= BATCH_STATEMENTS
+
+
+class Pool:
+    """Threads, one for each connection. The first failure ends all of them, and is raised at the next call."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[Batch] = deque()
+        self._outstanding = 0
+        self._failure: Exception | None = None
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(c,), name=f"load-{i}", daemon=True) for i, c in enumerate(connections)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, batch: Batch) -> None:
+        """Waits until there is room. A batch larger than the bound gets it to itself."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._failure or not self._outstanding or self._outstanding + batch.size <= OUTSTANDING_BYTES
+            )
+            self._raise_failure()
+            self._outstanding += batch.size
+            self._waiting.append(batch)
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Waits until everything submitted is committed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._failure or not self._outstanding)
+            self._raise_failure()
+
+    def stop(self) -> None:
+        """Ends the threads after the statement each is at; what is not committed is rolled back with its connection."""
+        with self._changed:
+            self._stopped = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(_STOP_SECONDS)
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def _work(self, connection: Connection) -> None:
+        while batch := self._next():
+            try:
+                self._execute(connection, batch)
+            except Exception as error:  # noqa: BLE001  raised again by submit or drain
+                with self._changed:
+                    self._failure = self._failure or error
+                    self._stopped = True
+            with self._changed:
+                self._outstanding -= batch.size
+                self._changed.notify_all()
+
+    def _next(self) -> Batch | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopped)
+            return None if self._stopped else self._waiting.popleft()
+
+    def _execute(self, connection: Connection, batch: Batch) -> None:
+        """Safe to repeat: the server has rolled back what a deadlock interrupted."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._transact(connection, batch)
+            except pymysql.err.OperationalError as error:
+                if error.args[0] not in _RETRIED or attempt == _ATTEMPTS:
+                    raise
+                connection.rollback()
+            else:
+                return
+
+    def _transact(self, connection: Connection, batch: Batch) -> None:
+        for statement, sql in batch.statements:
+            if self._stopped:
+                return
+            with rejected(statement, retried=_RETRIED):
+                connection.query(sql)
+        connection.commit()

@@ -1,0 +1,144 @@
+"""An S3 object as a seekable file, read by ranges: no download, no temporary file.
+
+Read sequentially, it fetches the next blocks while the present one is used, over several connections: one S3 connection
+gives about 90 MB/s at best, and the network must not wait for the parser nor the parser for the network.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-guidelines.html
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from ingestion.aws_errors import error_code, explained
+from ingestion.errors import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Buffer
+
+    from mypy_boto3_s3 import S3Client
+
+    from dump_loader.dumps import Dump
+
+BLOCK = 4 * 1024 * 1024
+AHEAD = 3
+_ATTEMPTS = 6
+_BROKEN = (BotoConnectionError, HTTPClientError, IncompleteReadError, OSError)
+
+
+class S3File(io.RawIOBase):
+    """Holds at most `AHEAD` + 2 blocks. Not for several threads at once."""
+
+    def __init__(self, s3: S3Client, dump: Dump, *, block: int = BLOCK, ahead: int = AHEAD) -> None:
+        super().__init__()
+        self._s3 = s3
+        self._dump = dump
+        self._block = block
+        self._ahead = ahead
+        self._position = 0
+        self._blocks: dict[int, Future[bytes]] = {}
+        self._last = -2
+        self._stopped = threading.Event()
+        self._threads = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="s3")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._dump.size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative position {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, target: Buffer, /) -> int:
+        with memoryview(target).cast("B") as view:
+            index, offset = divmod(self._position, self._block)
+            if self._position >= self._dump.size or not view:
+                return 0
+            part = self._content(index)[offset : offset + len(view)]
+            view[: len(part)] = part
+            self._position += len(part)
+            return len(part)
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._blocks.clear()
+        super().close()
+
+    def _content(self, index: int) -> bytes:
+        sequential = index in (self._last, self._last + 1)
+        ahead = self._ahead if sequential else 0
+        wanted = [i for i in range(index, index + 1 + ahead) if i * self._block < self._dump.size]
+        kept = {self._last, *wanted}
+        for i in self._blocks.keys() - kept:
+            self._blocks.pop(i).cancel()
+        for i in wanted:
+            if i not in self._blocks:
+                self._blocks[i] = self._threads.submit(self._fetch, i)
+        self._last = index
+        return self._blocks[index].result()
+
+    def _fetch(self, index: int) -> bytes:
+        """One block. What a broken connection leaves out is asked for again; botocore repeats only requests."""
+        start = index * self._block
+        end = min(start + self._block, self._dump.size)
+        got = bytearray()
+        failures = 0
+        while len(got) < end - start:
+            try:
+                got += self._get(start + len(got), end - 1)
+            except _BROKEN:
+                failures += 1
+                if failures == _ATTEMPTS or self._stopped.wait(min(0.1 * 2**failures, 5)):
+                    raise
+        return bytes(got)
+
+    def _get(self, first: int, last: int) -> bytes:
+        pinned: dict[str, Any] = {"IfMatch": self._dump.etag}
+        if self._dump.version_id:
+            pinned = {"VersionId": self._dump.version_id}
+        with explained(f"reading {self._dump.uri}"):
+            try:
+                answer = self._s3.get_object(
+                    Bucket=self._dump.bucket, Key=self._dump.key, Range=f"bytes={first}-{last}", **pinned
+                )
+            except ClientError as error:
+                if error_code(error) in ("PreconditionFailed", "412"):
+                    raise Terminal(
+                        f"{self._dump.uri} was replaced while it was being loaded. Its own upload starts another load; "
+                        "if none does, run the task again with IMPORT_DATE_OVERRIDE."
+                    ) from error
+                raise
+        with answer["Body"] as body:
+            return self._body(body, last + 1 - first)
+
+    @staticmethod
+    def _body(body: Any, length: int) -> bytes:
+        """As much of the body as arrives; a break in the middle is seen by the caller as less than asked for."""
+        got = bytearray()
+        while len(got) < length:
+            try:
+                part = body.read(256 * 1024)
+            except _BROKEN:
+                if not got:
+                    raise
+                break
+            if not part:
+                break
+            got += part
+        if not got:
+            raise IncompleteReadError(actual_bytes=0, expected_bytes=length)
+        return bytes(got)

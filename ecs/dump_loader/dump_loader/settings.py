@@ -1,0 +1,75 @@
+"""The environment of the task: what template.yaml, the EventBridge rule, or a person by hand gives it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Json, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Tls(StrEnum):
+    REQUIRED = "required"
+    OFF = "off"
+
+
+class Credentials(BaseModel):
+    """As ECS injects them from the secret that RDS manages; the secret may hold more."""
+
+    username: str
+    password: SecretStr
+
+
+def _none_if_blank(value: object) -> object:
+    """The rule's input transformer leaves an empty text where the event has no such field."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _now_if_blank(value: object) -> object:
+    return _none_if_blank(value) or datetime.now(UTC)
+
+
+Optional = BeforeValidator(_none_if_blank)
+
+
+class Settings(BaseSettings):
+    """DUMP_KEY, DUMP_VERSION_ID, DUMP_BUCKET and EVENT_TIME come from the rule; IMPORT_DATE_OVERRIDE from a person."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    data_bucket: Annotated[str, Field(min_length=1)]
+    dump_bucket: Annotated[str | None, Optional] = None
+    dump_key: Annotated[str | None, Optional] = None
+    dump_version_id: Annotated[str | None, Optional] = None
+    event_time: Annotated[AwareDatetime, BeforeValidator(_now_if_blank)] = Field(default_factory=lambda: datetime.now(UTC))
+    import_date_override: Annotated[str | None, Optional] = None
+    daily_window_days: Annotated[int, Field(ge=0)] = 1
+
+    db_host: str
+    db_port: int = 3306
+    db_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+    db_credentials: Json[Credentials]
+    db_ca_bundle: Annotated[str | None, Optional] = None
+    db_tls: Tls = Tls.REQUIRED
+    db_instance_identifier: Annotated[str, Field(min_length=1)]
+
+    alerts_topic_arn: str
+    connections: Annotated[int, Field(ge=1, le=32)] = 4
+    max_dump_bytes: Annotated[int, Field(gt=0)] = 500_000_000_000
+    progress_seconds: Annotated[float, Field(gt=0)] = 30
+    snapshot_timeout_minutes: Annotated[float, Field(gt=0)] = 180
+    lock_timeout_minutes: Annotated[float, Field(gt=0)] = 720
+
+    @property
+    def daily_window(self) -> timedelta:
+        return timedelta(days=self.daily_window_days)
+
+    @property
+    def snapshot_timeout(self) -> timedelta:
+        return timedelta(minutes=self.snapshot_timeout_minutes)
+
+    @property
+    def lock_timeout(self) -> timedelta:
+        return timedelta(minutes=self.lock_timeout_minutes)

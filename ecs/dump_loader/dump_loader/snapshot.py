@@ -1,0 +1,184 @@
+"""Takes the snapshot that the export starts from, and removes earlier ones of ours that nobody needs any more."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from ingestion import snapshots
+from ingestion.aws_errors import error_code, explained
+from ingestion.errors import SnapshotUnusable, Terminal
+from ingestion.naming import row_counts_uri, snapshot_identifier
+from ingestion.snapshots import SnapshotStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_rds.type_defs import ExportTaskTypeDef
+
+    from dump_loader.dumps import Dump
+    from ingestion.snapshots import Snapshot
+
+# How long a snapshot may wait for its export to be started: the budget of the queue's messages, MAX_WAIT_HOURS.
+MAX_WAIT = timedelta(hours=12)
+_AVAILABLE = "available"
+_STATE_ERRORS = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
+_EXPORT_ENDED = frozenset({"COMPLETE", "FAILED", "CANCELED"})
+_INSTANCE_LOST = frozenset(
+    {"deleting", "failed", "incompatible-parameters", "incompatible-restore", "storage-full", "stopped"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How often RDS is asked, and for how long in all. `stopwatch` and `sleep` are time's own, except in tests."""
+
+    timeout: timedelta
+    every: float = 5.0
+
+    def until(self, deadline: float, waiting_for: str) -> None:
+        """Waits once. Raises Terminal when the time is over."""
+        if time.monotonic() >= deadline:
+            raise Terminal(
+                f"Still waiting after {self.timeout} (SNAPSHOT_TIMEOUT_MINUTES) for {waiting_for}. "
+                "See in RDS what the instance is doing; then run the task again."
+            )
+        time.sleep(self.every)
+
+    def deadline(self) -> float:
+        return time.monotonic() + self.timeout.total_seconds()
+
+
+def take(
+    rds: RDSClient,
+    instance: str,
+    dump: Dump,
+    *,
+    waiting: Waiting,
+    logger: Logger,
+    before_create: Callable[[str, str], None],
+) -> str:
+    """Creates the snapshot, and returns its identifier. `before_create` gets that and the row counts' URI.
+
+    Safe to repeat: a second try of the same call finds its own snapshot by name and tags, and adopts it.
+    """
+    deadline = waiting.deadline()
+    loaded_at = datetime.now(UTC)
+    while True:
+        _await_instance(rds, instance, deadline, waiting, logger)
+        identifier = snapshot_identifier(dump.run, loaded_at)
+        counts = row_counts_uri(dump.uri, identifier)
+        tags = snapshots.tags_of(dump.run, correlation_id=dump.correlation_id, row_counts_uri=counts)
+        before_create(identifier, counts)
+        try:
+            with explained(f"creating snapshot {identifier} of instance {instance}"):
+                rds.create_db_snapshot(DBSnapshotIdentifier=identifier, DBInstanceIdentifier=instance, Tags=tags)
+        except ClientError as error:
+            code = error_code(error)
+            if code in _STATE_ERRORS:  # its state changed since we looked: a backup window, a modification
+                waiting.until(deadline, f"instance {instance} to take a snapshot ({code})")
+                continue
+            if code != "DBSnapshotAlreadyExists":
+                raise
+            taken = snapshots.find(rds, identifier)
+            if (
+                taken is None
+                or (taken.run, taken.correlation_id) != (dump.run, dump.correlation_id)
+                or _earlier(taken, loaded_at)
+            ):
+                loaded_at += timedelta(seconds=1)  # another load's, in the same second of another day's time
+                continue
+        return identifier
+
+
+def _earlier(taken: Snapshot, loaded_at: datetime) -> bool:
+    """Of the same dump, but of a load before this one: at the same time of day, some day before."""
+    return taken.created_at is not None and taken.created_at < loaded_at.replace(microsecond=0) - timedelta(minutes=1)
+
+
+def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Waiting, logger: Logger) -> None:
+    """A snapshot can be taken of an available instance only."""
+    while True:
+        with explained(f"describing instance {instance}"):
+            status = rds.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"][0]["DBInstanceStatus"]
+        if status == _AVAILABLE:
+            return
+        if status in _INSTANCE_LOST:
+            raise Terminal(
+                f"Instance {instance} is {status}, so no snapshot can be taken. Repair it, then run the task again."
+            )
+        logger.info("Waiting for the instance", instance=instance, status=status)
+        waiting.until(deadline, f"instance {instance} to be available (it is {status})")
+
+
+def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float, logger: Logger) -> None:
+    """Waits until the snapshot is available. Raises SnapshotUnusable if it will never be."""
+    deadline, spoken = waiting.deadline(), time.monotonic()
+    while True:
+        with explained(f"describing snapshot {identifier}"):
+            described = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0]
+        status = described["Status"]
+        if status == SnapshotStatus.AVAILABLE:
+            return
+        if status != SnapshotStatus.CREATING:
+            raise SnapshotUnusable(
+                f"Snapshot {identifier} is {status} instead of available. See RDS's events; then load the dump again."
+            )
+        if time.monotonic() - spoken >= every:
+            spoken = time.monotonic()
+            logger.info("Waiting for the snapshot", snapshot=identifier, percent=described.get("PercentProgress"))
+        waiting.until(deadline, f"snapshot {identifier} to be available")
+
+
+def delete_earlier(rds: RDSClient, instance: str, keep: str, *, logger: Logger) -> None:
+    """Deletes our snapshots from before `keep` whose export has ended, or was never begun while it could have been.
+
+    One that is being exported is kept, for the export would fail. So is a young one without an export task: its message may
+    still be on its way (five exports already running, a function throttled), and MAX_WAIT is how long that can last.
+    Whatever fails here is logged and left for the next load: this one is complete.
+    """
+    try:
+        everything = snapshots.ours(rds, instance)
+        kept = next((s for s in everything if s.identifier == keep), None)
+        for snapshot in everything:
+            if snapshot.identifier == keep or kept is None or not _older(snapshot, kept):
+                continue
+            if reason := _still_needed(rds, snapshot):
+                logger.info("Keeping an earlier snapshot", snapshot=snapshot.identifier, reason=reason)
+                continue
+            with explained(f"deleting snapshot {snapshot.identifier}"):
+                rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot.identifier)
+            logger.info("Deleted an earlier snapshot", snapshot=snapshot.identifier)
+    except Exception as error:  # noqa: BLE001  the load is complete: cleaning up must not make it fail
+        logger.warning("Earlier snapshots were not all deleted", reason=f"{type(error).__name__}: {error}")
+
+
+def _older(snapshot: Snapshot, kept: Snapshot) -> bool:
+    if snapshot.created_at is None or kept.created_at is None:
+        return False
+    return snapshot.created_at < kept.created_at
+
+
+def _still_needed(rds: RDSClient, snapshot: Snapshot) -> str:
+    """Why the snapshot has to stay, or nothing."""
+    if snapshot.status not in (SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED):
+        return f"it is {snapshot.status}"
+    statuses = {task.get("Status", "").upper() for task in _exports(rds, snapshot)}
+    if going_on := statuses - _EXPORT_ENDED:
+        return f"its export is {', '.join(sorted(going_on))}"
+    if not statuses and snapshot.created_at and datetime.now(UTC) - snapshot.created_at < MAX_WAIT:
+        return "its export has not been started yet"
+    return ""
+
+
+def _exports(rds: RDSClient, snapshot: Snapshot) -> list[ExportTaskTypeDef]:
+    with explained(f"listing the export tasks of snapshot {snapshot.identifier}"):
+        pages = list(rds.get_paginator("describe_export_tasks").paginate(SourceArn=snapshot.arn))
+    # asked for by SourceArn, and compared again: deleting the wrong one could not be undone
+    return [task for page in pages for task in page["ExportTasks"] if task.get("SourceArn") == snapshot.arn]

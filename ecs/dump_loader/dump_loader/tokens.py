@@ -1,0 +1,138 @@
+"""Takes one statement apart into tokens, and resolves conditional comments as the server would.
+
+Only for what is not rows: definitions, SET, and the head of an INSERT.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dump_loader.server import Server
+
+
+class Kind(Enum):
+    WORD = auto()  # unquoted: a keyword, a name or a number
+    NAME = auto()  # `quoted`
+    STRING = auto()  # 'quoted' or "quoted"
+    SIGN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`word` is upper case for a WORD, the sign for a SIGN, the unquoted text for the two others."""
+
+    kind: Kind
+    word: str
+    start: int
+    end: int
+
+    def says(self, *words: str) -> bool:
+        """Whether it is one of these keywords or signs: never what is quoted."""
+        return self.word in words and self.kind in (Kind.WORD, Kind.SIGN)
+
+    @property
+    def name(self) -> bool:
+        return self.kind in (Kind.WORD, Kind.NAME)
+
+
+NOTHING = Token(Kind.SIGN, "", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replaces the bytes from `start` to `end`."""
+
+    start: int
+    end: int
+    replacement: bytes
+
+
+@lru_cache(maxsize=2)
+def _pattern(*, escapes: bool) -> re.Pattern[bytes]:
+    single, double = (
+        rb"%b[^%b\\]*+(?:(?:\\.|%b%b)[^%b\\]*+)*+%b" % ((q,) * 6)
+        if escapes
+        else rb"%b[^%b]*+(?:%b%b[^%b]*+)*+%b" % ((q,) * 6)
+        for q in (b"'", b'"')
+    )
+    return re.compile(
+        rb"(?P<blank>\s++|(?:\#|--(?=[\s\x00-\x1f]|\Z))[^\n]*+|/\*(?!M?!)[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))"
+        rb"|(?P<open>/\*(?P<maria>M?)!(?P<version>\d{5,6}|))"
+        rb"|(?P<close>\*/)"
+        rb"|(?P<word>[\w$\x80-\xff]++)"
+        rb"|(?P<name>`[^`]*+(?:``[^`]*+)*+(?:`|\Z))"
+        rb"|(?P<string>" + single + rb"|" + double + rb")"
+        rb"|(?P<sign>.)",
+        re.DOTALL,
+    )
+
+
+_COMMENT_EDGE = re.compile(rb"/\*|\*/")
+
+
+def resolved(sql: bytes, server: Server, *, escapes: bool = True) -> bytes:
+    """The statement as the server executes it: what it executes of the conditional comments laid open, the rest gone.
+
+    What is judged afterwards is then exactly what is executed: there is nothing left that a server of another version
+    would read in another way.
+    """
+    if b"/*!" not in sql and b"/*M!" not in sql:
+        return sql
+    pattern, parts, position, kept = _pattern(escapes=escapes), [], 0, 0
+    depth = 0
+    while match := pattern.match(sql, position):
+        position = match.end()
+        if match.lastgroup == "close" and depth:
+            depth -= 1
+            parts += [sql[kept : match.start()], b" "]
+            kept = position
+        elif match["open"] is not None:
+            parts += [sql[kept : match.start()], b" "]
+            if server.executes(match["maria"].decode(), match["version"].decode()):
+                depth += 1
+            else:
+                position = _end_of_ignored(sql, position)
+            kept = position
+    return b"".join([*parts, sql[kept:]])
+
+
+def _end_of_ignored(sql: bytes, position: int) -> int:
+    """Past the end of a conditional comment that the server ignores; one comment may be nested in it."""
+    depth = 1
+    while depth and (edge := _COMMENT_EDGE.search(sql, position)):
+        position = edge.end()
+        depth += 1 if edge[0] == b"/*" and depth == 1 else -1 if edge[0] == b"*/" else 0
+    return len(sql) if depth else position
+
+
+def tokenised(sql: bytes, *, escapes: bool = True) -> list[Token]:
+    """The tokens of a statement without conditional comments; blanks and comments left out."""
+    found = []
+    for match in _pattern(escapes=escapes).finditer(sql):
+        text = match[0].decode("utf-8", "replace")
+        match match.lastgroup:
+            case "word":
+                found.append(Token(Kind.WORD, text.upper(), *match.span()))
+            case "name":
+                found.append(Token(Kind.NAME, text[1:-1].replace("``", "`"), *match.span()))
+            case "string":
+                found.append(Token(Kind.STRING, text[1:-1], *match.span()))
+            case "sign" | "close":
+                found.append(Token(Kind.SIGN, text, *match.span()))
+    return found
+
+
+def edited(sql: bytes, edits: list[Edit]) -> bytes:
+    """The statement with the edits made; they don't overlap."""
+    if not edits:
+        return sql
+    parts, position = [], 0
+    for edit in sorted(edits, key=lambda e: e.start):
+        parts += [sql[position : edit.start], edit.replacement]
+        position = edit.end
+    return b"".join([*parts, sql[position:]])
