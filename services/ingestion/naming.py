@@ -10,7 +10,7 @@ from ingestion.errors import BadName
 from ingestion.messages import Run
 
 PREFIX = "parking/"
-_DUMP = re.compile(r"liberator_dump_(\d{8}|\d{6})\.zip")
+_DUMP = re.compile(r"liberator_dump_([0-9]{8}|[0-9]{6})\.zip")
 _SNAPSHOT = re.compile(r"sql-to-parquet-\d{4}-\d\d-\d\d(-backdated)?-\d{6}")
 _BATCH = re.compile(r"\d+")
 

@@ -1,0 +1,81 @@
+"""Queues, topics and a function's environment in moto's AWS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.fakes import FakeContext
+
+
+@dataclass
+class Stage:
+    """One function with its queue, its DLQ, and what was told to people."""
+
+    handler: Any
+    queue_url: str
+    dlq_url: str
+    people_url: str
+
+    def invoke(self, *bodies: str) -> list[str]:
+        """Ids of the messages that SQS would deliver again."""
+        records = [
+            {"messageId": f"m{i}", "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {}}
+            for i, body in enumerate(bodies)
+        ]
+        answer = self.handler({"Records": records}, FakeContext())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def queued(self) -> list[dict[str, Any]]:
+        return [json.loads(m["Body"]) for m in _drain(self.queue_url)]
+
+    def dead(self) -> list[dict[str, Any]]:
+        return _drain(self.dlq_url)
+
+    def told(self) -> list[dict[str, Any]]:
+        return [json.loads(m["Body"]) for m in _drain(self.people_url)]
+
+
+def _drain(url: str) -> list[dict[str, Any]]:
+    sqs = boto3.client("sqs")
+    found: list[dict[str, Any]] = []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+        found += batch
+        for message in batch:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+@pytest.fixture
+def environment(aws: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What every function's environment has in common; the queues and topics exist."""
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    queue, dlq, people = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("queue", "queue-dlq", "people"))
+    arn = sqs.get_queue_attributes(QueueUrl=people, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = sns.create_topic(Name="ingestion-alerts")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    variables = {
+        "QUEUE_URL": queue,
+        "DEAD_LETTER_QUEUE_URL": dlq,
+        "ALERTS_TOPIC_ARN": topic,
+        "POLL_DELAY_SECONDS": "0",
+        "MAX_WAIT_HOURS": "12",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables | {"people": people}
+
+
+@pytest.fixture
+def stage(environment: dict[str, str]) -> Any:
+    """Makes a Stage of a function's handler module, which then reads the environment anew."""
+
+    def make(module: Any) -> Stage:
+        module.consumer.cache_clear()
+        return Stage(module.handler, environment["QUEUE_URL"], environment["DEAD_LETTER_QUEUE_URL"], environment["people"])
+
+    return make

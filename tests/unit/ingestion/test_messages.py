@@ -1,0 +1,59 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingestion.errors import UnreadableMessage
+from ingestion.messages import CopyExport, ExportSnapshot, Poll, parse_message
+from ingestion.rds_events import read
+
+GOOD: dict[str, Any] = {
+    "version": 1,
+    "kind": "CopyExport",
+    "run": {"import_date": "2021-06-04", "backdated": False, "dump": "s3://b/k.zip"},
+    "correlation_id": "s3://b/k.zip@1",
+    "export_task_identifier": "task-1",
+    "poll": {"attempt": 3, "started_at": "2021-06-04T10:00:00Z"},
+}
+
+
+def test_a_message_survives_the_way_through_json() -> None:
+    message = parse_message(json.dumps(GOOD))
+    assert isinstance(message, CopyExport)
+    assert message.poll == Poll(attempt=3, started_at=datetime(2021, 6, 4, 10, tzinfo=UTC))
+    assert parse_message(message.model_dump_json()) == message
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"version": 2}, "version"),
+        ({"kind": "CopyEverything"}, "kind"),
+        ({"colour": "red"}, "colour"),
+        ({"correlation_id": ""}, "correlation_id"),
+        ({"run": {"import_date": "2021-06-31", "backdated": False, "dump": None}}, "run.import_date"),
+        ({"run": {"import_date": "2021-06-04", "backdated": False, "dump": "k.zip"}}, "run.dump"),
+        ({"poll": {"attempt": 0, "started_at": "2021-06-04T10:00:00Z"}}, "poll.attempt"),
+        ({"poll": {"attempt": 1, "started_at": "2021-06-04T10:00:00"}}, "poll.started_at"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_its_name(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(UnreadableMessage, match=named):
+        parse_message(json.dumps(GOOD | change))
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "null", "3", '"text"', "{", "{}", '{"Type": "Notification"}', '{"detail-type": 1}']
+)
+def test_a_body_that_is_nothing_known_is_refused(body: str) -> None:
+    with pytest.raises(UnreadableMessage, match="send it again"):
+        read(body)
+
+
+def test_a_message_without_a_poll_begins_to_wait_when_it_is_read() -> None:
+    before = datetime.now(UTC)
+    message = parse_message(json.dumps({k: v for k, v in GOOD.items() if k != "poll"}))
+    assert isinstance(message, CopyExport | ExportSnapshot)
+    assert message.poll.attempt == 1
+    assert before <= message.poll.started_at <= datetime.now(UTC)
