@@ -426,7 +426,12 @@ def _matches(task: ExportTask, filters: dict[str, set[str]]) -> bool:
 
 def _paginated(describe: Callable[[RDSResponse], ActionResult]) -> Callable[[RDSResponse], ActionResult]:
     """moto answers all of it at once, whatever MaxRecords says."""
-    return lambda response: _page(response, "DBSnapshots", describe(response)._result["DBSnapshots"])  # noqa: SLF001
+
+    def in_pages(response: RDSResponse) -> ActionResult:
+        everything: Any = describe(response)._result  # noqa: SLF001  moto keeps the answer nowhere else
+        return _page(response, "DBSnapshots", everything["DBSnapshots"])
+
+    return in_pages
 
 
 def _page(response: RDSResponse, name: str, found: Sequence[Any]) -> ActionResult:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 Row = tuple[Any, ...]
+FEWEST = 40  # rows of a table however small the scale: every nasty value is in it
 FIRST_DAY = datetime(2019, 1, 1, tzinfo=UTC)
 
 NASTY_TEXT = (
@@ -62,7 +63,7 @@ class TableRows:
 
     def rows(self, scale: float) -> Iterator[Row]:
         chance = random.Random(self.table)
-        return (self.row(chance, number) for number in range(max(1, int(self.count * scale))))
+        return (self.row(chance, number) for number in range(max(min(self.count, FEWEST), int(self.count * scale))))
 
 
 def _zone_code(number: int) -> str:
