@@ -10,7 +10,7 @@ with their ids, the layout of the exported objects, their Parquet types, and the
 
 Unlike AWS:
 
-- a snapshot holds the tables alone, as Parquet in a temporary folder. It can be described, exported and deleted, not
+- a snapshot holds the tables alone, as Parquet in the temporary folder of the server. It can be described, exported and deleted, not
   restored. A consistent read opened inside CreateDBSnapshot freezes it; until it is `available`
   a DROP or ALTER of a table waits
 - the automated snapshot that moto takes of a new instance, and the copies that CopyDBSnapshot makes, hold no data:

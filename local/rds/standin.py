@@ -107,7 +107,7 @@ class RdsStandIn:
             raise RuntimeError("Another RdsStandIn is installed in this process: uninstall it first.")
         RdsStandIn._installed = self
         self._stopping.clear()
-        self._folder = Path(tempfile.mkdtemp(prefix="liberator-rds-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="rds-", dir=self.mariadb.directory))  # which goes, even if we are killed
         for owner, name, value in self._replacements():
             self._stack.enter_context(_replaced(owner, name, value))
 
@@ -198,7 +198,9 @@ class RdsStandIn:
             folder = Path(tempfile.mkdtemp(dir=self._folder))
             read.copy_to(folder, part_rows=self.part_rows, stopping=self._stopping.is_set)
             read.close()
-            self._wait(lambda: time.monotonic() >= ready_at and not self.hold_snapshots)
+            while time.monotonic() < ready_at or self.hold_snapshots:
+                _set_progress(snapshot, self._percent(ready_at - self.snapshot_seconds, self.snapshot_seconds))
+                self._tick()
         except Stopped:
             return
         except Exception as error:
@@ -287,13 +289,13 @@ class RdsStandIn:
     ) -> None:
         began = time.monotonic()
         try:
-            self._wait(lambda: time.monotonic() >= began + self.export_seconds / 10 or task.status is ExportStatus.CANCELING)
+            while time.monotonic() < began + self.export_seconds / 10 and task.status is not ExportStatus.CANCELING:
+                self._tick()
             self._advance(task, ExportStatus.IN_PROGRESS)
             self._upload(task, tables, reason)
-            ends_at = began + self.export_seconds
-            self._wait(
-                lambda: task.status is ExportStatus.CANCELING or (time.monotonic() >= ends_at and not self.hold_exports)
-            )
+            while self._unfinished(began) and task.status is not ExportStatus.CANCELING:
+                task.percent = self._percent(began, self.export_seconds)
+                self._tick()
             ended = self._complete(task, tables, warning)
         except Stopped:
             return
@@ -325,7 +327,6 @@ class RdsStandIn:
             if reason and done >= len(objects) // 2:
                 break
             self._put(task, item)
-            task.percent = 1 + 98 * (done + 1) // len(objects)
         if reason:
             raise _MadeToFailError(reason)
 
@@ -378,10 +379,17 @@ class RdsStandIn:
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
 
-    def _wait(self, until: Callable[[], bool]) -> None:
-        while not until():
-            if self._stopping.wait(_TICK_SECONDS):
-                raise Stopped
+    def _tick(self) -> None:
+        if self._stopping.wait(_TICK_SECONDS):
+            raise Stopped
+
+    def _unfinished(self, began: float) -> bool:
+        return self.hold_exports or time.monotonic() < began + self.export_seconds
+
+    @staticmethod
+    def _percent(began: float, seconds: float) -> int:
+        """How far something is that began then and is to take so long: never quite finished."""
+        return min(99, int(100 * (time.monotonic() - began) / seconds)) if seconds else 99
 
     def _publish(self, event_id: str, snapshot: DBSnapshot) -> None:
         event = event_of(event_id, snapshot.db_snapshot_identifier, snapshot.arn, datetime.now(UTC), snapshot.tags)
