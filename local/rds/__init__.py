@@ -10,9 +10,9 @@ with their ids, the layout of the exported objects, their Parquet types, and the
 
 Unlike AWS:
 
-- a snapshot holds the tables alone, as Parquet in the temporary folder of the server. It can be described, exported and deleted, not
-  restored. A consistent read opened inside CreateDBSnapshot freezes it; until it is `available`
-  a DROP or ALTER of a table waits
+- a snapshot holds the tables alone, as Parquet in the server's temporary folder. It can be described, exported and
+  deleted, not restored. A consistent read opened inside CreateDBSnapshot freezes it; a DROP or ALTER of a table waits
+  until the tables are copied, and the snapshot fails if one of them is locked for longer than 30 seconds
 - the automated snapshot that moto takes of a new instance, and the copies that CopyDBSnapshot makes, hold no data:
   exporting one fails
 - KMS, the IAM role and its rights are not checked; `refuse_next_export` gives the error that AWS would
