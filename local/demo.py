@@ -129,7 +129,7 @@ def _replicated(cloud: Cloud, dump: str, *, expected: bool) -> bool:
     _, key = naming.split_s3_uri(dump)
 
     def there() -> bool:
-        return cloud.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET, Prefix=key)["KeyCount"] == 1
+        return bool(cloud.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET, Prefix=key)["KeyCount"])
 
     if expected and not there():
         cloud.s3.get_waiter("object_exists").wait(

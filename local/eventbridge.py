@@ -6,6 +6,7 @@ delivery is at once, in order and exactly once, unless a test says otherwise; no
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from local.template import Resource
 
 
-class _Pattern(EventPattern):  # type: ignore[misc]
+class _Pattern(EventPattern):
     """moto's matcher, with the `wildcard` filter.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
@@ -36,7 +37,17 @@ class _Pattern(EventPattern):  # type: ignore[misc]
 
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     """Whether a rule with this pattern gets the event."""
-    return bool(_Pattern(None, pattern).matches_event(event))
+    return any(_Pattern(None, pattern).matches_event(variant) for variant in _variants(event))
+
+
+def _variants(value: Any) -> list[Any]:
+    """The value with one object of each array of objects in the array's place: a pattern matches if any object does."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return [variant for item in value for variant in _variants(item)]
+    if isinstance(value, dict):
+        fields = ([(name, variant) for variant in _variants(item)] for name, item in value.items())
+        return [dict(combination) for combination in itertools.product(*fields)]
+    return [value]
 
 
 def transform(event: dict[str, Any], transformer: dict[str, Any]) -> Any:

@@ -24,7 +24,9 @@ def deploy(template: Template, aws: LocalAws) -> None:
     queues = template.of_type("AWS::SQS::Queue")
     for queue in sorted(queues, key=lambda q: "RedrivePolicy" in q.properties):  # a DLQ before what redrives to it
         p = queue.properties
-        attributes = {name: str(p[name]) for name in ("VisibilityTimeout", "MessageRetentionPeriod") if name in p}
+        attributes: dict[Any, str] = {
+            name: str(p[name]) for name in ("VisibilityTimeout", "MessageRetentionPeriod") if name in p
+        }
         if "RedrivePolicy" in p:
             attributes["RedrivePolicy"] = json.dumps(p["RedrivePolicy"])
         sqs.create_queue(QueueName=p["QueueName"], Attributes=attributes)

@@ -18,12 +18,14 @@ class ConsumerSettings(BaseSettings):
 class PollSettings(ConsumerSettings):
     """QUEUE_URL is where a message is put back. POLL_DELAY_SECONDS: SQS allows 0 to 900.
 
-    MAX_WAIT_HOURS: how long one message may be put back before its run ends.
+    MAX_WAIT_HOURS: how long one message may be put back before its run ends. Only snapshots of the instance
+    DB_INSTANCE_IDENTIFIER are ours: RDS tells every stack of an account of every snapshot.
     """
 
     queue_url: str
     poll_delay_seconds: int = Field(ge=0, le=900)
     max_wait_hours: float = Field(gt=0)
+    db_instance_identifier: str
 
     @property
     def budget(self) -> timedelta:

@@ -1,4 +1,4 @@
-"""Snapshots of ours: what their tags say. A snapshot without the tags is not ours and is never touched."""
+"""Snapshots of ours: of our instance, with our tags. Any other is not ours and is never touched."""
 
 from __future__ import annotations
 
@@ -51,10 +51,12 @@ def tags_of(run: Run, *, correlation_id: str, row_counts_uri: str) -> list[TagTy
 OUR_TAGS = {"import-date", "backdated", "dump-uri", "row-counts-uri"}
 
 
-def from_description(described: DBSnapshotTypeDef) -> Snapshot | None:
+def from_description(described: DBSnapshotTypeDef, instance: str) -> Snapshot | None:
     """What DescribeDBSnapshots says of one snapshot; None where it is not ours."""
+    if described["DBInstanceIdentifier"] != instance or described.get("SnapshotType") != "manual":
+        return None
     tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}
-    if described.get("SnapshotType") != "manual" or not tags.keys() >= OUR_TAGS:
+    if not tags.keys() >= OUR_TAGS:
         return None
     return Snapshot(
         identifier=described["DBSnapshotIdentifier"],
@@ -71,13 +73,13 @@ def from_description(described: DBSnapshotTypeDef) -> Snapshot | None:
     )
 
 
-def find(rds: RDSClient, identifier: str) -> Snapshot | None:
+def find(rds: RDSClient, identifier: str, instance: str) -> Snapshot | None:
     """The snapshot of that name; None where it is not ours. Raises NotFound where there is none."""
     with explained(f"describing snapshot {identifier}"):
         found = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"]
     if not found:
         raise NotFound(f"There is no snapshot {identifier}. Check the name, or load the dump again.")
-    return from_description(found[0])
+    return from_description(found[0], instance)
 
 
 def ours(rds: RDSClient, instance: str) -> list[Snapshot]:
@@ -86,7 +88,7 @@ def ours(rds: RDSClient, instance: str) -> list[Snapshot]:
         pages = list(
             rds.get_paginator("describe_db_snapshots").paginate(DBInstanceIdentifier=instance, SnapshotType="manual")
         )
-    return sorted((s for page in pages for d in page["DBSnapshots"] if (s := from_description(d))), key=age_order)
+    return sorted((s for page in pages for d in page["DBSnapshots"] if (s := from_description(d, instance))), key=age_order)
 
 
 def age_order(snapshot: Snapshot) -> tuple[datetime, str]:

@@ -35,7 +35,10 @@ def consumer() -> Consumer[CopyExport]:
         if event := copy_export(command, aws, places, seconds_left):
             events.publish(sns, settings.events_topic_arn, event)
 
-    return Consumer("s3_to_s3_copier", settings, sqs, sns, parse=lambda body: to_command(body, aws.rds), handle=handle)
+    def parse(body: str) -> CopyExport | None:
+        return to_command(body, aws.rds, settings.db_instance_identifier)
+
+    return Consumer("s3_to_s3_copier", settings, sqs, sns, parse=parse, handle=handle)
 
 
 @logger.inject_lambda_context

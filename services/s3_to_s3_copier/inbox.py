@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 
-def to_command(body: str, rds: RDSClient) -> CopyExport | None:
+def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
     """The command that a message body asks for; None where there is nothing to do. Raises UnreadableMessage.
 
     The event of an export names its snapshot, which has the export task's name; the run is in the snapshot's tags.
@@ -28,11 +28,11 @@ def to_command(body: str, rds: RDSClient) -> CopyExport | None:
         case Notice(text=text):
             logger.info("Ignored a notice from SNS", extra={"text": text})
         case RdsEvent(source_type="SNAPSHOT", source_identifier=identifier) if naming.is_snapshot_identifier(identifier):
-            if snapshot := snapshots.find(rds, identifier):
+            if snapshot := snapshots.find(rds, identifier, instance):
                 return CopyExport(
                     run=snapshot.run, correlation_id=snapshot.correlation_id, export_task_identifier=identifier
                 )
-            logger.info("Ignored the event of a snapshot without our tags", extra={"snapshot": identifier})
+            logger.info("Ignored the event of a snapshot that is not ours", extra={"snapshot": identifier})
         case RdsEvent() as event:
             logger.info("Ignored an event of no export of ours", extra={"event": event.model_dump()})
         case other:

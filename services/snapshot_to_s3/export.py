@@ -24,8 +24,9 @@ logger = Logger(child=True)
 
 @dataclass(frozen=True)
 class ExportTarget:
-    """Where to, as whom and with which key RDS exports, and which database."""
+    """Which instance's snapshots RDS exports, which database of it, where to, as whom and with which key."""
 
+    instance: str
     bucket: str
     role_arn: str
     kms_key_arn: str
@@ -38,9 +39,9 @@ def export_snapshot(command: ExportSnapshot, rds: RDSClient, target: ExportTarge
     Raises NotYet while the snapshot is being created or five exports are running, NotFound and SnapshotUnusable where
     it will never be exported. Safe to repeat: the export task has the snapshot's name, so there is at most one.
     """
-    snapshot = snapshots.find(rds, command.snapshot_identifier)
+    snapshot = snapshots.find(rds, command.snapshot_identifier, target.instance)
     if snapshot is None:
-        logger.info("Ignored a snapshot without our tags", extra={"snapshot": command.snapshot_identifier})
+        logger.info("Ignored a snapshot that is not ours", extra={"snapshot": command.snapshot_identifier})
         return None
     match snapshot.status:
         case SnapshotStatus.AVAILABLE:

@@ -23,15 +23,16 @@ def consumer() -> Consumer[ExportSnapshot]:
     """Made once per execution environment, on the first event."""
     settings = Settings()
     rds, sqs, sns = boto3.client("rds"), boto3.client("sqs"), boto3.client("sns")
+    instance = settings.db_instance_identifier
     target = ExportTarget(
-        settings.export_bucket, settings.export_role_arn, settings.export_kms_key_arn, settings.database_name
+        instance, settings.export_bucket, settings.export_role_arn, settings.export_kms_key_arn, settings.database_name
     )
 
     def handle(command: ExportSnapshot, _: SecondsLeft) -> None:
         if copy := export_snapshot(command, rds, target):
             queues.send(sqs, settings.copier_queue_url, copy, delay_seconds=settings.poll_delay_seconds)
 
-    return Consumer("snapshot_to_s3", settings, sqs, sns, parse=lambda body: to_command(body, rds), handle=handle)
+    return Consumer("snapshot_to_s3", settings, sqs, sns, parse=lambda body: to_command(body, rds, instance), handle=handle)
 
 
 @logger.inject_lambda_context

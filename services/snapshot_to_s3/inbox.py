@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 
-def to_command(body: str, rds: RDSClient) -> ExportSnapshot | None:
+def to_command(body: str, rds: RDSClient, instance: str) -> ExportSnapshot | None:
     """The command that a message body asks for; None where there is nothing to do. Raises UnreadableMessage.
 
     RDS events carry no date: the snapshot's tags do.
@@ -32,7 +32,7 @@ def to_command(body: str, rds: RDSClient) -> ExportSnapshot | None:
         case RdsEvent(event_id=RdsEventId.SNAPSHOT_DELETED, source_identifier=identifier):
             logger.info("Ignored the deletion of a snapshot", extra={"snapshot": identifier})
         case RdsEvent() as event:
-            snapshot = _snapshot_of(event, rds)
+            snapshot = _snapshot_of(event, rds, instance)
             if snapshot:
                 return ExportSnapshot(
                     run=snapshot.run, correlation_id=snapshot.correlation_id, snapshot_identifier=snapshot.identifier
@@ -43,13 +43,13 @@ def to_command(body: str, rds: RDSClient) -> ExportSnapshot | None:
     return None
 
 
-def _snapshot_of(event: RdsEvent, rds: RDSClient) -> Snapshot | None:
+def _snapshot_of(event: RdsEvent, rds: RDSClient, instance: str) -> Snapshot | None:
     """The snapshot that the event names, or an instance's latest; None where it is not ours."""
     if event.source_type != "SNAPSHOT":
-        found = snapshots.ours(rds, event.source_identifier)
+        found = snapshots.ours(rds, instance) if event.source_identifier == instance else []
         return found[-1] if found else None
     try:
-        return snapshots.find(rds, event.source_identifier)
+        return snapshots.find(rds, event.source_identifier, instance)
     except NotFound:
         # Gone, so its tags are too. By its name it may have been ours: then a person must hear of it.
         if naming.is_snapshot_identifier(event.source_identifier):

@@ -86,7 +86,7 @@ def take(
                 continue
             if code != "DBSnapshotAlreadyExists":
                 raise
-            taken = snapshots.find(rds, identifier)
+            taken = snapshots.find(rds, identifier, instance)
             if (
                 taken is None
                 or (taken.run, taken.correlation_id) != (dump.run, dump.correlation_id)

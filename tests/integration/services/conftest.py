@@ -64,6 +64,7 @@ def environment(aws: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "ALERTS_TOPIC_ARN": topic,
         "POLL_DELAY_SECONDS": "0",
         "MAX_WAIT_HOURS": "12",
+        "DB_INSTANCE_IDENTIFIER": "i",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -13,7 +13,7 @@ from tests.fakes import ARN, FakeRds
 NAME = "sql-to-parquet-2021-06-04-101530"
 RUN = Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
 COMMAND = ExportSnapshot(run=RUN, correlation_id="dump@1", snapshot_identifier=NAME)
-TARGET = ExportTarget("exports", "arn:role", "arn:key", "liberator")
+TARGET = ExportTarget("liberator", "exports", "arn:role", "arn:key", "liberator")
 
 
 def export(rds: Any, command: ExportSnapshot = COMMAND) -> CopyExport | None:
@@ -109,6 +109,9 @@ def test_never_exports_a_snapshot_without_our_tags(rds: FakeRds) -> None:
     rds.add_snapshot(NAME, RUN)
     rds.snapshots[NAME]["SnapshotType"] = "awsbackup"
     assert export(rds) is None
+    rds.add_snapshot(NAME, RUN)
+    rds.snapshots[NAME]["DBInstanceIdentifier"] = "another stack's"
+    assert export(rds) is None
     assert not rds.started
 
 
@@ -117,7 +120,7 @@ def test_never_exports_a_snapshot_without_our_tags(rds: FakeRds) -> None:
 )
 def test_an_event_becomes_a_command_with_the_run_of_the_tags(rds: Any, case: str) -> None:
     [body] = bodies("snapshot_to_s3", case)
-    command = to_command(body, rds)
+    command = to_command(body, rds, "liberator")
     assert command
     assert (command.snapshot_identifier, command.run, command.correlation_id) == (NAME, RUN, "dump@1")
 
@@ -129,21 +132,22 @@ def test_an_event_of_the_instance_means_its_latest_snapshot_of_ours(rds: Any) ->
         rds.add_snapshot(identifier, RUN, ours=ours)
         created = rds.snapshots[identifier]["SnapshotCreateTime"].replace(hour=hour)
         rds.snapshots[identifier] |= {"DBInstanceIdentifier": instance, "SnapshotCreateTime": created}
-    command = to_command(body, rds)
+    command = to_command(body, rds, instance)
     assert command
     assert command.snapshot_identifier == "sql-new"
+    assert to_command(body, rds, "another instance") is None
     rds.snapshots.clear()
-    assert to_command(body, rds) is None
+    assert to_command(body, rds, instance) is None
 
 
 @pytest.mark.parametrize("case", ["sns_subscription_notice", "sns_snapshot_deleted", "sns_automated_snapshot_created"])
 def test_what_is_not_ours_is_ignored(rds: Any, case: str) -> None:
     [body] = bodies("snapshot_to_s3", case)
-    assert to_command(body, rds) is None
+    assert to_command(body, rds, "liberator") is None
 
 
 def test_an_event_of_our_snapshot_that_is_gone_reaches_a_person(rds: Any) -> None:
     rds.snapshots.clear()
     [body] = bodies("snapshot_to_s3", "sns_snapshot_created")
     with pytest.raises(NotFound, match=NAME):
-        to_command(body, rds)
+        to_command(body, rds, "liberator")

@@ -1,0 +1,435 @@
+"""s3_to_s3_copier on moto's S3 and Glue: what lands, what is committed, and what two copies at once do."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from ingestion import naming
+from ingestion.errors import AccessDenied, BadName, CopyMismatch, ExportUnusable, NotFound, NotYet
+from ingestion.messages import CopyExport, LandingZoneUpdated, Run
+from ingestion.row_counts import RowCounts
+from s3_to_s3_copier import copying, landing, manifest
+from s3_to_s3_copier.landing import Aws, Places, copy_export
+from tests.fakes import SNAPSHOT_TIME, FakeRds, client_error
+
+DAY = date(2021, 6, 4)
+RUN = Run(import_date=DAY, backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
+PLACES = Places("exports", "landing", "daily", "backdated")
+TABLES = {"permits": 3, "pcns": 2, "empty": 0}
+
+
+class Lake:
+    """Buckets, workflows, and exports in RDS's layout."""
+
+    def __init__(self) -> None:
+        self.s3, self.glue, self.rds = boto3.client("s3"), boto3.client("glue"), FakeRds()
+        for bucket in ("data", "exports", "landing"):
+            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        for workflow in ("daily", "backdated"):
+            self.glue.create_workflow(Name=workflow)
+        self.aws = Aws(self.rds, self.s3, self.glue)  # type: ignore[arg-type]
+
+    def export(
+        self, task: str, tables: dict[str, int] = TABLES, *, parts: int = 2, at: datetime = SNAPSHOT_TIME, run: Run = RUN
+    ) -> CopyExport:
+        """A complete export of `tables` (name → rows), side files, the loader's counts; the command to copy it."""
+        self.rds.add_task(task, at=at)
+        for table, rows in tables.items():
+            for part in range(parts if rows else 0):
+                self.put(
+                    f"{task}/liberator/liberator.{table}/{part + 1}/part-0000{part}-{task}-c000.gz.parquet", b"x" * rows
+                )
+            self.put(f"{task}/liberator/liberator.{table}/1/_SUCCESS", b"")
+        self.side_files(task, [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in tables])
+        counts = RowCounts(database="liberator", dump=run.dump or "", snapshot=task, tables=tables)
+        if run.dump:
+            bucket, key = naming.split_s3_uri(naming.row_counts_uri(run.dump, task))
+            self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())
+        return CopyExport(run=run, correlation_id="dump@1", export_task_identifier=task)
+
+    def side_files(self, task: str, statuses: list[dict[str, Any]], *, per_file: int = 2) -> None:
+        self.put(
+            f"{task}/export_info_{task}.json", json.dumps({"exportTaskIdentifier": task, "status": "COMPLETE"}).encode()
+        )
+        for first in range(0, len(statuses), per_file):
+            some = statuses[first : first + per_file]
+            name = f"export_tables_info_{task}_from_{first + 1}_to_{first + len(some)}.json"
+            self.put(f"{task}/{name}", json.dumps({"perTableStatus": some}).encode())
+
+    def put(self, key: str, body: bytes, bucket: str = "exports") -> None:
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def copy(self, command: CopyExport, seconds: float = 900) -> LandingZoneUpdated | None:
+        return copy_export(command, self.aws, PLACES, lambda: seconds)
+
+    def landed(self) -> set[str]:
+        """File names in the landing zone, without the manifest."""
+        return set(copying.sizes(["parking/"], self.s3, "landing"))
+
+    def manifest(self) -> manifest.Manifest:
+        found = manifest.read(self.s3, "landing", "liberator", DAY)
+        assert found
+        return found.manifest
+
+    def runs(self, workflow: str = "daily") -> list[dict[str, str]]:
+        return [run["WorkflowRunProperties"] for run in self.glue.get_workflow_runs(Name=workflow)["Runs"]]
+
+
+@pytest.fixture
+def lake(aws: str) -> Lake:
+    return Lake()
+
+
+def partition(table: str, name: str) -> str:
+    return naming.partition_prefix("liberator", f"liberator.{table}", DAY) + name
+
+
+def test_an_export_lands_under_its_date_is_committed_and_its_workflow_runs(lake: Lake) -> None:
+    event = lake.copy(lake.export("task-1"))
+    expected = {
+        partition(table, f"part-0000{part}-task-1-c000.gz.parquet") for table in ("permits", "pcns") for part in (0, 1)
+    }
+    assert lake.landed() == expected == lake.manifest().keys
+    assert event
+    assert event.manifest == "s3://landing/_manifests/parking/liberator/import_date=20210604.json"
+    assert [(t.name, t.objects, t.bytes, t.rows) for t in event.tables] == [
+        ("empty", 0, 0, 0),
+        ("pcns", 2, 4, 2),
+        ("permits", 2, 6, 3),
+    ]
+    assert lake.runs() == [
+        {
+            "import_date": "2021-06-04",
+            "backdated": "false",
+            "export_task_identifier": "task-1",
+            "landing_prefix": "s3://landing/parking/liberator/",
+            "manifest": event.manifest,
+            "correlation_id": "dump@1",
+        }
+    ]
+
+
+def test_a_backdated_run_starts_the_backdated_workflow_alone(lake: Lake) -> None:
+    lake.copy(lake.export("task-1", run=RUN.model_copy(update={"backdated": True})))
+    assert lake.runs() == []
+    [properties] = lake.runs("backdated")
+    assert properties["backdated"] == "true"
+
+
+def test_the_same_message_again_changes_nothing(lake: Lake) -> None:
+    command = lake.export("task-1")
+    first = lake.copy(command)
+    before = copying.sizes([""], lake.s3, "landing")
+    assert lake.copy(command) == first
+    assert copying.sizes([""], lake.s3, "landing") == before
+    assert len(lake.runs()) == 1
+
+
+def test_a_past_export_can_be_landed_again_after_its_objects_were_lost(lake: Lake) -> None:
+    command = lake.export("task-1")
+    lake.copy(command)
+    lake.s3.delete_object(Bucket="landing", Key=partition("permits", "part-00000-task-1-c000.gz.parquet"))
+    lake.copy(command)
+    assert lake.landed() == lake.manifest().keys
+
+
+def test_a_second_export_of_the_day_replaces_the_first(lake: Lake) -> None:
+    lake.copy(lake.export("task-1"))
+    lake.copy(lake.export("task-2", TABLES | {"new": 1}, at=SNAPSHOT_TIME + timedelta(hours=1)))
+    assert all("task-2" in key for key in lake.landed())
+    assert lake.landed() == lake.manifest().keys
+    assert [run["export_task_identifier"] for run in lake.runs()] == ["task-1", "task-2"]
+
+
+def test_an_earlier_snapshot_that_comes_late_is_superseded_and_leaves_nothing(lake: Lake) -> None:
+    late = lake.export("task-1")
+    lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1)))
+    before = copying.sizes([""], lake.s3, "landing")
+    assert lake.copy(late) is None
+    assert copying.sizes([""], lake.s3, "landing") == before
+    assert len(lake.runs()) == 1
+
+
+def test_a_later_snapshot_that_commits_while_the_earlier_one_copies_wins(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
+    copy_all = landing.copy_all
+
+    def overtaken(plan: Any, *args: Any, **options: Any) -> None:
+        copy_all(plan, *args, **options)
+        if any("task-1" in key for key in plan):
+            monkeypatch.setattr(landing, "copy_all", copy_all)
+            lake.copy(later)
+
+    monkeypatch.setattr(landing, "copy_all", overtaken)
+    assert lake.copy(early) is None
+    assert lake.landed() == lake.manifest().keys
+    assert lake.manifest().export_task_identifier == "task-2"
+
+
+def test_of_two_commits_at_the_same_time_one_loses_and_looks_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
+    commit = manifest.commit
+
+    def raced(*args: Any, **options: Any) -> bool:
+        monkeypatch.setattr(manifest, "commit", commit)
+        lake.copy(early)  # commits between the read and the write of the later one
+        return commit(*args, **options)
+
+    monkeypatch.setattr(manifest, "commit", raced)
+    with pytest.raises(NotYet, match="at the same time") as wait:
+        lake.copy(later)
+    assert wait.value.delay_seconds == 0
+    lake.copy(later)
+    assert lake.manifest().export_task_identifier == "task-2"
+    assert lake.landed() == lake.manifest().keys
+
+
+def test_what_a_run_that_died_after_its_commit_left_is_cleared_by_the_next_try(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.copy(lake.export("task-1"))
+    second = lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
+    with monkeypatch.context() as broken:
+        broken.setattr(landing, "delete_all", _dies)
+        with pytest.raises(RuntimeError):
+            lake.copy(second)
+    assert any("task-1" in key for key in lake.landed())
+    lake.copy(second)
+    assert lake.landed() == lake.manifest().keys
+    assert len(lake.runs()) == 2
+
+
+def test_a_start_that_died_after_the_workflow_began_starts_no_second_run(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = lake.export("task-1")
+    start = lake.glue.start_workflow_run
+
+    def started_then_died(**request: Any) -> Any:
+        start(**request)
+        raise RuntimeError("the answer was lost")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(lake.glue, "start_workflow_run", started_then_died)
+        with pytest.raises(RuntimeError):
+            lake.copy(command)
+    assert lake.copy(command)
+    assert len(lake.runs()) == 1
+
+
+def test_a_busy_workflow_is_waited_for(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(**_: Any) -> Any:
+        raise client_error("ConcurrentRunsExceededException", "StartWorkflowRun")
+
+    monkeypatch.setattr(lake.glue, "start_workflow_run", busy)
+    with pytest.raises(NotYet) as wait:
+        lake.copy(lake.export("task-1"))
+    assert wait.value.delay_seconds is None
+    assert lake.manifest().export_task_identifier == "task-1"
+
+
+def test_when_time_runs_short_the_next_invocation_goes_on(lake: Lake) -> None:
+    command = lake.export("task-1", {"permits": 1}, parts=9)
+    left = iter([900.0] * 4 + [10.0] * 100)
+    with pytest.raises(NotYet, match="5 of 9") as wait:
+        copy_export(command, lake.aws, PLACES, lambda: next(left))
+    assert wait.value.delay_seconds == 0
+    assert len(lake.landed()) == 4
+    assert manifest.read(lake.s3, "landing", "liberator", DAY) is None
+    kept = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing")["Contents"]}
+    assert lake.copy(command)
+    now = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing", Prefix="parking/")["Contents"]}
+    assert len(now) == 9
+    assert kept.items() <= now.items(), "what was there was not copied again"
+
+
+def test_more_objects_than_a_page_holds_all_land(lake: Lake) -> None:
+    command = lake.export("task-1", {"permits": 1}, parts=1)
+    for part in range(1, 1100):
+        lake.put(f"task-1/liberator/liberator.permits/1/part-{part:05}-y-c000.gz.parquet", b"y")
+    lake.export("task-10")  # another task, whose prefix begins with the first one's name
+    assert lake.copy(command)
+    assert len(lake.landed()) == 1100
+    assert lake.landed() == lake.manifest().keys
+
+
+def test_parts_of_one_name_in_two_batches_both_land(lake: Lake) -> None:
+    command = lake.export("task-1", {"permits": 1}, parts=0)
+    for batch in (1, 2):
+        lake.put(f"task-1/liberator/liberator.permits/{batch}/part-00000-z-c000.gz.parquet", b"z" * batch)
+    lake.copy(command)
+    assert lake.landed() == {partition("permits", f"{batch}-part-00000-z-c000.gz.parquet") for batch in (1, 2)}
+
+
+@pytest.mark.parametrize("status", ["STARTING", "IN_PROGRESS", "CANCELING", "A_STATUS_OF_NEXT_YEAR"])
+def test_a_running_export_is_waited_for(lake: Lake, status: str) -> None:
+    lake.rds.add_task("task-1", status=status)
+    with pytest.raises(NotYet, match=status):
+        lake.copy(CopyExport(run=RUN, correlation_id="x", export_task_identifier="task-1"))
+
+
+@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "failed"])
+def test_an_export_that_failed_or_was_cancelled_ends_the_run_with_its_cause(lake: Lake, status: str) -> None:
+    lake.rds.add_task("task-1", status=status, FailureCause="the role cannot write")
+    with pytest.raises(ExportUnusable, match="the role cannot write"):
+        lake.copy(CopyExport(run=RUN, correlation_id="x", export_task_identifier="task-1"))
+
+
+def _warned(lake: Lake) -> None:
+    lake.rds.tasks["task-1"]["WarningMessage"] = '{"skippedTables":["liberator.pcns"]}'
+
+
+def _failed_table(lake: Lake) -> None:
+    statuses = [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in ("permits", "empty")]
+    lake.side_files("task-1", [*statuses, {"target": "liberator.pcns", "status": "FAILED"}])
+
+
+def _table_with_warning(lake: Lake) -> None:
+    statuses = [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in ("permits", "empty")]
+    lake.side_files("task-1", [*statuses, {"target": "liberator.pcns", "status": "COMPLETE", "warningMessage": "pcns: row"}])
+
+
+def _no_export_info(lake: Lake) -> None:
+    lake.s3.delete_object(Bucket="exports", Key="task-1/export_info_task-1.json")
+
+
+def _a_part_of_tables_info_missing(lake: Lake) -> None:
+    lake.s3.delete_object(Bucket="exports", Key="task-1/export_tables_info_task-1_from_1_to_2.json")
+
+
+def _table_not_exported(lake: Lake) -> None:
+    for first, last in ((1, 2), (3, 3)):
+        lake.s3.delete_object(Bucket="exports", Key=f"task-1/export_tables_info_task-1_from_{first}_to_{last}.json")
+    lake.side_files("task-1", [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in ("permits", "empty")])
+    for part in (0, 1):
+        lake.s3.delete_object(
+            Bucket="exports", Key=f"task-1/liberator/liberator.pcns/{part + 1}/part-0000{part}-task-1-c000.gz.parquet"
+        )
+
+
+def _rows_but_no_file(lake: Lake) -> None:
+    for part in (0, 1):
+        lake.s3.delete_object(
+            Bucket="exports", Key=f"task-1/liberator/liberator.pcns/{part + 1}/part-0000{part}-task-1-c000.gz.parquet"
+        )
+
+
+def _table_that_nothing_names(lake: Lake) -> None:
+    lake.put("task-1/liberator/liberator.pcns_old/1/part-00000-pcns-c000.gz.parquet", b"x")
+
+
+def _two_databases(lake: Lake) -> None:
+    lake.put("task-1/pcns/pcns.t/1/part-00000-a-c000.gz.parquet", b"x")
+
+
+BROKEN = [
+    _warned,
+    _failed_table,
+    _table_with_warning,
+    _table_not_exported,
+    _rows_but_no_file,
+    _table_that_nothing_names,
+    _two_databases,
+]
+
+
+@pytest.mark.parametrize("breaks", BROKEN)
+def test_an_export_that_is_not_whole_lands_nothing_and_names_the_table(lake: Lake, breaks: Any) -> None:
+    command = lake.export("task-1")
+    breaks(lake)
+    with pytest.raises(ExportUnusable, match="pcns"):
+        lake.copy(command)
+    assert lake.landed() == set()
+
+
+@pytest.mark.parametrize("breaks", [_no_export_info, _a_part_of_tables_info_missing])
+def test_an_export_without_its_side_files_lands_nothing(lake: Lake, breaks: Any) -> None:
+    command = lake.export("task-1")
+    breaks(lake)
+    with pytest.raises(ExportUnusable, match="export_info"):
+        lake.copy(command)
+    assert lake.landed() == set()
+
+
+def test_an_unknown_kind_of_object_stops_the_copy(lake: Lake) -> None:
+    command = lake.export("task-1")
+    lake.put("task-1/liberator/liberator.permits/1/part-00000.orc", b"x")
+    with pytest.raises(BadName, match=r"part-00000\.orc"):
+        lake.copy(command)
+    assert lake.landed() == set()
+
+
+def test_missing_row_counts_end_the_run(lake: Lake) -> None:
+    command = lake.export("task-1")
+    lake.s3.delete_object(Bucket="data", Key="parking/liberator_dump_210604.task-1.row-counts.json")
+    with pytest.raises(NotFound, match="row counts"):
+        lake.copy(command)
+
+
+def test_a_command_that_names_no_dump_lands_without_row_counts(lake: Lake) -> None:
+    event = lake.copy(lake.export("task-1", run=Run(import_date=DAY, backdated=True)))
+    assert event
+    assert {table.rows for table in event.tables} == {None}
+
+
+def test_a_copy_that_differs_afterwards_is_not_committed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = lake.export("task-1")
+    real = lake.s3.copy
+
+    def truncating(source: Any, bucket: str, key: str, **options: Any) -> None:
+        real(source, bucket, key, **options)
+        lake.put(key, b"", "landing")
+
+    monkeypatch.setattr(lake.s3, "copy", truncating)
+    with pytest.raises(CopyMismatch, match="4 of 4 objects"):
+        lake.copy(command)
+    assert manifest.read(lake.s3, "landing", "liberator", DAY) is None
+    assert lake.runs() == []
+
+
+def test_access_denied_ends_the_run_and_names_the_object(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: Any, **__: Any) -> None:
+        raise client_error("AccessDenied", "CopyObject")
+
+    command = lake.export("task-1")
+    monkeypatch.setattr(lake.s3, "copy", denied)
+    with pytest.raises(AccessDenied, match=r"copying s3://exports/task-1/"):
+        lake.copy(command)
+
+
+def test_large_objects_are_copied_by_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from boto3.s3.transfer import TransferConfig
+
+    command = lake.export("task-1", {"permits": 1}, parts=0)
+    body = bytes(range(256)) * 4096 * 12
+    lake.put("task-1/liberator/liberator.permits/1/part-00000-a-c000.gz.parquet", body)
+    # 12 MiB stand for 5 GB: moto keeps objects in memory.
+    monkeypatch.setattr(copying, "TRANSFER", TransferConfig(multipart_threshold=1 << 20, multipart_chunksize=5 << 20))
+    lake.copy(command)
+    [key] = lake.landed()
+    landed = lake.s3.get_object(Bucket="landing", Key=key)
+    assert landed["Body"].read() == body
+    assert landed["ETag"].strip('"').endswith("-3")
+
+
+def test_the_manifest_of_the_day_is_for_readers_of_any_language(lake: Lake) -> None:
+    lake.copy(lake.export("task-1"))
+    stored = lake.s3.get_object(Bucket="landing", Key="_manifests/parking/liberator/import_date=20210604.json")[
+        "Body"
+    ].read()
+    document = json.loads(stored)
+    assert document["export_task_identifier"] == "task-1"
+    assert datetime.fromisoformat(document["snapshot_time"]) == datetime(2021, 6, 4, 10, 15, 30, tzinfo=UTC)
+    assert document["tables"][2]["name"] == "permits"
+    assert document["tables"][2]["objects"][0]["size"] == 3
+
+
+def _dies(*_: Any, **__: Any) -> None:
+    raise RuntimeError("killed")
