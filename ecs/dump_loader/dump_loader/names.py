@@ -60,7 +60,7 @@ class _Reader:
             if length >= 3:
                 function = position + length < len(self._tokens) and self._tokens[position + length].says("(")
                 if length == 5 or ((self._expected or function) and not _row_of_trigger(token)):
-                    yield Qualified(token.word, token.start, self._tokens[position + 2].start)
+                    yield Qualified(token.text, token.start, self._tokens[position + 2].start)
                 self._expected = False
             elif token.kind is Kind.WORD:
                 self._word(position)

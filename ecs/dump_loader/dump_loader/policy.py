@@ -146,7 +146,7 @@ class Policy:
             kept = rewritten_set(sql, tokens, self._server)
             return Verdict(Treatment.EVERYWHERE, kept) if kept else _LEFT_OUT
         if verb == "USE" and len(tokens) > 1:
-            self._is_own(tokens[1].word)
+            self._is_own(tokens[1].text)
             return _LEFT_OUT
         if verb in _WRITES or (verb in ("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR") and "TABLE" in words):
             return Verdict(Treatment.ONCE, edited(sql, self._moved(tokens) + collation_edits(tokens, self._server)))
@@ -200,7 +200,7 @@ class Policy:
             and tokens[rest].name
             and not (tokens[rest].kind is Kind.WORD and tokens[rest].word in clauses)
         ):
-            self._is_own(tokens[rest].word)
+            self._is_own(tokens[rest].text)
             rest += 1
         if tokens[0].says("DROP"):
             if self._defined_anything:

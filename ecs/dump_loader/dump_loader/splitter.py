@@ -4,9 +4,9 @@ The text is read by a few compiled patterns whose possessive quantifiers let the
 and rows without ever going back: about 250 MB/s for the extended INSERTs that a dump consists of.
 
 As in the client: DELIMITER, the three kinds of comment, strings with doubled quotes and backslashes, `\\g` and `\\G`, a
-USE without delimiter, a last statement without delimiter. Unlike in the client: bytes inside strings are never touched (it turns
-CRLF into LF unless told --binary-mode), comments inside a statement are kept (routine bodies), and any other client
-command (`source`, `system`, `\\!`) is an error.
+USE without delimiter, a last statement without delimiter. Unlike in the client: bytes inside strings are never touched
+(it turns CRLF into LF unless told --binary-mode), comments inside a statement are kept (routine bodies), and any other
+client command (`source`, `system`, `\\!`) is an error.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # How much of a statement is in the buffer before its beginning is judged, so that chunk boundaries never matter there.
 _LOOKAHEAD = 16 * 1024
+# From here on a statement is not copied.
+_LARGE = 4 * 1024 * 1024
 _SPACE = frozenset(b" \t\n\r\f\v")
 
 _SKIPPED = re.compile(
@@ -212,24 +214,32 @@ class Splitter:
         """From the start to the next delimiter, and past it; None where there is nothing between two delimiters."""
         line = self._line
         if (use := _USE.match(self._buffer, self._start)) and self._delimiter not in use[0]:
-            text = use[0].strip()
             self._advance(use.end())
-            return self._numbered(line, text, 0)
+            return self._numbered(line, bytes(use[0]).strip(), 0)
         length, after, values_at = self._measure(line)
         if self._ended and self._start + length + after >= len(self._buffer):
-            length = len(self._buffer[self._start : self._start + length].rstrip())
+            while length and self._buffer[self._start + length - 1] in _SPACE:
+                length -= 1
         text = self._cut(length)
         self._advance(min(self._start + after, len(self._buffer)))
-        return self._numbered(line, text, values_at) if text.strip() else None
+        return self._numbered(line, text, values_at) if length else None
 
-    def _numbered(self, line: int, text: bytes, values_at: int) -> Statement:
+    def _numbered(self, line: int, text: Text, values_at: int) -> Statement:
         self._number += 1
         return Statement(self._number, line, text, values_at)
 
-    def _cut(self, length: int) -> bytes:
-        with memoryview(self._buffer) as view:
-            text = bytes(view[self._start : self._start + length])
-        self._advance(self._start + length)
+    def _cut(self, length: int) -> Text:
+        """The next bytes, and past them. A large statement takes the buffer with it instead of being copied."""
+        end = self._start + length
+        self._line += self._buffer.count(b"\n", self._start, end)
+        if length < _LARGE:
+            with memoryview(self._buffer) as view:
+                text: Text = bytes(view[self._start : end])
+            self._start = end
+            return text
+        taken, self._buffer = self._buffer, self._buffer[end:]
+        text = memoryview(taken)[self._start : end]
+        self._start = 0
         return text
 
     def _measure(self, line: int) -> tuple[int, int, int]:
@@ -242,8 +252,7 @@ class Splitter:
         if self._delimiter == b";" and (match := _VALUES.match(self._buffer, self._start)):
             values_at = position = match.end() - self._start
         while True:
-            pattern = patterns.values if values_at else patterns.text
-            run = pattern.match(self._buffer, self._start + position)
+            run = (patterns.values if values_at else patterns.text).match(self._buffer, self._start + position)
             position = run.end() - self._start if run else position
             at = self._start + position
             if self._buffer.startswith(self._delimiter, at):
@@ -253,24 +262,32 @@ class Splitter:
             if at == len(self._buffer):
                 if not self._fill():
                     return position, 0, values_at
-                continue
-            byte = self._buffer[at]
-            if byte in patterns.inside:
+            elif (byte := self._buffer[at]) in patterns.inside:
                 position = self._end_of(patterns.inside[byte], position + 1, bytes((byte,)), line)
             elif values_at:
-                if hexadecimal := _HEX.match(self._buffer, at):
-                    position = self._end_of(_HEX_DIGITS, hexadecimal.end() - self._start, b"", line)
-                    values_at = values_at if hexadecimal.end() > at + 1 else 0
-                elif len(self._buffer) - at >= _LITERAL_LENGTH or not self._fill():
-                    values_at = 0
-            elif self._buffer.startswith(b"/*", at) and len(self._buffer) - at > 3:
-                position = self._end_of_comment(position, line)
-            elif byte == ord("\\") and at + 1 < len(self._buffer):
-                if self._buffer[at + 1] in b"gG":
-                    return position, 2, values_at
-                raise self._client_escape(at)
-            elif not self._fill():
-                position += 1
+                position, values_at = self._literal(position, values_at, line)
+            elif self._buffer.startswith((b"\\g", b"\\G"), at):
+                return position, 2, values_at
+            else:
+                position = self._token(position, line)
+
+    def _literal(self, position: int, values_at: int, line: int) -> tuple[int, int]:
+        """Among rows: hexadecimal, a literal that the buffer doesn't hold to its end, or something that is no literal."""
+        at = self._start + position
+        if (hexadecimal := _HEX.match(self._buffer, at)) and hexadecimal.end() > at + 1:
+            return self._end_of(_HEX_DIGITS, hexadecimal.end() - self._start, b"", line), values_at
+        if len(self._buffer) - at >= _LITERAL_LENGTH or not self._fill():
+            return position, 0
+        return position, values_at
+
+    def _token(self, position: int, line: int) -> int:
+        """Outside rows: a token that the buffer doesn't hold to its end, or a client command."""
+        at = self._start + position
+        if self._buffer.startswith(b"/*", at) and len(self._buffer) - at > 3:
+            return self._end_of_comment(position, line)
+        if self._buffer[at] == ord("\\") and at + 1 < len(self._buffer):
+            raise self._client_escape(at)
+        return position if self._fill() else position + 1
 
     def _end_of(self, inside: re.Pattern[bytes], position: int, closing: bytes, line: int) -> int:
         """The position after a string that the buffer may not hold to its end; every byte is looked at once."""

@@ -24,12 +24,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`word` is upper case for a WORD, the sign for a SIGN, the unquoted text for the two others."""
+    """`text` is as written, without quotes; `word` the same, but upper case if unquoted."""
 
     kind: Kind
-    word: str
+    text: str
     start: int
     end: int
+    word: str
 
     def says(self, *words: str) -> bool:
         """Whether it is one of these keywords or signs: never what is quoted."""
@@ -40,7 +41,7 @@ class Token:
         return self.kind in (Kind.WORD, Kind.NAME)
 
 
-NOTHING = Token(Kind.SIGN, "", 0, 0)
+NOTHING = Token(Kind.SIGN, "", 0, 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,14 @@ def tokenised(sql: bytes, *, escapes: bool = True) -> list[Token]:
         text = match[0].decode("utf-8", "replace")
         match match.lastgroup:
             case "word":
-                found.append(Token(Kind.WORD, text.upper(), *match.span()))
+                found.append(Token(Kind.WORD, text, *match.span(), word=text.upper()))
             case "name":
-                found.append(Token(Kind.NAME, text[1:-1].replace("``", "`"), *match.span()))
+                name = text[1:-1].replace("``", "`")
+                found.append(Token(Kind.NAME, name, *match.span(), word=name))
             case "string":
-                found.append(Token(Kind.STRING, text[1:-1], *match.span()))
+                found.append(Token(Kind.STRING, text[1:-1], *match.span(), word=text[1:-1]))
             case "sign" | "close":
-                found.append(Token(Kind.SIGN, text, *match.span()))
+                found.append(Token(Kind.SIGN, text, *match.span(), word=text))
     return found
 
 

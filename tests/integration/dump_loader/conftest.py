@@ -1,0 +1,42 @@
+"""A loader, ready to be started."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from local.mariadb import MariaDb
+from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
+
+
+@pytest.fixture
+def loader(aws: str, mariadb: MariaDb) -> Iterator[Loader]:
+    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    boto3.client("rds").create_db_instance(
+        DBInstanceIdentifier=INSTANCE, DBInstanceClass="db.t4g.small", Engine="mysql", AllocatedStorage=20,
+        MasterUsername="admin", MasterUserPassword="not-used-here",
+    )  # fmt: skip
+    topic = boto3.client("sns").create_topic(Name="ingestion-alerts")["TopicArn"]
+    queue = boto3.client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
+    arn = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}",
+        "DATA_BUCKET": BUCKET,
+        "DB_HOST": mariadb.host,
+        "DB_PORT": str(mariadb.port),
+        "DB_NAME": DATABASE,
+        "DB_CREDENTIALS": json.dumps({"username": mariadb.user, "password": mariadb.password}),
+        "DB_TLS": "off",
+        "DB_INSTANCE_IDENTIFIER": INSTANCE,
+        "ALERTS_TOPIC_ARN": topic,
+        "PROGRESS_SECONDS": "0.2",
+    }
+    yield Loader(mariadb, topic, queue, environment)
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS `{DATABASE}`")

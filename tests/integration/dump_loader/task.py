@@ -1,0 +1,123 @@
+"""The loader as ECS runs it: a process of its own, on a real server and moto's S3, SNS, SQS and RDS."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from ingestion.messages import IngestionFailed
+from ingestion.row_counts import RowCounts
+from local.mariadb import MariaDb
+
+ROOT = Path(__file__).parents[3]
+BUCKET = "liberator-data-storage"
+INSTANCE = "liberator"
+DATABASE = "liberator_under_test"
+KEY = "parking/liberator_dump_210604.zip"
+CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
+
+
+def zipped(sql: str | bytes, name: str = "liberator.sql", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = sql.encode() if isinstance(sql, str) else sql
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr(name, gzip.compress(content) if name.endswith(".gz") else content)
+    return file.getvalue()
+
+
+@dataclass
+class Outcome:
+    """What a person or a machine can see of a run that has ended."""
+
+    exit_code: int
+    log: list[dict[str, Any]]
+    stderr: str
+    alerts: list[IngestionFailed]
+    snapshots: list[dict[str, Any]]
+
+    @property
+    def errors(self) -> list[str]:
+        return [line["message"] for line in self.log if line["level"] == "ERROR"]
+
+    @property
+    def error(self) -> str:
+        """The one error line; the alert says the same, the exit code isn't 0, and there is no snapshot."""
+        assert self.exit_code == 1, self.log
+        assert self.stderr == ""
+        (error,) = self.errors
+        (alert,) = self.alerts
+        assert alert.reason == error
+        assert alert.stage == "dump_loader"
+        assert "\n" not in error
+        assert self.snapshots == []
+        return error
+
+
+@dataclass
+class Loader:
+    """One data bucket, one instance, one topic with a queue behind it, one database."""
+
+    server: MariaDb
+    topic: str
+    queue: str
+    environment: dict[str, str]
+    s3: Any = field(default_factory=lambda: boto3.client("s3"))
+    rds: Any = field(default_factory=lambda: boto3.client("rds"))
+
+    def upload(self, content: bytes, key: str = KEY) -> str | None:
+        return self.s3.put_object(Bucket=BUCKET, Key=key, Body=content).get("VersionId")
+
+    def start(self, *, by_event: str | None = KEY, **environment: str) -> subprocess.Popen[str]:
+        wanted = {"DUMP_BUCKET": BUCKET, "DUMP_KEY": by_event, "DUMP_VERSION_ID": "", "EVENT_TIME": "2021-06-04T03:00:00Z"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "dump_loader"],
+            env=self.environment | (wanted if by_event else {}) | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ended(self, process: subprocess.Popen[str], *, timeout: float = 120) -> Outcome:
+        stdout, stderr = process.communicate(timeout=timeout)
+        return Outcome(
+            process.returncode, [json.loads(x) for x in stdout.splitlines()], stderr, self.alerts(), self.snapshots()
+        )
+
+    def run(self, *, by_event: str | None = KEY, **environment: str) -> Outcome:
+        return self.ended(self.start(by_event=by_event, **environment))
+
+    def load(self, content: bytes, **environment: str) -> Outcome:
+        self.upload(content)
+        return self.run(**environment)
+
+    def alerts(self) -> list[IngestionFailed]:
+        sqs = boto3.client("sqs")
+        received = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in received:
+            sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return [IngestionFailed.model_validate_json(json.loads(m["Body"])["Message"]) for m in received]
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Those that a loader took; moto adds an automated one."""
+        described = self.rds.describe_db_snapshots(DBInstanceIdentifier=INSTANCE, SnapshotType="manual")["DBSnapshots"]
+        return sorted(described, key=lambda s: s["SnapshotCreateTime"])
+
+    def row_counts(self) -> list[RowCounts]:
+        keys = [
+            o["Key"] for o in self.s3.list_objects_v2(Bucket=BUCKET)["Contents"] if o["Key"].endswith(".row-counts.json")
+        ]
+        return [RowCounts.model_validate_json(self.s3.get_object(Bucket=BUCKET, Key=k)["Body"].read()) for k in keys]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.server.connect(DATABASE) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
