@@ -166,6 +166,7 @@ class MariaDb:
             # what RDS for MySQL has, https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.FeatureSupport.html
             "--sql-mode=NO_ENGINE_SUBSTITUTION",
             "--lower-case-table-names=0",
+            "--default-time-zone=+00:00",
             "--character-set-server=utf8mb4",
             "--max-allowed-packet=1G",
             "--local-infile=0",

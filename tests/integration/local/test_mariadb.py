@@ -35,8 +35,10 @@ def test_the_account_can_do_what_an_rds_master_user_can_and_no_more(mariadb: Mar
 
 def test_settings_that_a_loader_notices_are_those_of_rds(mariadb: MariaDb) -> None:
     with mariadb.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT @@sql_mode, @@lower_case_table_names, @@max_allowed_packet, @@character_set_server")
-        assert cursor.fetchone() == ("NO_ENGINE_SUBSTITUTION", 0, 2**30, "utf8mb4")
+        cursor.execute(
+            "SELECT @@sql_mode, @@lower_case_table_names, @@max_allowed_packet, @@character_set_server, @@time_zone"
+        )
+        assert cursor.fetchone() == ("NO_ENGINE_SUBSTITUTION", 0, 2**30, "utf8mb4", "+00:00")
 
 
 def test_two_run_at_once_and_leave_nothing_behind() -> None:

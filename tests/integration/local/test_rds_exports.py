@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.rds import eventbridge_event, sns_message
+from local.rds.frozen import ConsistentRead
 from tests.integration.local.conftest import BUCKET, DATABASE, INSTANCE, Rds, eventually
 
 PART = re.compile(r"part-\d{5}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-c000\.gz\.parquet")
@@ -130,6 +133,24 @@ def test_the_snapshot_is_a_frozen_copy_of_all_tables_at_one_moment(rds: Rds) -> 
     rds.exported("one")
     assert len(rows_of(rds, "one", "a")) == 20_000
     assert rows_of(rds, "one", "b") == [{"id": 1}]
+
+
+def test_what_happens_after_a_read_began_is_not_in_it(rds: Rds, tmp_path: Path) -> None:
+    rds.sql("CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)", "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)")
+    read = ConsistentRead(rds.mariadb)
+    rds.sql("DELETE FROM a", "UPDATE b SET id = 2", "INSERT INTO b VALUES (3)")
+    dropping = threading.Thread(target=rds.sql, args=("DROP TABLE b",), daemon=True)
+    dropping.start()
+    dropping.join(0.3)
+    assert dropping.is_alive(), "the drop must wait for the read"
+    read.copy_to(tmp_path, part_rows=10, stopping=lambda: False)
+    assert {t.name: [pq.read_table(p).to_pylist() for p in t.parts] for t in read.tables} == {
+        "a": [[{"id": 1}]],
+        "b": [[{"id": 1}]],
+    }
+    read.close()
+    dropping.join(10)
+    assert not dropping.is_alive()
 
 
 @pytest.mark.parametrize("identifier", ["1-begins-with-digit", "two--hyphens", "ends-", "under_score", "a" * 61, "spa ce"])
