@@ -118,17 +118,15 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
     name = f"liberator-load-{database}"[:64]
     deadline = time.monotonic() + timeout.total_seconds()
     with connect(None) as connection:
-        while True:
-            patience = max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic()))
-            ((got,),) = rows(connection, "SELECT GET_LOCK(%s, %s)", name, patience)
-            if got:
-                break
+        patience = 0.0
+        while not rows(connection, "SELECT GET_LOCK(%s, %s)", name, patience)[0][0]:
             if time.monotonic() >= deadline:
                 raise Terminal(
                     f"Another load has used database {database} for {timeout}, longer than LOCK_TIMEOUT_MINUTES. "
                     "See whether that task still makes progress; stop it if not, and run this one again."
                 )
             logger.info("Waiting for another load to end", database=database)
+            patience = max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic()))
         try:
             yield Lock(connection, name)
         finally:

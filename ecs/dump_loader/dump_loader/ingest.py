@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
-from ingestion.aws_errors import explained
+from ingestion.aws_errors import error_code, explained
 from ingestion.errors import DumpRejected
 from ingestion.naming import split_s3_uri
 from ingestion.row_counts import RowCounts
@@ -121,14 +123,20 @@ def _snapshot(
 ) -> str:
     waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
 
-    def write_counts(identifier: str, uri: str) -> None:
-        """Before the snapshot, so that whoever hears of a snapshot finds its counts."""
+    def write_counts(identifier: str, uri: str) -> bool:
+        """Before the snapshot, so that whoever hears of a snapshot finds its counts; never over those of another load."""
         body = RowCounts(database=target.database, dump=dump.uri, snapshot=identifier, tables=counts).model_dump_json()
         bucket, key = split_s3_uri(uri)
         with explained(f"writing the row counts {uri}"):
-            s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json")
+            try:
+                s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json", IfNoneMatch="*")
+            except ClientError as error:
+                if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                    return False
+                raise
+        return True
 
-    identifier = snapshot.take(rds, target.instance, dump, waiting=waiting, logger=logger, before_create=write_counts)
+    identifier = snapshot.take(rds, target.instance, dump, reserve=write_counts, waiting=waiting, logger=logger)
     logger.info("Snapshot begun", snapshot=identifier)
     snapshot.await_end(rds, identifier, waiting=waiting, every=limits.progress_seconds, logger=logger)
     logger.info("Snapshot available", snapshot=identifier)

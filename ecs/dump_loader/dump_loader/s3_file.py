@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-gui
 
 from __future__ import annotations
 
+import errno
 import io
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -58,7 +59,7 @@ class S3File(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._dump.size}[whence]
         if base + offset < 0:
-            raise ValueError(f"negative position {base + offset}")
+            raise OSError(errno.EINVAL, "the position is before the beginning")  # as of a file: zipfile relies on it
         self._position = base + offset
         return self._position
 

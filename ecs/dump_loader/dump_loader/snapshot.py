@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -16,17 +19,20 @@ from ingestion.naming import row_counts_uri, snapshot_identifier
 from ingestion.snapshots import SnapshotStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Sequence
 
     from aws_lambda_powertools import Logger
     from mypy_boto3_rds import RDSClient
-    from mypy_boto3_rds.type_defs import ExportTaskTypeDef
+    from mypy_boto3_rds.type_defs import ExportTaskTypeDef, TagTypeDef
 
     from dump_loader.dumps import Dump
     from ingestion.snapshots import Snapshot
 
 # How long a snapshot may wait for its export to be started: the budget of the queue's messages, MAX_WAIT_HOURS.
 MAX_WAIT = timedelta(hours=12)
+# Writes the row counts for (snapshot identifier, URI); False if there are some already: the name is another load's.
+Reserve = Callable[[str, str], bool]
+LOAD_ID = "load-id"
 _AVAILABLE = "available"
 _STATE_ERRORS = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
 _EXPORT_ENDED = frozenset({"COMPLETE", "FAILED", "CANCELED"})
@@ -37,7 +43,7 @@ _INSTANCE_LOST = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How often RDS is asked, and for how long in all. `stopwatch` and `sleep` are time's own, except in tests."""
+    """How often RDS is asked, and for how long in all."""
 
     timeout: timedelta
     every: float = 5.0
@@ -55,51 +61,54 @@ class Waiting:
         return time.monotonic() + self.timeout.total_seconds()
 
 
-def take(
-    rds: RDSClient,
-    instance: str,
-    dump: Dump,
-    *,
-    waiting: Waiting,
-    logger: Logger,
-    before_create: Callable[[str, str], None],
-) -> str:
-    """Creates the snapshot, and returns its identifier. `before_create` gets that and the row counts' URI.
+def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting: Waiting, logger: Logger) -> str:
+    """Creates the snapshot, and returns its identifier.
 
-    Safe to repeat: a second try of the same call finds its own snapshot by name and tags, and adopts it.
+    Safe to repeat: the snapshot carries a tag of this load alone, by which a call that did take effect is known again when
+    its repetition (botocore repeats by itself) meets what it created. Any other snapshot of that name is left alone.
     """
-    deadline = waiting.deadline()
-    loaded_at = datetime.now(UTC)
-    while True:
-        _await_instance(rds, instance, deadline, waiting, logger)
+    deadline, load_id = waiting.deadline(), str(uuid4())
+    for loaded_at in _seconds_from(datetime.now(UTC)):
         identifier = snapshot_identifier(dump.run, loaded_at)
         counts = row_counts_uri(dump.uri, identifier)
+        if not reserve(identifier, counts):
+            continue
         tags = snapshots.tags_of(dump.run, correlation_id=dump.correlation_id, row_counts_uri=counts)
-        before_create(identifier, counts)
+        while True:
+            _await_instance(rds, instance, deadline, waiting, logger)
+            try:
+                _create(rds, instance, identifier, [*tags, {"Key": LOAD_ID, "Value": load_id}])
+            except ClientError as error:
+                if error_code(error) not in _STATE_ERRORS:
+                    raise
+                # the instance's state has changed since we looked: a backup window, a modification
+                waiting.until(deadline, f"instance {instance} to take a snapshot ({error_code(error)})")
+            else:
+                break
+        if _load_id(rds, identifier) == load_id:
+            return identifier
+    raise AssertionError("there is always a later second")
+
+
+def _seconds_from(start: datetime) -> Iterator[datetime]:
+    """A name has the time of day, no date of the load: another day's load may have the same."""
+    return (start + timedelta(seconds=s) for s in count())
+
+
+def _create(rds: RDSClient, instance: str, identifier: str, tags: Sequence[TagTypeDef]) -> None:
+    """Creates it, or leaves it to the caller to see whose snapshot it is that already exists."""
+    with explained(f"creating snapshot {identifier} of instance {instance}"):
         try:
-            with explained(f"creating snapshot {identifier} of instance {instance}"):
-                rds.create_db_snapshot(DBSnapshotIdentifier=identifier, DBInstanceIdentifier=instance, Tags=tags)
+            rds.create_db_snapshot(DBSnapshotIdentifier=identifier, DBInstanceIdentifier=instance, Tags=tags)
         except ClientError as error:
-            code = error_code(error)
-            if code in _STATE_ERRORS:  # its state changed since we looked: a backup window, a modification
-                waiting.until(deadline, f"instance {instance} to take a snapshot ({code})")
-                continue
-            if code != "DBSnapshotAlreadyExists":
+            if error_code(error) != "DBSnapshotAlreadyExists":
                 raise
-            taken = snapshots.find(rds, identifier, instance)
-            if (
-                taken is None
-                or (taken.run, taken.correlation_id) != (dump.run, dump.correlation_id)
-                or _earlier(taken, loaded_at)
-            ):
-                loaded_at += timedelta(seconds=1)  # another load's, in the same second of another day's time
-                continue
-        return identifier
 
 
-def _earlier(taken: Snapshot, loaded_at: datetime) -> bool:
-    """Of the same dump, but of a load before this one: at the same time of day, some day before."""
-    return taken.created_at is not None and taken.created_at < loaded_at.replace(microsecond=0) - timedelta(minutes=1)
+def _load_id(rds: RDSClient, identifier: str) -> str | None:
+    with explained(f"describing snapshot {identifier}"):
+        (described,) = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"]
+    return next((tag["Value"] for tag in described.get("TagList", []) if tag["Key"] == LOAD_ID), None)
 
 
 def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Waiting, logger: Logger) -> None:

@@ -15,11 +15,11 @@ TABLE = "CREATE TABLE permits (id INT PRIMARY KEY, note TEXT);\n"
 URI = f"s3://{BUCKET}/{KEY}"
 
 
-def archive_of(**files: str) -> bytes:
+def archive_of(*names: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name.replace("__", "/").replace("_DOT_", "."), text)
+        for name in names:
+            archive.writestr(name, TABLE)
     return content.getvalue()
 
 
@@ -49,8 +49,8 @@ ARCHIVES = {
     "truncated zip": (CHINOOK.read_bytes()[:100_000], ["truncated zip"]),
     "damaged": (damaged(), ["liberator.sql", "truncated or damaged"]),
     "another method": (other_method(), ["compressed by bzip2", "deflate"]),
-    "no SQL member": (archive_of(readme_DOT_txt="x", __MACOSX__a_DOT_sql="x"), ["no SQL file", "readme.txt"]),
-    "two SQL members": (archive_of(a_DOT_sql=TABLE, b_DOT_sql=TABLE), ["2 SQL files", "a.sql, b.sql"]),
+    "no SQL member": (archive_of("readme.txt", "__MACOSX/._a.sql", "empty/"), ["no SQL file", "readme.txt"]),
+    "two SQL members": (archive_of("a.sql", "sub/b.sql"), ["2 SQL files", "a.sql, sub/b.sql"]),
     "name with dots": (zipped(TABLE, name="../liberator.sql"), ["../liberator.sql", "points out of the zip"]),
     "absolute name": (zipped(TABLE, name="/etc/liberator.sql"), ["/etc/liberator.sql", "points out of the zip"]),
 }
