@@ -255,10 +255,10 @@ class Splitter:
             run = (patterns.values if values_at else patterns.text).match(self._buffer, self._start + position)
             position = run.end() - self._start if run else position
             at = self._start + position
-            if self._buffer.startswith(self._delimiter, at):
-                return position, len(self._delimiter), values_at
             if position > self._max_bytes:
                 raise self._too_long(line)
+            if self._buffer.startswith(self._delimiter, at):
+                return position, len(self._delimiter), values_at
             if at == len(self._buffer):
                 if not self._fill():
                     return position, 0, values_at
