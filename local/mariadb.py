@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pymysql
 
+from local.certificates import write_certificates
+
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
@@ -71,6 +73,11 @@ class MariaDb:
         return str(self.directory / "s")
 
     @property
+    def ca_bundle(self) -> Path:
+        """The authority that signed the server's certificate; TLS is offered and, unlike on RDS, not required."""
+        return self.directory / "ca.pem"
+
+    @property
     def pid(self) -> int:
         if self._process is None:
             raise MariaDbError("The server is not running.")
@@ -81,6 +88,7 @@ class MariaDb:
         self.directory = _short_temporary_directory()
         try:
             self._start_guard()
+            write_certificates(self.directory, self.host)
             initialise(server, self.directory / "data")
             self._start(server)
             self._create_account()
@@ -93,13 +101,14 @@ class MariaDb:
         self.stop()
 
     def connect(self, database: str | None = None, **options: Any) -> Connection[Any]:
-        """A connection over TCP as the master user; `options` are pymysql's."""
+        """A connection over TCP as the master user; `options` are pymysql's. Without TLS, unless they say `ssl`."""
         account = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
-        return pymysql.connect(**{**account, "database": database, "charset": "utf8mb4", **options})
+        plain = {} if "ssl" in options else {"ssl_disabled": True}
+        return pymysql.connect(**{**account, "database": database, "charset": "utf8mb4", **plain, **options})
 
     def connect_as_root(self, database: str | None = None, **options: Any) -> Connection[Any]:
         """A connection over the socket with all rights: for what RDS does beneath the server, never for a loader."""
-        account = {"unix_socket": self.socket, "user": "root", "charset": "utf8mb4"}
+        account = {"unix_socket": self.socket, "user": "root", "charset": "utf8mb4", "ssl_disabled": True}
         return pymysql.connect(**{**account, "database": database, **options})
 
     def stop(self) -> None:
@@ -162,6 +171,9 @@ class MariaDb:
             f"--socket={self.socket}",
             f"--bind-address={self.host}",
             f"--port={self.port}",
+            f"--ssl-ca={self.ca_bundle}",
+            f"--ssl-cert={self.directory / 'server.pem'}",
+            f"--ssl-key={self.directory / 'server.key'}",
             *_as_root(),
             # what RDS for MySQL has, https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.FeatureSupport.html
             "--sql-mode=NO_ENGINE_SUBSTITUTION",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,17 @@ def test_settings_that_a_loader_notices_are_those_of_rds(mariadb: MariaDb) -> No
             "SELECT @@sql_mode, @@lower_case_table_names, @@max_allowed_packet, @@character_set_server, @@time_zone"
         )
         assert cursor.fetchone() == ("NO_ENGINE_SUBSTITUTION", 0, 2**30, "utf8mb4", "+00:00")
+
+
+def test_tls_verifies_with_its_authority_and_with_no_other(mariadb: MariaDb) -> None:
+    with (
+        mariadb.connect(ssl=ssl.create_default_context(cafile=mariadb.ca_bundle)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
+        assert cursor.fetchone()[1].startswith("TLS")
+    with pytest.raises(pymysql.err.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
+        mariadb.connect(ssl=ssl.create_default_context())
 
 
 def test_two_run_at_once_and_leave_nothing_behind() -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -137,18 +138,17 @@ def test_the_snapshot_is_a_frozen_copy_of_all_tables_at_one_moment(rds: Rds) -> 
 
 def test_what_happens_after_a_read_began_is_not_in_it(rds: Rds, tmp_path: Path) -> None:
     rds.sql("CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)", "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)")
-    read = ConsistentRead(rds.mariadb)
-    rds.sql("DELETE FROM a", "UPDATE b SET id = 2", "INSERT INTO b VALUES (3)")
     dropping = threading.Thread(target=rds.sql, args=("DROP TABLE b",), daemon=True)
-    dropping.start()
-    dropping.join(0.3)
-    assert dropping.is_alive(), "the drop must wait for the read"
-    read.copy_to(tmp_path, part_rows=10, stopping=lambda: False)
+    with closing(ConsistentRead(rds.mariadb)) as read:
+        rds.sql("DELETE FROM a", "UPDATE b SET id = 2", "INSERT INTO b VALUES (3)")
+        dropping.start()
+        dropping.join(0.3)
+        assert dropping.is_alive(), "the drop must wait for the read"
+        read.copy_to(tmp_path, part_rows=10, stopping=lambda: False)
     assert {t.name: [pq.read_table(p).to_pylist() for p in t.parts] for t in read.tables} == {
         "a": [[{"id": 1}]],
         "b": [[{"id": 1}]],
     }
-    read.close()
     dropping.join(10)
     assert not dropping.is_alive()
 
