@@ -175,7 +175,7 @@ class MariaDb:
             f"--ssl-cert={self.directory / 'server.pem'}",
             f"--ssl-key={self.directory / 'server.key'}",
             *_as_root(),
-            # what RDS for MySQL has, https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.FeatureSupport.html
+            # what RDS for MySQL has by default; for sql_mode see https://github.com/awsdocs/amazon-rds-user-guide/issues/160
             "--sql-mode=NO_ENGINE_SUBSTITUTION",
             "--lower-case-table-names=0",
             "--default-time-zone=+00:00",
