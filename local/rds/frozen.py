@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SYSTEM_DATABASES = ("information_schema", "mysql", "performance_schema", "sys")
 _CHUNK_ROWS = 2_000
+_CHUNK_BYTES = 8 * 1024 * 1024
 _PART_BYTES = 64 * 1024 * 1024
 
 
@@ -93,13 +94,15 @@ class ConsistentRead:
     def _batches(self, table: FrozenTable, part_rows: int) -> Iterator[pa.RecordBatch]:
         schema = parquet_types.schema(table.columns)
         names = ", ".join(_quoted(c.name) for c in table.columns)
-        left = part_rows
+        left, size = part_rows, 16  # a few rows first, to see how large they are
         with self._connection.cursor(SSCursor) as cursor:
             cursor.execute(f"SELECT {names} FROM {_quoted(table.database)}.{_quoted(table.name)}")
-            while rows := cursor.fetchmany(min(_CHUNK_ROWS, left)):
+            while rows := cursor.fetchmany(min(size, left)):
                 values = zip(*rows, strict=True)
                 arrays = [parquet_types.to_arrow(c, list(v)) for c, v in zip(table.columns, values, strict=True)]
-                yield pa.record_batch(arrays, schema=schema)
+                batch = pa.record_batch(arrays, schema=schema)
+                yield batch
+                size = max(1, min(_CHUNK_ROWS, 4 * size, _CHUNK_BYTES * len(rows) // max(1, batch.nbytes)))
                 left = left - len(rows) or part_rows
 
 
