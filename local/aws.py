@@ -22,7 +22,7 @@ import boto3
 import moto.s3.notifications
 import moto.sqs.models
 from botocore.config import Config
-from moto.core.model_instances import reset_model_data
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 ACCOUNT, REGION = "123456789012", "eu-west-2"
@@ -48,7 +48,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        reset_model_data()
+        moto_api_backend.reset()  # what an earlier run in this process left
         with ExitStack() as stack:
             self._patch_sqs(stack)
             stack.enter_context(patch.object(moto.s3.notifications, "_send_event_bridge_message", self._object_event))

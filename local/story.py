@@ -54,17 +54,17 @@ class Story:
 
 
 def kind_of(body: str) -> str:
-    """What a message body is, in one word: our kind, an RDS event's id, an S3 event's type, or `text`."""
+    """What a message body is, in one word: our kind, an RDS event's id, an S3 event's type, or `Notice` for plain text."""
     try:
         document: Any = json.loads(body)
     except ValueError:
-        return "text"
+        return "Notice"
     if not isinstance(document, dict):
-        return "text"
+        return "Notice"
     if "Type" in document and "Message" in document:
         return kind_of(document["Message"])
     if "Event ID" in document:
         return str(document["Event ID"]).rsplit("#", 1)[-1]
     if document.get("source") == "aws.rds":
         return str(document.get("detail", {}).get("EventID"))
-    return str(document.get("kind") or document.get("detail-type") or "text")
+    return str(document.get("kind") or document.get("detail-type") or "Notice")

@@ -83,7 +83,8 @@ class View:
 
 def tables_table(tables: list[TableReport]) -> Table:
     """The table of tables that ends a run."""
-    shown = Table("table", title="Landing zone")
+    shown = Table(title="Landing zone")
+    shown.add_column("table", overflow="fold")
     for heading in ("rows loaded", "rows landed", "objects", "bytes"):
         shown.add_column(heading, justify="right")
     for t in tables:

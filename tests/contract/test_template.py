@@ -280,7 +280,7 @@ def test_nothing_else_starts_anything(production: Template, event: dict[str, Any
 # Who may send to whom
 
 QUEUES = {
-    "SnapshotQueue": {"SnapshotTopic", "SnapshotCreatedRule", "SnapshotToS3Role"},
+    "SnapshotQueue": {"SnapshotTopic", "SnapshotCreatedRule", "SnapshotToS3Role", "LoaderTaskRole"},
     "SnapshotDlq": {"SnapshotToS3Role"},
     "CopierQueue": {"ExportEndedRule", "SnapshotToS3Role", "S3ToS3CopierRole"},
     "CopierDlq": {"S3ToS3CopierRole"},
@@ -498,7 +498,8 @@ def test_the_loader_has_its_environment_and_the_password_comes_from_rds(producti
     [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
     assert {e["Name"] for e in container["Environment"]} == {
         "AWS_DEFAULT_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "DATA_BUCKET", "DAILY_WINDOW_DAYS",
-        "DB_HOST", "DB_PORT", "DB_NAME", "DB_INSTANCE_IDENTIFIER", "DB_CA_BUNDLE", "ALERTS_TOPIC_ARN",
+        "DB_HOST", "DB_PORT", "DB_NAME", "DB_INSTANCE_IDENTIFIER", "DB_CA_BUNDLE", "ALERTS_TOPIC_ARN", "SNAPSHOT_QUEUE_URL",
+        "POLL_DELAY_SECONDS",
     }  # fmt: skip
     [secret] = container["Secrets"]
     assert secret["Name"] == "DB_CREDENTIALS"

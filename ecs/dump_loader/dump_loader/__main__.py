@@ -16,6 +16,7 @@ from dump_loader.database import connector
 from dump_loader.dumps import Request, correlation_id_of, find, run_of, uri_of
 from dump_loader.ingest import Limits, Target, ingest
 from dump_loader.settings import Settings
+from ingestion import queues
 from ingestion.errors import IngestionError, Terminal
 from ingestion.events import publish
 from ingestion.messages import IngestionFailed
@@ -87,7 +88,7 @@ def _request(settings: Settings) -> Request:
 
 
 def _run(settings: Settings, request: Request, logger: Logger) -> None:
-    s3 = boto3.client("s3", config=_CONFIG)
+    s3, sqs = boto3.client("s3", config=_CONFIG), boto3.client("sqs", config=_CONFIG)
     dump = find(s3, request)
     logger.append_keys(correlation_id=dump.correlation_id, import_date=dump.run.import_date.isoformat())
     ingest(
@@ -102,6 +103,7 @@ def _run(settings: Settings, request: Request, logger: Logger) -> None:
             snapshot_timeout=settings.snapshot_timeout,
             lock_timeout=settings.lock_timeout,
         ),
+        lambda command: queues.send(sqs, settings.snapshot_queue_url, command, delay_seconds=settings.poll_delay_seconds),
         logger,
     )
 

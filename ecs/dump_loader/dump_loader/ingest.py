@@ -16,11 +16,12 @@ from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import DumpRejected
+from ingestion.messages import ExportSnapshot
 from ingestion.naming import split_s3_uri
 from ingestion.row_counts import RowCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from aws_lambda_powertools import Logger
     from mypy_boto3_rds import RDSClient
@@ -50,8 +51,19 @@ class Target:
     connect: Connect
 
 
-def ingest(s3: S3Client, rds: RDSClient, dump: Dump, target: Target, limits: Limits, logger: Logger) -> str:
-    """Loads the dump and takes the snapshot, whose identifier it returns. Raises IngestionError.
+def ingest(
+    s3: S3Client,
+    rds: RDSClient,
+    dump: Dump,
+    target: Target,
+    limits: Limits,
+    announce: Callable[[ExportSnapshot], None],
+    logger: Logger,
+) -> str:
+    """Loads the dump, takes the snapshot and announces it; returns its identifier. Raises IngestionError.
+
+    RDS's own events announce the snapshot too, and sooner. They are best effort: `announce` is what makes the waiting
+    begin when every one of them is lost.
 
     Safe to repeat from the beginning at any point: the database is made anew, the snapshot has its own name, and the row
     counts have the snapshot's. Until the snapshot there is nothing for anyone else to see.
@@ -77,7 +89,7 @@ def ingest(s3: S3Client, rds: RDSClient, dump: Dump, target: Target, limits: Lim
             held.refuse_lost()
             # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
             # "creating" RDS has read the volume can't be seen from outside.
-            identifier = _snapshot(s3, rds, dump, target, limits, counts, logger)
+            identifier = _snapshot(s3, rds, dump, target, limits, counts, announce, logger)
     snapshot.delete_earlier(rds, target.instance, identifier, logger=logger)
     return identifier
 
@@ -119,7 +131,14 @@ def _load(
 
 
 def _snapshot(
-    s3: S3Client, rds: RDSClient, dump: Dump, target: Target, limits: Limits, counts: dict[str, int], logger: Logger
+    s3: S3Client,
+    rds: RDSClient,
+    dump: Dump,
+    target: Target,
+    limits: Limits,
+    counts: dict[str, int],
+    announce: Callable[[ExportSnapshot], None],
+    logger: Logger,
 ) -> str:
     waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
 
@@ -138,6 +157,7 @@ def _snapshot(
 
     identifier = snapshot.take(rds, target.instance, dump, reserve=write_counts, waiting=waiting, logger=logger)
     logger.info("Snapshot begun", snapshot=identifier)
+    announce(ExportSnapshot(run=dump.run, correlation_id=dump.correlation_id, snapshot_identifier=identifier))
     snapshot.await_end(rds, identifier, waiting=waiting, every=limits.progress_seconds, logger=logger)
     logger.info("Snapshot available", snapshot=identifier)
     return identifier

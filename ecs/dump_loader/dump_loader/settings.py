@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     db_instance_identifier: Annotated[str, Field(min_length=1)]
 
     alerts_topic_arn: str
+    snapshot_queue_url: Annotated[str, Field(min_length=1)]
+    poll_delay_seconds: Annotated[int, Field(ge=0, le=900)] = 900
     connections: Annotated[int, Field(ge=1, le=32)] = 4
     max_dump_bytes: Annotated[int, Field(gt=0)] = 500_000_000_000
     progress_seconds: Annotated[float, Field(gt=0)] = 30
