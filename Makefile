@@ -33,9 +33,12 @@ bench: .venv/dev.stamp server ## our way and the alternative, side by side, as a
 # ── look at the code ──
 
 .PHONY: lint
-lint: .venv/dev.stamp ## format, lint and import rules
+lint: .venv/dev.stamp imports ## format, lint and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+.PHONY: imports
+imports: .venv/dev.stamp ## who may import whom
 	$(BIN)/lint-imports
 
 .PHONY: types
