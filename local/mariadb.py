@@ -226,17 +226,28 @@ def find_server() -> Path:
 
 
 def initialise(server: Path, data: Path) -> None:
-    """Creates the system tables in `data`, with root@localhost without a password."""
+    """Creates the system tables in `data`, with root@localhost without a password.
+
+    Temporary tables go beside `data`: a server that starts removes those of all servers in its temporary directory.
+    """
+    temporary = f"--tmpdir={data.parent}"
     if is_mariadb(server):
         script = _find("mariadb-install-db") or _find("mysql_install_db")
         if script is None:
             raise MariaDbError(f"{server} is installed, but mariadb-install-db is not. {INSTALL}")
         command: list[str | Path] = [
-            script, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db",
-            "--skip-name-resolve", "--innodb-flush-method=nosync", "--innodb-log-file-size=64M",
+            script, "--no-defaults", f"--datadir={data}", temporary, "--auth-root-authentication-method=normal",
+            "--skip-test-db", "--skip-name-resolve", "--innodb-flush-method=nosync", "--innodb-log-file-size=64M",
         ]  # fmt: skip
     else:
-        command = [server, "--no-defaults", "--initialize-insecure", f"--datadir={data}", "--innodb-flush-method=nosync"]
+        command = [
+            server,
+            "--no-defaults",
+            "--initialize-insecure",
+            f"--datadir={data}",
+            temporary,
+            "--innodb-flush-method=nosync",
+        ]
     done = subprocess.run([*command, *_as_root()], capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise MariaDbError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-2000:]}")

@@ -65,6 +65,17 @@ def test_two_run_at_once_and_leave_nothing_behind() -> None:
     assert not any(folder.exists() for folder in folders)
 
 
+def test_starting_leaves_the_temporary_tables_of_other_servers_alone() -> None:
+    """Else one that starts breaks another that does so at the same moment."""
+    theirs = Path("/tmp/#sql-temptable-liberator-test.MAI")
+    theirs.touch()
+    try:
+        with MariaDb():
+            assert theirs.exists()
+    finally:
+        theirs.unlink(missing_ok=True)
+
+
 def test_an_error_in_the_block_stops_it_too() -> None:
     server = MariaDb()
     with pytest.raises(KeyboardInterrupt), server:
