@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from ingestion.messages import IngestionFailed
+from ingestion.messages import ExportSnapshot, IngestionFailed
 from ingestion.row_counts import RowCounts
 from local.mariadb import MariaDb
 
@@ -105,6 +105,13 @@ class Loader:
         for message in received:
             sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return [IngestionFailed.model_validate_json(json.loads(m["Body"])["Message"]) for m in received]
+
+    def announced(self) -> list[ExportSnapshot]:
+        """What is on the queue of snapshot_to_s3."""
+        received = boto3.client("sqs").receive_message(
+            QueueUrl=self.environment["SNAPSHOT_QUEUE_URL"], MaxNumberOfMessages=10
+        )
+        return [ExportSnapshot.model_validate_json(m["Body"]) for m in received.get("Messages", [])]
 
     def snapshots(self) -> list[dict[str, Any]]:
         """Those that a loader took; moto adds an automated one."""

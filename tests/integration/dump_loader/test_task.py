@@ -44,6 +44,8 @@ def test_a_script_made_by_hand_is_loaded_counted_and_snapshot(loader: Loader) ->
     assert (snapshot.run.import_date.isoformat(), snapshot.run.backdated, snapshot.run.dump) == ("2021-06-04", False, URI)
     assert snapshot.row_counts_uri == f"{URI.removesuffix('.zip')}.{snapshot.identifier}.row-counts.json"
     assert snapshot.correlation_id == URI
+    (command,) = loader.announced()
+    assert (command.snapshot_identifier, command.run) == (snapshot.identifier, snapshot.run)
     assert loader.query("SELECT Title FROM Album WHERE AlbumId = 1") == [("For Those About To Rock We Salute You",)]
 
 

@@ -1,0 +1,168 @@
+-- MySQL dump 10.13  Distrib 5.7.44, for Linux (x86_64)
+--
+-- Host: localhost    Database: liberator
+-- ------------------------------------------------------
+-- Server version	5.7.44-log
+
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET @OLD_CHARACTER_SET_RESULTS=@@CHARACTER_SET_RESULTS */;
+/*!40101 SET @OLD_COLLATION_CONNECTION=@@COLLATION_CONNECTION */;
+/*!40101 SET NAMES utf8 */;
+/*!40103 SET @OLD_TIME_ZONE=@@TIME_ZONE */;
+/*!40103 SET TIME_ZONE='+00:00' */;
+/*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;
+/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
+/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;
+/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;
+SET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;
+SET @@SESSION.SQL_LOG_BIN= 0;
+
+--
+-- GTID state at the beginning of the backup 
+--
+
+SET @@GLOBAL.GTID_PURGED='3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77';
+
+--
+-- Current Database: `liberator`
+--
+
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `liberator` /*!40100 DEFAULT CHARACTER SET latin1 */;
+
+USE `liberator`;
+
+--
+-- Table structure for table `pcn`
+--
+
+DROP TABLE IF EXISTS `pcn`;
+/*!40101 SET @saved_cs_client     = @@character_set_client */;
+/*!40101 SET character_set_client = utf8 */;
+CREATE TABLE `pcn` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `reference` varchar(20) NOT NULL,
+  `note` text,
+  `street_id` int(11) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `street_id` (`street_id`),
+  CONSTRAINT `pcn_street` FOREIGN KEY (`street_id`) REFERENCES `street` (`id`)
+) ENGINE=InnoDB AUTO_INCREMENT=4 DEFAULT CHARSET=latin1;
+/*!40101 SET character_set_client = @saved_cs_client */;
+
+--
+-- Dumping data for table `pcn`
+--
+
+LOCK TABLES `pcn` WRITE;
+/*!40000 ALTER TABLE `pcn` DISABLE KEYS */;
+INSERT INTO `pcn` VALUES (1,'QZ1','It\'s; a \"note\"\\',1),(2,'QZ2','line\nbreak -- no comment /*!50003 nor this */ utf8mb4_0900_ai_ci DEFINER=`root`@`localhost`',1);
+INSERT INTO `pcn` VALUES (3,'QZ3',NULL,NULL);
+/*!40000 ALTER TABLE `pcn` ENABLE KEYS */;
+UNLOCK TABLES;
+/*!50003 SET @saved_cs_client      = @@character_set_client */ ;
+/*!50003 SET @saved_cs_results     = @@character_set_results */ ;
+/*!50003 SET @saved_col_connection = @@collation_connection */ ;
+/*!50003 SET character_set_client  = utf8 */ ;
+/*!50003 SET character_set_results = utf8 */ ;
+/*!50003 SET collation_connection  = utf8_general_ci */ ;
+/*!50003 SET @saved_sql_mode       = @@sql_mode */ ;
+/*!50003 SET sql_mode              = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION' */ ;
+DELIMITER ;;
+/*!50003 CREATE*/ /*!50017 DEFINER=`farthest`@`10.0.%`*/ /*!50003 TRIGGER `pcn_reference` BEFORE INSERT ON `pcn` FOR EACH ROW
+BEGIN
+  -- a comment; with a semicolon
+  IF NEW.reference = '' THEN
+    SET NEW.reference = CONCAT('QZ', NEW.id);
+  END IF;
+END */;;
+DELIMITER ;
+/*!50003 SET sql_mode              = @saved_sql_mode */ ;
+/*!50003 SET character_set_client  = @saved_cs_client */ ;
+/*!50003 SET character_set_results = @saved_cs_results */ ;
+/*!50003 SET collation_connection  = @saved_col_connection */ ;
+
+--
+-- Table structure for table `street`
+--
+
+DROP TABLE IF EXISTS `street`;
+CREATE TABLE `street` (
+  `id` int(11) NOT NULL,
+  `name` varchar(50) DEFAULT NULL,
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8;
+
+LOCK TABLES `street` WRITE;
+/*!40000 ALTER TABLE `street` DISABLE KEYS */;
+INSERT INTO `street` VALUES (1,'Mare Street East'),(2,'Café Row');
+/*!40000 ALTER TABLE `street` ENABLE KEYS */;
+UNLOCK TABLES;
+
+--
+-- Temporary table structure for view `pcn_by_street`
+--
+
+DROP TABLE IF EXISTS `pcn_by_street`;
+/*!50001 DROP VIEW IF EXISTS `pcn_by_street`*/;
+SET @saved_cs_client     = @@character_set_client;
+SET character_set_client = utf8;
+/*!50001 CREATE VIEW `pcn_by_street` AS SELECT 
+ 1 AS `name`,
+ 1 AS `pcns`*/;
+SET character_set_client = @saved_cs_client;
+
+--
+-- Dumping events for database 'liberator'
+--
+/*!50106 SET @save_time_zone= @@TIME_ZONE */ ;
+/*!50106 DROP EVENT IF EXISTS `forget` */;
+DELIMITER ;;
+/*!50003 SET time_zone             = 'SYSTEM' */ ;;
+/*!50106 CREATE*/ /*!50117 DEFINER=`root`@`localhost`*/ /*!50106 EVENT `forget` ON SCHEDULE EVERY 1 DAY STARTS '2021-01-01 00:00:00' ON COMPLETION NOT PRESERVE ENABLE DO DELETE FROM pcn */ ;;
+/*!50003 SET time_zone             = @save_time_zone */ ;;
+DELIMITER ;
+/*!50106 SET TIME_ZONE= @save_time_zone */ ;
+
+--
+-- Dumping routines for database 'liberator'
+--
+/*!50003 DROP FUNCTION IF EXISTS `pcns_of` */;
+DELIMITER ;;
+CREATE DEFINER=`root`@`localhost` FUNCTION `pcns_of`(p_street INT) RETURNS int(11)
+    READS SQL DATA
+BEGIN
+  DECLARE n INT;
+  SELECT COUNT(*) INTO n FROM `pcn` WHERE `pcn`.`street_id` = p_street;
+  RETURN n;
+END ;;
+DELIMITER ;
+
+--
+-- Current Database: `liberator`
+--
+
+USE `liberator`;
+
+--
+-- Final view structure for view `pcn_by_street`
+--
+
+/*!50001 DROP VIEW IF EXISTS `pcn_by_street`*/;
+/*!50001 SET @saved_cs_client          = @@character_set_client */;
+/*!50001 SET character_set_client      = utf8 */;
+/*!50001 CREATE ALGORITHM=UNDEFINED */
+/*!50013 DEFINER=`root`@`localhost` SQL SECURITY DEFINER */
+/*!50001 VIEW `pcn_by_street` AS select `street`.`name` AS `name`,count(0) AS `pcns` from (`pcn` join `street` on((`street`.`id` = `pcn`.`street_id`))) group by `street`.`name` */;
+/*!50001 SET character_set_client      = @saved_cs_client */;
+SET @@SESSION.SQL_LOG_BIN = @MYSQLDUMP_TEMP_LOG_BIN;
+/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;
+
+/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;
+/*!40014 SET FOREIGN_KEY_CHECKS=@OLD_FOREIGN_KEY_CHECKS */;
+/*!40014 SET UNIQUE_CHECKS=@OLD_UNIQUE_CHECKS */;
+/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
+/*!40101 SET CHARACTER_SET_RESULTS=@OLD_CHARACTER_SET_RESULTS */;
+/*!40101 SET COLLATION_CONNECTION=@OLD_COLLATION_CONNECTION */;
+/*!40111 SET SQL_NOTES=@OLD_SQL_NOTES */;
+
+-- Dump completed on 2021-06-04  3:00:00

@@ -1,0 +1,272 @@
+"""Dumps of every tool that the supplier may use, down to their values, triggers, routines, views and events."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from local.mariadb import MariaDb
+from tests.integration.dump_loader.task import DATABASE, ROOT, Loader, Outcome, zipped
+
+DUMPS = ROOT / "tests" / "data" / "dumps"
+
+
+def load(loader: Loader, name: str, **environment: str) -> Outcome:
+    outcome = loader.load(zipped((DUMPS / name).read_bytes(), name), **environment)
+    assert outcome.exit_code == 0, outcome.log[-1]
+    return outcome
+
+
+@pytest.mark.parametrize("connections", ["1", "4"])
+def test_mysqldump_5_7(loader: Loader, connections: str) -> None:
+    load(loader, "mysqldump_5.7.sql", CONNECTIONS=connections)
+    (counts,) = loader.row_counts()
+    assert counts.tables == {"pcn": 3, "street": 2}  # a view has no rows of its own
+    assert loader.query("SELECT * FROM pcn ORDER BY id") == [
+        (1, "QZ1", 'It\'s; a "note"\\', 1),
+        (2, "QZ2", "line\nbreak -- no comment /*!50003 nor this */ utf8mb4_0900_ai_ci DEFINER=`root`@`localhost`", 1),
+        (3, "QZ3", None, None),
+    ]
+    assert loader.query("SELECT name FROM street ORDER BY id") == [("Mare Street East",), ("Café Row",)]
+    assert loader.query("SELECT pcns FROM pcn_by_street") == [(2,)]
+    assert loader.query("SELECT pcns_of(1)") == [(2,)]
+    assert loader.query(f"SELECT STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = '{DATABASE}'") == [("DISABLED",)]
+    with loader.server.connect(DATABASE) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO pcn (id, reference) VALUES (9, '')")
+        cursor.execute("SELECT reference FROM pcn WHERE id = 9")
+        assert cursor.fetchall() == (("QZ9",),)
+        cursor.execute("SHOW TRIGGERS")
+        (trigger,) = cursor.fetchall()
+        assert trigger[7] == f"{loader.server.user}@%"
+        assert "NO_AUTO_VALUE_ON_ZERO" not in trigger[6]
+        assert "-- a comment; with a semicolon" in trigger[3]
+
+
+@pytest.mark.parametrize("connections", ["1", "4"])
+def test_mysqldump_8_4(loader: Loader, connections: str) -> None:
+    load(loader, "mysqldump_8.4.sql", CONNECTIONS=connections)
+    assert loader.query("SELECT holder, area, details, scan, CAST(issued AS CHAR), year FROM permit ORDER BY id") == [
+        ("Åsa 🚗", "Ä1", '{"collation": "utf8mb4_0900_ai_ci"}', b"\0'\"\\;\n\x1a", "2021-06-04 10:15:30.123456", 2021),
+        ("asa", "B", "[]", b"\xde\xad\xbe\xef", None, None),
+    ]
+    assert loader.query("SELECT * FROM recent") == [(2, None, "asa")]
+    assert [row[2] for row in loader.query("SHOW TRIGGERS")] == ["permit"]
+
+
+def test_mariadb_dump_11(loader: Loader) -> None:
+    load(loader, "mariadb-dump_11.sql")
+    assert loader.query("SELECT id, street, CAST(seen AS CHAR) FROM bay ORDER BY id") == [
+        (1, "Mare Street", "2021-06-04 10:15:30.123"),
+        (2, "a),\n(b;", None),
+        (3, None, None),
+    ]
+    assert loader.query("SELECT NEXTVAL(ticket)") == [(1001,)]
+
+
+@pytest.mark.parametrize("delivery", ["crlf", "bom", "no newline at the end"])
+def test_what_windows_and_editors_do_to_a_dump(loader: Loader, delivery: str) -> None:
+    sql = (DUMPS / "mysqldump_5.7.sql").read_bytes()
+    sql = {"crlf": sql.replace(b"\n", b"\r\n"), "bom": b"\xef\xbb\xbf" + sql, "no newline at the end": sql.rstrip()}[
+        delivery
+    ]
+    outcome = loader.load(zipped(sql))
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.query("SELECT pcns FROM pcn_by_street") == [(2,)]
+
+
+SOURCE = """
+CREATE TABLE street (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(60) CHARACTER SET latin1, geo POINT);
+CREATE TABLE `odd ``name; --` (`a;b` INT, `c'd` VARCHAR(20) COMMENT 'it''s; /*x*/', PRIMARY KEY (`a;b`));
+CREATE TABLE pcn (
+  id BIGINT UNSIGNED PRIMARY KEY, street_id INT, t TINYINT, b BIT(9), dec1 DECIMAL(20,4), f FLOAT, d DOUBLE, dt DATETIME(6),
+  ts TIMESTAMP(3) NULL, y YEAR, tm TIME, da DATE, bin BINARY(4), vb VARBINARY(300), bl LONGBLOB, tx LONGTEXT,
+  en ENUM('a','b;','c''d'), se SET('x','y'), js JSON,
+  FOREIGN KEY (street_id) REFERENCES street (id), KEY (dt)
+);
+CREATE TABLE log (n INT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(100)) ENGINE=MyISAM;
+CREATE VIEW busy AS
+  SELECT s.name, COUNT(*) n FROM pcn p JOIN street s ON s.id = p.street_id WHERE p.tx <> ';' GROUP BY s.name;
+"""
+BODIES = [
+    "CREATE TRIGGER logged AFTER INSERT ON street FOR EACH ROW BEGIN /* ; */ INSERT INTO log (what) VALUES (';'); END",
+    "CREATE PROCEDURE p(IN x INT) BEGIN DECLARE i INT; WHILE i < x DO SET i = i + 1; # count;\n END WHILE; SELECT ';'; END",
+    "CREATE FUNCTION double_it(x INT) RETURNS INT DETERMINISTIC RETURN x * 2",
+    "CREATE EVENT tidy ON SCHEDULE EVERY 1 HOUR COMMENT 'it''s; DO' DO BEGIN DELETE FROM log; END",
+]
+TEXTS = [
+    "",
+    "'",
+    "\\",
+    "\\'",
+    '";',
+    "a\nb",
+    "a\r\nb\tc\0d\x1a",
+    "-- x",
+    "/* y",
+    "é🚗" * 10,
+    "DELIMITER ;;",
+    "`",
+    "NULL",
+    "%s",
+]
+
+
+@pytest.fixture
+def source(mariadb: MariaDb) -> object:
+    """A database with everything in it that a dump can hold."""
+    with mariadb.connect(autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE source_of_dump")
+        cursor.execute("USE source_of_dump")
+        for statement in [s for s in SOURCE.split(";\n") if s.strip()]:
+            cursor.execute(statement)
+        for i, text in enumerate(TEXTS):
+            cursor.execute("INSERT INTO street (name, geo) VALUES (%s, POINT(%s, 2))", (text.encode("latin1", "replace"), i))
+            cursor.execute("INSERT INTO `odd ``name; --` VALUES (%s, %s)", (i, text[:10]))
+            cursor.execute(
+                "INSERT INTO pcn VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",
+                (2**64 - 1 - i, i + 1, -i, i, f"-12345678901234.567{i % 10}", 1.5e-7, 1e300, "2021-06-04 10:15:30.000001",
+                 "2021-06-04 10:15:30.5", 2021, "-838:59:59", "2021-06-04", b"\0'\\\n", bytes(range(256)),
+                 bytes(range(256)) * 50,
+                 text * 20, "b;", "x,y", '{"a": "it\'s;"}'),
+            )  # fmt: skip
+        for body in BODIES:
+            cursor.execute(body)
+    yield mariadb
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE source_of_dump")
+
+
+def _everything(server: MariaDb, database: str) -> dict[str, object]:
+    """What a dump has to bring across: definitions and a checksum of the rows."""
+    found: dict[str, object] = {}
+    with server.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW FULL TABLES")
+        for name, kind in cursor.fetchall():
+            quoted = "`" + name.replace("`", "``") + "`"
+            cursor.execute(f"SHOW CREATE TABLE {quoted}")
+            found[name] = cursor.fetchall()[0][1].replace(f"`{database}`.", "")
+            cursor.execute(
+                f"CHECKSUM TABLE {quoted} EXTENDED" if kind == "BASE TABLE" else f"SELECT * FROM {quoted} ORDER BY 1"
+            )
+            found[name + " rows"] = [row[1:] for row in cursor.fetchall()]
+        for kind, name in (("TRIGGER", "logged"), ("PROCEDURE", "p"), ("FUNCTION", "double_it"), ("EVENT", "tidy")):
+            cursor.execute(f"SHOW CREATE {kind} {name}")
+            found[name] = cursor.fetchall()[0][3 if kind == "EVENT" else 2].replace(" DISABLE ", " ENABLE ")
+    return found
+
+
+@pytest.mark.parametrize("member", ["dump.sql", "dump.sql.gz"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--databases", "source_of_dump"],
+        ["--hex-blob", "--skip-extended-insert", "source_of_dump"],
+        ["--complete-insert", "--order-by-primary", "--tz-utc", "--skip-add-locks", "source_of_dump"],
+        ["--skip-comments", "--no-autocommit", "--net-buffer-length=4096", "source_of_dump"],
+        [
+            "--replace",
+            "--skip-quote-names",
+            "--add-drop-database",
+            "--databases",
+            "source_of_dump",
+            "--ignore-table=source_of_dump.x",
+        ],
+    ],
+    ids=lambda o: " ".join(o[:2]),
+)
+def test_what_mariadb_dump_writes_of_everything(loader: Loader, source: MariaDb, options: list[str], member: str) -> None:
+    tool = shutil.which("mariadb-dump") or shutil.which("mysqldump")
+    assert tool is not None
+    if "--skip-quote-names" in options:
+        with source.connect("source_of_dump") as connection, connection.cursor() as cursor:
+            cursor.execute("DROP TABLE `odd ``name; --`")
+    command = [
+        tool,
+        "--no-defaults",
+        f"--socket={source.socket}",
+        "-uroot",
+        "--routines",
+        "--events",
+        "--triggers",
+        "--force",
+    ]
+    dump = subprocess.run([*command, *options], capture_output=True, check=True).stdout
+    outcome = loader.load(zipped(dump, member))
+    assert outcome.exit_code == 0, outcome.log[-1]
+    expected, found = _everything(source, "source_of_dump"), _everything(loader.server, DATABASE)
+    for both in (expected, found):  # who loads is who defines
+        for name, value in both.items():
+            both[name] = _without_definer(value) if isinstance(value, str) else value
+    assert found == expected
+    (counts,) = loader.row_counts()
+    assert (counts.tables["pcn"], counts.tables["log"]) == (
+        len(TEXTS),
+        0,
+    )  # the trigger was not there yet when the rows were
+
+
+def _without_definer(definition: str) -> str:
+    words = [w for w in definition.split(" ") if not w.startswith("DEFINER=")]
+    return " ".join(words)
+
+
+def test_a_trigger_that_is_there_before_the_rows_adds_its_own(loader: Loader) -> None:
+    sql = (
+        "-- MySQL dump 10.13  Distrib 8.0.36\nCREATE TABLE `a` (id INT AUTO_INCREMENT PRIMARY KEY, n INT);\n"
+        "CREATE TABLE `b` (id INT AUTO_INCREMENT PRIMARY KEY, n INT);\nDELIMITER ;;\n"
+        "CREATE TRIGGER t AFTER INSERT ON `a` FOR EACH ROW INSERT INTO b (n) VALUES (NEW.n);;\nDELIMITER ;\n"
+        + "".join(f"INSERT INTO `a` VALUES ({i},{i});\n" for i in range(1, 3000))
+        + "-- Dump completed\n"
+    )
+    outcome = loader.load(zipped(sql))
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.row_counts()[0].tables == {"a": 2999, "b": 2999}
+    assert loader.query("SELECT COUNT(*) FROM b WHERE id <> n") == [(0,)]
+
+
+def test_a_script_by_hand_runs_in_order_on_one_connection(loader: Loader) -> None:
+    outcome = loader.load(
+        zipped(
+            "CREATE DATABASE shop; USE shop\n"
+            "CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY, n INT);\n"
+            "CREATE TABLE b (a_id INT REFERENCES a (id), v INT);\n"
+            "SET @n = 5; START TRANSACTION;\n"
+            + "INSERT INTO a (n) VALUES (@n); INSERT INTO shop.b VALUES (LAST_INSERT_ID(), @n); SET @n = @n + 1;\n" * 500
+            + "COMMIT; SELECT 'done' AS message; SELECT MAX(n) INTO @m FROM a; UPDATE b SET v = v + @m WHERE a_id = 1;"
+        )
+    )
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.query("SELECT COUNT(*) FROM a JOIN b ON b.a_id = a.id WHERE a.n = a.id + 4") == [(500,)]
+    assert loader.query("SELECT v FROM b WHERE a_id = 1") == [(5 + 504,)]
+
+
+def test_sql_modes_that_change_what_a_backslash_is(loader: Loader) -> None:
+    outcome = loader.load(
+        zipped(
+            "CREATE TABLE t (a VARCHAR(20));\nSET sql_mode = 'NO_BACKSLASH_ESCAPES';\nINSERT INTO t VALUES ('\\');\n"
+            "INSERT INTO t SELECT 'x\\';\nSET sql_mode = '';\nINSERT INTO t VALUES ('\\'');"
+        )
+    )
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.query("SELECT a FROM t") == [("\\",), ("x\\",), ("'",)]
+
+
+def test_a_dump_in_latin1_keeps_its_letters(loader: Loader) -> None:
+    sql = "SET NAMES latin1;\nCREATE TABLE t (a VARCHAR(20) CHARACTER SET latin1);\nINSERT INTO t VALUES ('Café');"
+    outcome = loader.load(zipped(sql.encode("latin1")))
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.query("SELECT a FROM t") == [("Café",)]
+
+
+def test_zip64(loader: Loader, tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "big.zip", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("dump.sql", "w", force_zip64=True) as member,
+    ):
+        member.write(b"CREATE TABLE t (a INT); INSERT INTO t VALUES (1);")
+    outcome = loader.load((tmp_path / "big.zip").read_bytes())
+    assert outcome.exit_code == 0, outcome.log[-1]
