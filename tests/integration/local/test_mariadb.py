@@ -5,6 +5,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pymysql
@@ -67,7 +68,7 @@ def test_two_run_at_once_and_leave_nothing_behind() -> None:
 
 def test_starting_leaves_the_temporary_tables_of_other_servers_alone() -> None:
     """Else one that starts breaks another that does so at the same moment."""
-    theirs = Path("/tmp/#sql-temptable-liberator-test.MAI")
+    theirs = Path(tempfile.gettempdir()) / "#sql-temptable-liberator-test.MAI"
     theirs.touch()
     try:
         with MariaDb():
