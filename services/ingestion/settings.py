@@ -7,22 +7,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ConsumerSettings(BaseSettings):
-    """Where a message goes that ended, and who hears of it."""
+    """The function's own queue, the queue for what ended, and the topic on which a person hears of it."""
 
     model_config = SettingsConfigDict(frozen=True)
 
+    queue_url: str
     dead_letter_queue_url: str
     alerts_topic_arn: str
 
 
 class PollSettings(ConsumerSettings):
-    """QUEUE_URL is where a message is put back. POLL_DELAY_SECONDS: SQS allows 0 to 900.
+    """POLL_DELAY_SECONDS: SQS allows 0 to 900.
 
     MAX_WAIT_HOURS: how long one message may be put back before its run ends. Only snapshots of the instance
     DB_INSTANCE_IDENTIFIER are ours: RDS tells every stack of an account of every snapshot.
     """
 
-    queue_url: str
     poll_delay_seconds: int = Field(ge=0, le=900)
     max_wait_hours: float = Field(gt=0)
     db_instance_identifier: str

@@ -21,10 +21,10 @@ class Stage:
     dlq_url: str
     people_url: str
 
-    def invoke(self, *bodies: str) -> list[str]:
+    def invoke(self, *bodies: str, receipt_handle: str = "r") -> list[str]:
         """Ids of the messages that SQS would deliver again."""
         records = [
-            {"messageId": f"m{i}", "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {}}
+            {"messageId": f"m{i}", "receiptHandle": receipt_handle, "body": body, "attributes": {}, "messageAttributes": {}}
             for i, body in enumerate(bodies)
         ]
         answer = self.handler({"Records": records}, FakeContext())

@@ -96,6 +96,26 @@ def test_of_a_batch_only_what_may_succeed_is_delivered_again(function: Any, monk
     assert [dead["Body"] for dead in running.dead()] == [bad]
 
 
+def test_what_failed_unexpectedly_comes_back_before_its_long_visibility_timeout_ends(
+    function: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = function("s3_to_s3_copier")
+    sqs = boto3.client("sqs")
+    sqs.set_queue_attributes(QueueUrl=environment["QUEUE_URL"], Attributes={"VisibilityTimeout": "5400"})
+    sqs.send_message(QueueUrl=environment["QUEUE_URL"], MessageBody=body_of("CopyExport"))
+    [message] = sqs.receive_message(QueueUrl=environment["QUEUE_URL"])["Messages"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=environment["QUEUE_URL"])
+    monkeypatch.setattr("s3_to_s3_copier.handler.copy_export", _fails_for_an_unknown_reason)
+    monkeypatch.setattr("ingestion.consumer.RETRY_SECONDS", 0)
+    assert running.invoke(message["Body"], receipt_handle=message["ReceiptHandle"]) == ["m0"]
+    [again] = sqs.receive_message(QueueUrl=environment["QUEUE_URL"])["Messages"]
+    assert again["Body"] == message["Body"]
+
+
+def _fails_for_an_unknown_reason(*_: Any) -> None:
+    raise RuntimeError("?")
+
+
 def test_a_waiting_message_is_put_back_counted_up(function: Any) -> None:
     running = function("snapshot_to_s3")
     _snapshot_in("creating")
