@@ -165,6 +165,7 @@ class Cloud:
             upload_target["Arn"],
             self.aws.environment,
             {secret["ValueFrom"]: credentials},
+            str(self.mariadb.ca_bundle),
             log,
             self.story,
             self._event,

@@ -1,7 +1,7 @@
 """The ECS agent: runs the loader's task as a process, with the environment that the task definition gives it.
 
 Stands in for ECS, which moto records but does not run. How it differs: no container (the image has a test of its own),
-no CPU or memory limit, and no TLS to the database, since the private server has no certificate that RDS signed.
+no CPU or memory limit, and the CA that the loader trusts is the private server's own instead of RDS's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class EcsAgent:
     cluster_arn: str
     base_environment: Mapping[str, str]
     secrets: Mapping[str, str]
+    ca_bundle: str
     log: IO[bytes]
     story: Story
     on_event: Callable[[dict[str, Any]], None]
@@ -50,7 +51,7 @@ class EcsAgent:
             if override["name"] != container["Name"]:
                 raise ValueError(f"There is no container {override['name']} in the task definition.")
             environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
-        environment |= {"DB_TLS": "off", "DB_CA_BUNDLE": ""}
+        environment["DB_CA_BUNDLE"] = self.ca_bundle
         thread = threading.Thread(target=self._run, args=(environment,), daemon=True)
         self._threads.append(thread)
         thread.start()

@@ -33,11 +33,9 @@ _NO_BACKSLASH_ESCAPES = 0x200  # https://dev.mysql.com/doc/dev/mysql-server/late
 
 def connector(settings: Settings) -> Connect:
     """A function that opens a connection, to a database or to none. TLS verifies the server's name and certificate."""
-    tls: dict[str, Any] = {"ssl_disabled": True}
-    if settings.db_tls == "required":
-        # RDS's own CAs are not among the system's: DB_CA_BUNDLE names the file with them
-        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
-        tls = {"ssl": ssl.create_default_context(cafile=settings.db_ca_bundle)}
+    # RDS's own CAs are not among the system's: DB_CA_BUNDLE names the file with them
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+    tls = ssl.create_default_context(cafile=settings.db_ca_bundle)
 
     def connect(database: str | None) -> Connection:
         # Without CLIENT_MULTI_STATEMENTS (pymysql's default) the server refuses a second statement behind a `;`,
@@ -52,7 +50,7 @@ def connector(settings: Settings) -> Connect:
             autocommit=True,
             connect_timeout=30,
             init_command=f"SET SESSION wait_timeout = {_IDLE_SECONDS}",
-            **tls,
+            ssl=tls,
         )
 
     return connect

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Json, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-
-class Tls(StrEnum):
-    REQUIRED = "required"
-    OFF = "off"
 
 
 class Credentials(BaseModel):
@@ -52,7 +46,6 @@ class Settings(BaseSettings):
     db_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
     db_credentials: Json[Credentials]
     db_ca_bundle: Annotated[str | None, Optional] = None
-    db_tls: Tls = Tls.REQUIRED
     db_instance_identifier: Annotated[str, Field(min_length=1)]
 
     alerts_topic_arn: str

@@ -32,7 +32,7 @@ def loader(aws: str, mariadb: MariaDb) -> Iterator[Loader]:
         "DB_PORT": str(mariadb.port),
         "DB_NAME": DATABASE,
         "DB_CREDENTIALS": json.dumps({"username": mariadb.user, "password": mariadb.password}),
-        "DB_TLS": "off",
+        "DB_CA_BUNDLE": str(mariadb.ca_bundle),
         "DB_INSTANCE_IDENTIFIER": INSTANCE,
         "ALERTS_TOPIC_ARN": topic,
         "SNAPSHOT_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="rds-snapshot-to-s3")["QueueUrl"],

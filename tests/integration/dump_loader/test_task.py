@@ -208,9 +208,9 @@ def test_a_snapshot_of_the_same_second_of_another_day_is_stepped_around(loader: 
     assert len(outcome.snapshots) == 61
 
 
-def test_tls_is_required_unless_it_is_switched_off(loader: Loader) -> None:
+def test_a_server_whose_certificate_nobody_known_signed_gets_no_password(loader: Loader) -> None:
     loader.upload(CHINOOK.read_bytes())
-    outcome = loader.run(DB_TLS="required")
+    outcome = loader.run(DB_CA_BUNDLE="")
     assert outcome.exit_code == 1
     assert outcome.snapshots == []
     assert "SSL" in outcome.errors[0] or "TLS" in outcome.errors[0]
