@@ -28,7 +28,8 @@ check: lint types template test ## everything that CI does, and the linters
 
 .PHONY: bench
 bench: .venv/dev.stamp server ## our way and the alternative, side by side, as a ratio
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench.load_dump
+	$(BIN)/python -m bench.copy_export
 
 # ── look at the code ──
 

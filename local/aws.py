@@ -74,12 +74,12 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         """A boto3 client for this AWS; `Any`, since stubs give each service a type of its own."""
         return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION).client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
-            config=Config(max_pool_connections=50, retries={"total_max_attempts": 3}),
+            config=config or Config(max_pool_connections=50, retries={"total_max_attempts": 3}),
         )
 
     def _patch_sqs(self, stack: ExitStack) -> None:
