@@ -65,6 +65,7 @@ def replicate(uploaded: UploadedObject, s3: S3Client, to: Destination) -> None:
                 "ContentType": original.get("ContentType", "application/zip"),
                 "Metadata": marks,
                 "MetadataDirective": "REPLACE",
+                "TaggingDirective": "REPLACE",  # copying tags takes rights that nobody here needs
                 **encryption,
             },
             Config=TRANSFER,
