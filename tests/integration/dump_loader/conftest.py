@@ -35,7 +35,6 @@ def loader(aws: str, mariadb: MariaDb) -> Iterator[Loader]:
         "DB_CA_BUNDLE": str(mariadb.ca_bundle),
         "DB_INSTANCE_IDENTIFIER": INSTANCE,
         "ALERTS_TOPIC_ARN": topic,
-        "SNAPSHOT_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="rds-snapshot-to-s3")["QueueUrl"],
         "POLL_DELAY_SECONDS": "0",
         "SNAPSHOT_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="rds-snapshot-to-s3")["QueueUrl"],
         "PROGRESS_SECONDS": "0.2",
