@@ -15,9 +15,10 @@ help: ## this list
 # ── run and test ──
 
 .PHONY: demo
-demo: .venv/local.stamp server ## one dump through the whole system; DUMP= DATE= OVERRIDE= LANDING= REPORT=
+demo: $(if $(filter lambda,$(RUNTIME)),build) .venv/local.stamp server ## one dump through the whole system; DUMP= DATE= OVERRIDE= LANDING= REPORT= RUNTIME=lambda
 	@$(BIN)/python -m local.demo $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),--date "$(DATE)") \
-	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)")
+	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)") \
+	  $(if $(RUNTIME),--runtime "$(RUNTIME)")
 
 .PHONY: test
 test: .venv/dev.stamp server ## all tests; ARGS="-k manifest" passes options to pytest

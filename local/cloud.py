@@ -12,8 +12,9 @@ from typing import Any, Self
 from local.aws import LocalAws
 from local.ecs import EcsAgent
 from local.eventbridge import Bus
-from local.functions import ROOT, Function
+from local.functions import ROOT, Function, SourceHost
 from local.glue import workflow_runs
+from local.lambda_runtime import emulated_hosts
 from local.mariadb import MariaDb
 from local.pollers import Poller
 from local.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attributes, sns_message
@@ -37,6 +38,7 @@ class Cloud:
     """Context manager: everything runs inside its block, and nothing is left after it.
 
     `parameters` are the template's; `time_scale` is how many real seconds a second of SQS delay takes;
+    `built` runs what `sam build` built, under Lambda's runtime, instead of the source;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -49,6 +51,7 @@ class Cloud:
         export_seconds: float = 3.0,
         workflow_seconds: float = 1.0,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
+        built: bool = False,
         mariadb: MariaDb | None = None,
         story: Story | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class Cloud:
         self.copies = copies
         self.story = story or Story()
         self.told: list[dict[str, Any]] = []
+        self._built = built
         self._mariadb = mariadb
         self._stopping = False
 
@@ -174,7 +178,8 @@ class Cloud:
     def _start_functions(self, stack: ExitStack, log: Any) -> None:
         sqs = self.aws.client("sqs")
         resources = self.template.of_type("AWS::Lambda::Function")
-        functions = {f.arn: f for f in (Function(resource, self.aws.environment, log) for resource in resources)}
+        new_host = stack.enter_context(emulated_hosts()) if self._built else SourceHost
+        functions = {f.arn: f for f in (Function(resource, self.aws.environment, log, new_host) for resource in resources)}
         pollers = []
         for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping"):
             function = next(f for f in functions.values() if mapping.properties["FunctionName"] in {f.name, f.arn})

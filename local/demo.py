@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(options: argparse.Namespace, story: Story) -> tuple[dict[str, Any] | None, list[landed.TableReport], list[str]]:
     """The report, the tables, and what went wrong."""
-    with Cloud(story=story) as cloud:
+    with Cloud(story=story, built=options.runtime == "lambda") as cloud:
         if options.override is None:
             cloud.upload(options.dump, naming.dump_keys(options.date)[0])
         else:
@@ -145,6 +145,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--override", help="IMPORT_DATE_OVERRIDE: the task is started by hand")
     parser.add_argument("--landing", type=Path, help="a folder that gets a copy of the landing bucket")
     parser.add_argument("--report", type=Path, help="a JSON file that gets the figures")
+    parser.add_argument("--runtime", choices=["source", "lambda"], default="source", help="lambda: what `make build` built")
     options = parser.parse_args(arguments)
     if not options.dump.is_file():
         parser.error(f"there is no file {options.dump}")

@@ -1,4 +1,4 @@
-"""Lambda functions of the template, each invocation in a process that is used again: see function_host.py."""
+"""Lambda functions of the template: their environments, and hosts that run one invocation at a time and are used again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from local.aws import ACCOUNT, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from local.template import Resource
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +26,16 @@ class InvocationFailed(Exception):
     """The handler raised, ran out of time, or its process ended."""
 
 
+class Host(Protocol):
+    """One execution environment of a function."""
+
+    def invoke(self, event: dict[str, Any]) -> Any:
+        """The handler's answer. Raises InvocationFailed, after which the host is stopped and not used again."""
+
+    def stop(self) -> None:
+        """Ends its processes."""
+
+
 @dataclass
 class Function:
     """A function with its environment, timeout and memory as the template has them; `log` takes what it prints."""
@@ -34,82 +43,97 @@ class Function:
     resource: Resource
     base_environment: Mapping[str, str]
     log: IO[bytes]
+    new_host: Callable[[Function], Host]
 
     def __post_init__(self) -> None:
         properties = self.resource.properties
         self.name = str(properties["FunctionName"])
         self.handler = str(properties["Handler"])
-        self.timeout = float(properties["Timeout"])
+        self.timeout = int(properties["Timeout"])
         self.memory = int(properties["MemorySize"])
         self.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
-        variables = {key: str(value) for key, value in properties["Environment"]["Variables"].items()}
         self.environment = {
             **self.base_environment,
-            **variables,
+            **{key: str(value) for key, value in properties["Environment"]["Variables"].items()},
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
             "POWERTOOLS_TRACE_DISABLED": "true",
-            "PYTHONPATH": str(ROOT / "services"),
         }
-        self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
-        self._all: list[subprocess.Popen[str]] = []
+        self._idle: queue.SimpleQueue[Host] = queue.SimpleQueue()
+        self._all: list[Host] = []
         self._lock = threading.Lock()
 
     def invoke(self, event: dict[str, Any]) -> Any:
         """The handler's answer. Raises InvocationFailed."""
         try:
-            process = self._idle.get_nowait()
+            host = self._idle.get_nowait()
         except queue.Empty:
-            process = self._started()
-        context = {
-            "function_name": self.name,
-            "memory_limit_in_mb": self.memory,
-            "invoked_function_arn": self.arn,
-            "aws_request_id": str(uuid4()),
-            "seconds": self.timeout,
-        }
+            with self._lock:
+                host = self.new_host(self)
+                self._all.append(host)
+        try:
+            answer = host.invoke(event)
+        except InvocationFailed:
+            host.stop()
+            raise
+        self._idle.put(host)
+        return answer
+
+    def stop(self) -> None:
+        """Ends its processes."""
+        with self._lock:
+            for host in self._all:
+                host.stop()
+            self._all.clear()
+
+
+class SourceHost:
+    """Runs the handler as it is in services/: see function_host.py for how that differs from Lambda."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        # -P: the folder of the host stays out of the import path. It ends by itself when its standard input closes.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(HOST), function.handler],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=function.log,
+            env={**function.environment, "PYTHONPATH": str(ROOT / "services")},
+            cwd=ROOT / "services",
+            text=True,
+            start_new_session=True,
+        )
+
+    def invoke(self, event: dict[str, Any]) -> Any:
+        function, process = self._function, self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        timer = threading.Timer(self.timeout, process.kill)
+        context = {
+            "function_name": function.name,
+            "memory_limit_in_mb": function.memory,
+            "invoked_function_arn": function.arn,
+            "aws_request_id": str(uuid4()),
+            "seconds": function.timeout,
+        }
+        timer = threading.Timer(function.timeout, process.kill)
         timer.start()
         try:
             process.stdin.write(json.dumps({"event": event, "context": context}) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
-        except OSError:
+        except (OSError, ValueError):  # it has ended, or was stopped
             line = ""
         finally:
             timer.cancel()
         if not line:
-            raise InvocationFailed(f"{self.name} ended without an answer, or ran longer than {self.timeout:.0f} s")
-        self._idle.put(process)
+            raise InvocationFailed(f"{function.name} ended without an answer, or ran longer than {function.timeout} s")
         answer = json.loads(line)
         if "error" in answer:
             raise InvocationFailed(answer["error"])
         return answer["result"]
 
     def stop(self) -> None:
-        """Ends its processes."""
-        with self._lock:
-            for process in self._all:
-                process.kill()
-                process.wait()
-                for pipe in (process.stdin, process.stdout):
-                    if pipe:
-                        pipe.close()
-            self._all.clear()
-
-    def _started(self) -> subprocess.Popen[str]:
-        with self._lock:
-            # -P: the folder of the host stays out of the import path. It ends by itself when its standard input closes.
-            process = subprocess.Popen(
-                [sys.executable, "-P", str(HOST), self.handler],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.log,
-                env=self.environment,
-                cwd=ROOT / "services",
-                text=True,
-                start_new_session=True,
-            )
-            self._all.append(process)
-            return process
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
