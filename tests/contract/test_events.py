@@ -14,7 +14,10 @@ from prod_to_preprod import inbox
 
 EVENTS = Path(__file__).parents[2] / "events"
 FUNCTIONS = ("snapshot_to_s3", "s3_to_s3_copier", "prod_to_preprod")
+# The states that `make cloud` brings about. Of the first day there is a complete export too.
 SNAPSHOT = "sql-to-parquet-2021-06-04-101530"
+NEW, CREATING, DELETED = (f"sql-to-parquet-2021-06-{day}-101530" for day in ("05", "06", "03"))
+EXPORT_FAILED, EXPORT_CANCELLED = (f"sql-to-parquet-2021-06-{day}-101530" for day in ("01", "02"))
 INSTANCE = "dataplatform-stg-liberator-to-rds-snapshot"
 
 
@@ -39,19 +42,19 @@ DUMP, ODD = "parking/liberator_dump_210604.zip", "parking/liberator_dump_210604 
 NOTICE = Notice(text="You have successfully subscribed your Amazon RDS events to this topic.")
 
 READ = {
-    ("snapshot_to_s3", "sns_snapshot_creating"): rds("RDS-EVENT-0040"),
-    ("snapshot_to_s3", "sns_snapshot_created"): rds("RDS-EVENT-0042"),
-    ("snapshot_to_s3", "sns_raw_snapshot_created"): rds("RDS-EVENT-0042"),
-    ("snapshot_to_s3", "sns_snapshot_deleted"): rds("RDS-EVENT-0041"),
+    ("snapshot_to_s3", "sns_snapshot_creating"): rds("RDS-EVENT-0040", CREATING),
+    ("snapshot_to_s3", "sns_snapshot_created"): rds("RDS-EVENT-0042", NEW),
+    ("snapshot_to_s3", "sns_raw_snapshot_created"): rds("RDS-EVENT-0042", NEW),
+    ("snapshot_to_s3", "sns_snapshot_deleted"): rds("RDS-EVENT-0041", DELETED),
     ("snapshot_to_s3", "sns_instance_backed_up"): rds("RDS-EVENT-0002", INSTANCE, "DB_INSTANCE"),
     ("snapshot_to_s3", "sns_automated_snapshot_created"): rds("RDS-EVENT-0091", f"rds:{INSTANCE}-2021-06-04-03-10"),
     ("snapshot_to_s3", "sns_subscription_notice"): NOTICE,
-    ("snapshot_to_s3", "eventbridge_snapshot_created"): rds("RDS-EVENT-0042"),
+    ("snapshot_to_s3", "eventbridge_snapshot_created"): rds("RDS-EVENT-0042", NEW),
     ("snapshot_to_s3", "message_daily"): message("ExportSnapshot"),
     ("snapshot_to_s3", "message_backdated"): message("ExportSnapshot.backdated"),
     ("s3_to_s3_copier", "eventbridge_export_completed"): rds("RDS-EVENT-0161"),
-    ("s3_to_s3_copier", "eventbridge_export_failed"): rds("RDS-EVENT-0159"),
-    ("s3_to_s3_copier", "eventbridge_export_cancelled"): rds("RDS-EVENT-0160"),
+    ("s3_to_s3_copier", "eventbridge_export_failed"): rds("RDS-EVENT-0159", EXPORT_FAILED),
+    ("s3_to_s3_copier", "eventbridge_export_cancelled"): rds("RDS-EVENT-0160", EXPORT_CANCELLED),
     ("s3_to_s3_copier", "eventbridge_export_of_another_snapshot"): rds("RDS-EVENT-0161", "weekly-copy"),
     ("s3_to_s3_copier", "sns_subscription_notice"): NOTICE,
     ("s3_to_s3_copier", "message_daily"): message("CopyExport"),

@@ -7,7 +7,7 @@ from ingestion.errors import AccessDenied, ExportUnusable, NotFound, NotYet, Sna
 from ingestion.messages import CopyExport, ExportSnapshot, Run
 from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
-from tests.contract.test_events import bodies
+from tests.contract.test_events import CREATING, NEW, bodies
 from tests.fakes import ARN, FakeRds
 
 NAME = "sql-to-parquet-2021-06-04-101530"
@@ -116,13 +116,20 @@ def test_never_exports_a_snapshot_without_our_tags(rds: FakeRds) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", ["sns_snapshot_creating", "sns_snapshot_created", "eventbridge_snapshot_created", "sns_raw_snapshot_created"]
+    ("case", "snapshot"),
+    [
+        ("sns_snapshot_creating", CREATING),
+        ("sns_snapshot_created", NEW),
+        ("eventbridge_snapshot_created", NEW),
+        ("sns_raw_snapshot_created", NEW),
+    ],
 )
-def test_an_event_becomes_a_command_with_the_run_of_the_tags(rds: Any, case: str) -> None:
+def test_an_event_becomes_a_command_with_the_run_of_the_tags(rds: Any, case: str, snapshot: str) -> None:
+    rds.add_snapshot(snapshot, RUN)
     [body] = bodies("snapshot_to_s3", case)
     command = to_command(body, rds, "liberator")
     assert command
-    assert (command.snapshot_identifier, command.run, command.correlation_id) == (NAME, RUN, "dump@1")
+    assert (command.snapshot_identifier, command.run, command.correlation_id) == (snapshot, RUN, "dump@1")
 
 
 def test_an_event_of_the_instance_means_its_latest_snapshot_of_ours(rds: Any) -> None:
@@ -149,5 +156,5 @@ def test_what_is_not_ours_is_ignored(rds: Any, case: str) -> None:
 def test_an_event_of_our_snapshot_that_is_gone_reaches_a_person(rds: Any) -> None:
     rds.snapshots.clear()
     [body] = bodies("snapshot_to_s3", "sns_snapshot_created")
-    with pytest.raises(NotFound, match=NAME):
+    with pytest.raises(NotFound, match=NEW):
         to_command(body, rds, "liberator")
