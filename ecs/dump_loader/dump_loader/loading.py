@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dump_loader.database import backslash_escapes
 from dump_loader.failure import rejected
 from dump_loader.policy import Policy, Treatment, Verdict
-from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, Batch, Pool
+from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
 from dump_loader.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def load(
                 splitter.backslash_escapes = policy.backslash_escapes = executor.backslash_escapes
             loaded.statements = statement.number
             loaded.bytes += len(statement.text)
+            del statement, verdict  # one may be 64 MB, and the next is read before these names are used again
         if executor is not None:
             executor.finish()
 
@@ -129,7 +130,7 @@ class _Parallel:
         if verdict.treatment is Treatment.LEAVE_OUT:
             return
         if verdict.treatment is Treatment.ROWS and verdict.table not in self._with_triggers:
-            self._batch.add(statement, verdict.sql)
+            self._batch.add(statement, verdict.sql, verdict.rows_at)
             if self._batch.full:
                 self._submit()
             return
@@ -149,6 +150,10 @@ class _Parallel:
         self._pool.stop()
 
     def _submit(self) -> None:
-        if self._batch.statements:
-            self._pool.submit(self._batch)
-            self._batch = Batch()
+        if not self._batch.statements:
+            return
+        large = self._batch.size > OUTSTANDING_BYTES
+        self._pool.submit(self._batch)
+        self._batch = Batch()
+        if large:  # so large that there should be no second one in memory beside it
+            self._pool.drain()

@@ -36,11 +36,12 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`trigger_on`: the table that the statement gives a trigger. `table`: the one that ROWS go into."""
+    """`table`: what ROWS go into; they begin at `rows_at`. `trigger_on`: the table that is given a trigger."""
 
     treatment: Treatment
     sql: Text
     table: str = ""
+    rows_at: int = 0
     trigger_on: str = ""
 
 
@@ -126,9 +127,11 @@ class Policy:
                 raise DumpRejected(f"Statement {statement.number}, line {statement.line}, is refused: {refused}.") from None
             if len(self._heads) < 1000:
                 self._heads[head] = known
+        rows_at = len(known.sql)
         if known.sql == head:
-            return Verdict(Treatment.ROWS, statement.text, table=known.table)
-        return Verdict(Treatment.ROWS, bytes(known.sql) + bytes(statement.text[statement.values_at :]), table=known.table)
+            return Verdict(Treatment.ROWS, statement.text, table=known.table, rows_at=rows_at)
+        sql = bytes(known.sql) + bytes(statement.text[statement.values_at :])
+        return Verdict(Treatment.ROWS, sql, table=known.table, rows_at=rows_at)
 
     @staticmethod
     def _plain_write(sql: bytes) -> bool:

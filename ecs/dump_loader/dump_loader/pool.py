@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from dump_loader.failure import rejected
+from ingestion.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from dump_loader.database import Connection
     from dump_loader.splitter import Statement, Text
 
-OUTSTANDING_BYTES = 24 * 1024 * 1024
+OUTSTANDING_BYTES = 10 * 1024 * 1024
 BATCH_BYTES = 1024 * 1024
 BATCH_STATEMENTS = 1000
+# Up to here, INSERTs of one row each are sent together: what they cost is mostly the way to the server and back.
+JOINED_BYTES = 256 * 1024
 _RETRIED = frozenset({1205, 1213})  # lock wait timeout, deadlock
 _ATTEMPTS = 10
 _STOP_SECONDS = 10
@@ -29,11 +32,11 @@ _STOP_SECONDS = 10
 class Batch:
     """One transaction. It stays in memory until it is committed, so that a deadlock's victim can be executed again."""
 
-    statements: list[tuple[Statement, Text]] = field(default_factory=list)
+    statements: list[tuple[Statement, Text, int]] = field(default_factory=list)
     size: int = 0
 
-    def add(self, statement: Statement, sql: Text) -> None:
-        self.statements.append((statement, sql))
+    def add(self, statement: Statement, sql: Text, rows_at: int) -> None:
+        self.statements.append((statement, sql, rows_at))
         self.size += len(sql)
 
     @property
@@ -87,6 +90,7 @@ class Pool:
             raise self._failure
 
     def _work(self, connection: Connection) -> None:
+        batch: Batch | None
         while batch := self._next():
             try:
                 self._execute(connection, batch)
@@ -94,8 +98,9 @@ class Pool:
                 with self._changed:
                     self._failure = self._failure or error
                     self._stopped = True
+            size, batch = batch.size, None  # given back before the next one is waited for
             with self._changed:
-                self._outstanding -= batch.size
+                self._outstanding -= size
                 self._changed.notify_all()
 
     def _next(self) -> Batch | None:
@@ -105,20 +110,49 @@ class Pool:
 
     def _execute(self, connection: Connection, batch: Batch) -> None:
         """Safe to repeat: the server has rolled back what a deadlock interrupted."""
+        together = len(batch.statements) > 1
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._transact(connection, batch)
+                self._transact(connection, joined(batch) if together else batch)
             except pymysql.err.OperationalError as error:
                 if error.args[0] not in _RETRIED or attempt == _ATTEMPTS:
                     raise
                 connection.rollback()
+            except DumpRejected:
+                if not together:
+                    raise
+                connection.rollback()
+                together = False  # one by one, to see which of them it is
             else:
                 return
 
     def _transact(self, connection: Connection, batch: Batch) -> None:
-        for statement, sql in batch.statements:
+        for statement, sql, _ in batch.statements:
             if self._stopped:
                 return
             with rejected(statement, retried=_RETRIED):
                 connection.query(sql)
         connection.commit()
+
+
+def joined(batch: Batch) -> Batch:
+    """The same rows in fewer statements: neighbours that differ in nothing but their rows become one."""
+    made, group, size = Batch(), [batch.statements[0]], len(batch.statements[0][1])
+    for one in batch.statements[1:]:
+        first, sql, rows_at = group[0][1], one[1], one[2]
+        if sql[:rows_at] == first[: group[0][2]] and size + len(sql) <= JOINED_BYTES:
+            group.append(one)
+            size += len(sql)
+        else:
+            made.add(*_one(group))
+            group, size = [one], len(sql)
+    made.add(*_one(group))
+    return made
+
+
+def _one(group: list[tuple[Statement, Text, int]]) -> tuple[Statement, Text, int]:
+    """The first statement with the rows of all; itself, not a copy, if it is alone."""
+    statement, sql, rows_at = group[0]
+    if len(group) == 1:
+        return group[0]
+    return statement, bytes(sql[:rows_at]) + b",".join(other[at:] for _, other, at in group), rows_at

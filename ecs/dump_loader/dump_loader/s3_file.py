@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dump_loader.dumps import Dump
 
 BLOCK = 4 * 1024 * 1024
-AHEAD = 3
+AHEAD = 2
 _ATTEMPTS = 6
 _BROKEN = (BotoConnectionError, HTTPClientError, IncompleteReadError, OSError)
 

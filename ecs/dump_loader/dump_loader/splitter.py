@@ -140,8 +140,10 @@ class Splitter:
     def __iter__(self) -> Iterator[Statement]:
         self._skip_byte_order_mark()
         while self._find_start():
-            if not self._client_command() and (statement := self._statement()):
+            statement = None if self._client_command() else self._statement()
+            if statement:
                 yield statement
+            del statement  # not kept in memory while the next one is read
 
     def _skip_byte_order_mark(self) -> None:
         while len(self._buffer) < 4 and self._fill():
