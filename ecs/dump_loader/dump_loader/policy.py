@@ -56,18 +56,21 @@ _WRITES = frozenset({"DELETE", "INSERT", "REPLACE", "UPDATE"})
 _WITHOUT_EFFECT = frozenset({"COMMIT", "BEGIN", "UNLOCK", "SHOW"})
 # Percona's mysqldump looks for RocksDB by dynamic SQL. EXECUTE without PREPARE has nothing to execute.
 _PERCONA_PREPARES = frozenset({"ROCKSDB_GET_IS_SUPPORTED", "ENABLE_BULK_LOAD", "DISABLE_BULK_LOAD"})
-_FORBIDDEN_PAIRS = {
-    ("INTO", "OUTFILE"), ("INTO", "DUMPFILE"), ("LOAD_FILE", "("), ("LOAD", "DATA"), ("LOAD", "XML"), ("SET", "PASSWORD"),
-    ("CREATE", "USER"), ("ALTER", "USER"), ("DROP", "USER"), ("RENAME", "USER"), ("CREATE", "ROLE"), ("DROP", "ROLE"),
-    ("CREATE", "SERVER"), ("ALTER", "SERVER"), ("INSTALL", "PLUGIN"), ("INSTALL", "SONAME"), ("INSTALL", "COMPONENT"),
-    ("UNINSTALL", "PLUGIN"), ("UNINSTALL", "SONAME"), ("UNINSTALL", "COMPONENT"), ("CHANGE", "MASTER"),
-    ("CHANGE", "REPLICATION"), ("RESET", "MASTER"), ("RESET", "SLAVE"), ("RESET", "REPLICA"), ("RESET", "BINARY"),
-    ("IMPORT", "TABLESPACE"),
-    ("DISCARD", "TABLESPACE"),
-}  # fmt: skip
-_FORBIDDEN_WORDS = frozenset({"GRANT", "REVOKE", "SONAME", "SHUTDOWN"})
-# Where the words above are names or options, not statements: `GRANT` is reserved, the others need a statement's beginning.
-_BEGINS_STATEMENT = frozenset({"", ";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "AS"})
+# Wherever they stand, so in the body of a routine too: none of them can be anything else.
+_FORBIDDEN_PAIRS = frozenset(
+    {
+        ("INTO", "OUTFILE"), ("INTO", "DUMPFILE"), ("LOAD_FILE", "("), ("LOAD", "DATA"), ("LOAD", "XML"), ("CREATE", "USER"),
+        ("ALTER", "USER"), ("DROP", "USER"), ("RENAME", "USER"), ("CREATE", "ROLE"), ("DROP", "ROLE"), ("CREATE", "SERVER"),
+        ("ALTER", "SERVER"), ("INSTALL", "PLUGIN"), ("INSTALL", "SONAME"), ("INSTALL", "COMPONENT"), ("UNINSTALL", "PLUGIN"),
+        ("UNINSTALL", "SONAME"), ("UNINSTALL", "COMPONENT"), ("RESET", "MASTER"), ("RESET", "SLAVE"), ("RESET", "REPLICA"),
+        ("RESET", "BINARY"), ("IMPORT", "TABLESPACE"), ("DISCARD", "TABLESPACE"),
+    }
+)  # fmt: skip
+_FORBIDDEN_WORDS = frozenset({"GRANT", "REVOKE", "SONAME"})
+# Only as a statement of their own: ALTER TABLE t CHANGE master ..., UPDATE t SET password = ...
+_FORBIDDEN_STATEMENTS = frozenset({("CHANGE", "MASTER"), ("CHANGE", "REPLICATION"), ("SET", "PASSWORD")})
+_ENDS_STATEMENT = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ROW", "HANDLER"})
+_TAKES_SET_OR_CHANGE = frozenset({"ALTER", "INSERT", "REPLACE", "UPDATE", "SELECT", "DELETE", "DECLARE"})
 _WORTH_A_LOOK = re.compile(
     rb"select|outfile|dumpfile|load_file|collate|/\*M?!|\.\s*`|`\s*\.|nextval|setval|execute|call", re.IGNORECASE
 )
@@ -165,7 +168,7 @@ class Policy:
         return (
             verb in _WITHOUT_EFFECT
             or (verb, second) in (("START", "TRANSACTION"), ("LOCK", "TABLES"), ("LOCK", "TABLE"), ("DEALLOCATE", "PREPARE"))
-            or verb == "EXECUTE"
+            or (verb == "EXECUTE" and len(tokens) == 2)
             or (verb == "PREPARE" and len(tokens) == 5 and tokens[4].word in _PERCONA_PREPARES)
         )
 
@@ -237,17 +240,21 @@ class Policy:
     @staticmethod
     def _refuse_forbidden(tokens: list[Token]) -> None:
         """What a body of a routine must not hold either, and what can stand in the middle of a statement."""
-        before = ""
-        for token, following in zip(tokens, [*tokens[1:], NOTHING], strict=True):
-            if token.kind is Kind.WORD and before not in ("@", "."):
-                pair = (token.word, following.word if following.kind in (Kind.WORD, Kind.SIGN) else "")
-                if pair in _FORBIDDEN_PAIRS:
-                    raise Refused(f"{' '.join(pair).rstrip(' (')} is not among what a dump may do")
-                if token.word in ("GRANT", "REVOKE", "SONAME") or (
-                    token.word in _FORBIDDEN_WORDS and before in _BEGINS_STATEMENT
-                ):
-                    raise Refused(f"{token.word} is not among what a dump may do")
-            before = token.word
+        within = ""
+        for before, token, following in zip([NOTHING, *tokens], tokens, [*tokens[1:], NOTHING], strict=False):
+            if token.kind is Kind.SIGN or token.kind is Kind.WORD:
+                within = (
+                    "" if token.word in _ENDS_STATEMENT else token.word if token.word in _TAKES_SET_OR_CHANGE else within
+                )
+            if token.kind is not Kind.WORD or before.says("@", "."):
+                continue
+            second = following.word if following.kind in (Kind.WORD, Kind.SIGN) else ""
+            pair = (token.word, second)
+            if pair in _FORBIDDEN_PAIRS or (pair in _FORBIDDEN_STATEMENTS and not within):
+                raise Refused(f"{token.word} {second}".rstrip(" (;=") + " is not among what a dump may do")
+            begins = before is NOTHING or before.says(")", *_ENDS_STATEMENT)
+            if token.word in _FORBIDDEN_WORDS or (token.word == "SHUTDOWN" and begins):
+                raise Refused(f"{token.word} is not among what a dump may do")
 
 
 def _quoted(name: str) -> bytes:
