@@ -54,7 +54,10 @@ def main() -> int:
         logger.error(str(error), error=type(error).__name__)
         return _failed(request, error, logger)
     except Stopped:
-        stopped = Terminal("The task was stopped before the load was complete; no snapshot was taken. Run it again.")
+        stopped = Terminal(
+            "The task was stopped before it had ended. A snapshot that it had begun (see its log) goes on without it; "
+            "if there was none, nothing was taken of the load: run it again."
+        )
         logger.error(str(stopped), error="Stopped")
         return _failed(request, stopped, logger, name="Stopped") + 142  # as a shell reports SIGTERM: 143
     except Exception as error:

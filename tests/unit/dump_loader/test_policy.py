@@ -317,8 +317,9 @@ def test_words_that_only_look_forbidden(statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "LOCK TABLES `t` WRITE", "UNLOCK TABLES", "START TRANSACTION", "BEGIN", "COMMIT", "SELECT 'loading'", "SELECT * FROM t",
-        "SHOW WARNINGS", "DROP DATABASE IF EXISTS parking", "CREATE DATABASE parking", "USE parking", "/* nothing */", ";",
+        "LOCK TABLES `t` WRITE", "UNLOCK TABLES", "START TRANSACTION", "BEGIN", "COMMIT", "SELECT 'loading'",
+        "SELECT * FROM t", "SHOW WARNINGS", "DROP DATABASE IF EXISTS parking", "CREATE DATABASE parking", "USE parking",
+        "/* nothing */", ";",
     ],
 )  # fmt: skip
 def test_what_has_no_effect_on_the_outcome_is_left_out(statement: str) -> None:
