@@ -394,7 +394,7 @@ def test_every_queue_has_a_dlq_that_keeps_messages_for_14_days_and_rings_an_alar
     for dlq in dlqs:
         queue = production.resources[dlq].properties
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
-        [alarm] = [a for a in alarms if a["Dimensions"] == [{"Name": "QueueName", "Value": queue["QueueName"]}]]
+        [alarm] = [a for a in alarms if a.get("Dimensions") == [{"Name": "QueueName", "Value": queue["QueueName"]}]]
         assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
         assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
         assert alarm["AlarmActions"] == [production.resources["AlertsTopic"].arn]
@@ -497,7 +497,8 @@ def test_the_environment_holds_every_setting_and_nothing_else(production: Templa
 def test_the_loader_has_its_environment_and_the_password_comes_from_rds(production: Template) -> None:
     [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
     assert {e["Name"] for e in container["Environment"]} == {
-        "AWS_DEFAULT_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "DATA_BUCKET", "DAILY_WINDOW_DAYS",
+        "AWS_DEFAULT_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "DATA_BUCKET",
+        "DAILY_WINDOW_DAYS",
         "DB_HOST", "DB_PORT", "DB_NAME", "DB_INSTANCE_IDENTIFIER", "DB_CA_BUNDLE", "ALERTS_TOPIC_ARN", "SNAPSHOT_QUEUE_URL",
         "POLL_DELAY_SECONDS",
     }  # fmt: skip
