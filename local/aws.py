@@ -22,6 +22,7 @@ import boto3
 import moto.s3.notifications
 import moto.sqs.models
 from botocore.config import Config
+from moto.core.authorization import ActionAuthenticatorMixin
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
@@ -38,11 +39,13 @@ _REASONS = {
 
 @dataclass
 class LocalAws:
-    """Context manager. `on_sent(queue, body, delay)` hears of each message, `on_event` of each EventBridge event."""
+    """Context manager. `on_sent(queue, body, delay)` hears of each message, `on_event` of each EventBridge event,
+    `on_request(request, resource)` of each API request, in moto's terms (see requests.py)."""
 
     time_scale: float
     on_sent: Callable[[str, str, int], None] = lambda *_: None
     on_event: Callable[[dict[str, Any]], None] = lambda _: None
+    on_request: Callable[[Any, str], None] = lambda *_: None
     endpoint: str = ""
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -51,6 +54,8 @@ class LocalAws:
         moto_api_backend.reset()  # what an earlier run in this process left
         with ExitStack() as stack:
             self._patch_sqs(stack)
+            # Where moto would ask IAM, every request passes.
+            stack.enter_context(patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", self._asked()))
             stack.enter_context(patch.object(moto.s3.notifications, "_send_event_bridge_message", self._object_event))
             server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
             server.start()
@@ -61,6 +66,13 @@ class LocalAws:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def also_on(self, address: str) -> str:
+        """Listens on another address of this machine too; the endpoint there."""
+        server = ThreadedMotoServer(address, 0, verbose=False)
+        server.start()
+        self._open.callback(server.stop)
+        return "http://{}:{}".format(*server.get_host_and_port())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -96,6 +108,12 @@ class LocalAws:
 
         stack.enter_context(patch.object(moto.sqs.models.Message, "delay", scaled_delay))
         stack.enter_context(patch.object(moto.sqs.models.SQSBackend, "send_message", told_send))
+
+    def _asked(self) -> Callable[..., None]:
+        def asked(request: Any, _iam_request: type, resource: str = "*") -> None:
+            self.on_request(request, resource)
+
+        return asked
 
     def _object_event(self, account_id: str, bucket: Any, event_name: str, key: Any) -> None:
         """Called by moto for a bucket whose notifications go to EventBridge."""

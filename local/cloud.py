@@ -22,8 +22,8 @@ from local.stack import create_bucket, deploy
 from local.story import Story, kind_of
 from local.template import Template, load
 
-PREFIX = "local"
-PRE_PRODUCTION_BUCKET = "pre-production-liberator-data-storage"
+PREFIX = "dataplatform-stg"  # that of events/
+PRE_PRODUCTION_BUCKET = "dataplatform-preprod-liberator-data-storage"
 LISTENER = f"{PREFIX}-people"  # a queue that is subscribed to what people and readers are told
 PARAMETERS = {
     "Prefix": PREFIX,
@@ -38,7 +38,8 @@ class Cloud:
     """Context manager: everything runs inside its block, and nothing is left after it.
 
     `parameters` are the template's; `time_scale` is how many real seconds a second of SQS delay takes;
-    `built` runs what `sam build` built, under Lambda's runtime, instead of the source;
+    `built` runs what `sam build` built, under Lambda's runtime, instead of the source; without `polling` messages stay on
+    their queues and functions run only when they are invoked;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -52,6 +53,7 @@ class Cloud:
         workflow_seconds: float = 1.0,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
+        polling: bool = True,
         mariadb: MariaDb | None = None,
         story: Story | None = None,
     ) -> None:
@@ -62,7 +64,7 @@ class Cloud:
         self.copies = copies
         self.story = story or Story()
         self.told: list[dict[str, Any]] = []
-        self._built = built
+        self._built, self._polling = built, polling
         self._mariadb = mariadb
         self._stopping = False
 
@@ -179,10 +181,11 @@ class Cloud:
         sqs = self.aws.client("sqs")
         resources = self.template.of_type("AWS::Lambda::Function")
         new_host = stack.enter_context(emulated_hosts()) if self._built else SourceHost
-        functions = {f.arn: f for f in (Function(resource, self.aws.environment, log, new_host) for resource in resources)}
+        self.functions = {r.logical_id: Function(r, self.aws.environment, log, new_host) for r in resources}
+        functions = list(self.functions.values())
         pollers = []
-        for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping"):
-            function = next(f for f in functions.values() if mapping.properties["FunctionName"] in {f.name, f.arn})
+        for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping") if self._polling else []:
+            function = next(f for f in functions if mapping.properties["FunctionName"] in {f.name, f.arn})
             queue = mapping.properties["EventSourceArn"].rsplit(":", 1)[-1]
             url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
             pollers.append(Poller(mapping, function, url, sqs, time_scale=self.time_scale, story=self.story))
@@ -190,7 +193,7 @@ class Cloud:
         def stop() -> None:
             for poller in pollers:
                 poller.stop()
-            for function in functions.values():
+            for function in functions:
                 function.stop()
             for poller in pollers:
                 poller.join()

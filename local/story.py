@@ -38,6 +38,10 @@ class Story:
             self._changed.notify_all()
         self._listen(entry)
 
+    def listen_to(self, listen: Callable[[Entry], None]) -> None:
+        """From now on `listen` is called with every entry."""
+        self._listen = listen
+
     @property
     def entries(self) -> list[Entry]:
         with self._changed:

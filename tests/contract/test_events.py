@@ -34,7 +34,7 @@ def message(name: str) -> messages.AnyMessage:
 
 
 def uploaded(key: str) -> list[inbox.UploadedObject]:
-    bucket, version = "dataplatform-prod-liberator-data-storage", "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
+    bucket, version = "dataplatform-stg-liberator-data-storage", "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
     return [inbox.UploadedObject(bucket=bucket, key=key, version_id=version)]
 
 
