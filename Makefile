@@ -62,6 +62,14 @@ format: .venv/dev.stamp ## format and mend what can be mended
 build: .venv/dev.stamp ## sam build
 	$(BIN)/sam build
 
+.PHONY: cloud
+cloud: build server ## the local AWS for `sam local invoke`, until Ctrl-C
+	@$(BIN)/python -m local.standby
+
+.PHONY: sam-local
+sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
+	$(BIN)/pytest tests/sam_local $(ARGS)
+
 .PHONY: sample
 sample: .venv/local.stamp server ## rebuild the bundled sample dump
 	$(BIN)/python -m local.sample

@@ -73,7 +73,7 @@ class Standby(Cloud):
             cursor.execute("CREATE DATABASE liberator")
             for table, rows in TABLES.items():
                 cursor.execute(f"CREATE TABLE liberator.{table} (id INT PRIMARY KEY)")
-                cursor.executemany(f"INSERT INTO liberator.{table} VALUES (%s)", list(range(rows)))
+                cursor.executemany(f"INSERT INTO liberator.{table} VALUES (%s)", [(number,) for number in range(rows)])
             connection.commit()
         for day in (EXPORT_FAILED, EXPORT_CANCELLED, DAILY, BACKDATED, NEW):
             self._snapshot(day)

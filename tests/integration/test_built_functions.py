@@ -1,0 +1,67 @@
+"""What `sam build` built, under Lambda's runtime interface client and emulator: every file of events/ does what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.functions import ROOT, InvocationFailed
+from local.lambda_runtime import BUILD
+from local.standby import Standby
+from tests.contract.test_events import BAD, BATCHES, READ
+from tests.outcomes import OUTCOMES, Outcome, bring_about, event_of, of_every_file
+
+MEBIBYTES = 60  # of one artefact, unzipped; Lambda takes 250. boto3 is in it: docs/adr/0005
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """Built from the working tree, so that what is tested is what would be deployed."""
+    environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-2"}
+    sam = Path(sys.executable).with_name("sam")
+    subprocess.run([sam, "build"], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def standby(built: None) -> Iterator[Standby]:
+    with Standby(built=True) as running:
+        yield running
+
+
+@of_every_file()
+def test_an_event_does_what_its_name_says(standby: Standby, function: str, case: str, outcome: Outcome) -> None:
+    def invoke(logical_id: str, path: Path) -> dict[str, Any]:
+        return dict(standby.functions[logical_id].invoke(event_of(path)))
+
+    assert bring_about(standby, function, case, invoke) == ({"batchItemFailures": []}, outcome)
+
+
+def test_every_file_has_an_outcome() -> None:
+    assert OUTCOMES.keys() == READ.keys() | set(BAD) | BATCHES
+
+
+def test_an_artefact_stays_small(built: None) -> None:
+    for artefact in (path for path in BUILD.iterdir() if path.is_dir()):
+        size = sum(file.stat().st_size for file in artefact.rglob("*") if file.is_file()) / 2**20
+        sys.stdout.write(f"{artefact.name}: {size:.1f} MiB\n")
+        assert size < MEBIBYTES
+
+
+def test_a_function_that_overruns_its_timeout_is_ended_and_its_message_comes_back(standby: Standby) -> None:
+    original = standby.functions["SnapshotToS3Function"]
+    hurried = replace(original.resource, properties=original.resource.properties | {"Timeout": 1})
+    # Nobody answers there, and botocore tries for longer than a second.
+    function = replace(original, resource=hurried, base_environment={**standby.aws.environment, "AWS_ENDPOINT_URL": NOBODY})
+    try:
+        with pytest.raises(InvocationFailed):
+            function.invoke(event_of(ROOT / "events/snapshot_to_s3/message_daily.json"))
+    finally:
+        function.stop()
