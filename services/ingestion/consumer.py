@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.exceptions import ClientError
 
-from ingestion import events, polling, queues
+from ingestion import events, polling, queues, telemetry
 from ingestion.errors import NotYet, Terminal
 from ingestion.messages import IngestionFailed, Message, Polled
 from ingestion.settings import PollSettings
@@ -62,7 +62,10 @@ class Consumer[M]:
                 raise
 
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-        return process_partial_response(event=event, record_handler=take, processor=processor, context=context)
+        try:
+            return process_partial_response(event=event, record_handler=take, processor=processor, context=context)
+        finally:
+            telemetry.flush()
 
     def take(self, body: str, seconds_left: SecondsLeft) -> None:
         """Handles one message. Returning means that it is done with; raising, that SQS delivers it again."""
@@ -100,11 +103,13 @@ class Consumer[M]:
         again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
         delay = self.settings.poll_delay_seconds if wait.delay_seconds is None else wait.delay_seconds
         queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)
+        telemetry.count("Polls")
         logger.info("Put back", extra={"waiting_for": str(wait), "delay_seconds": delay, "attempt": again.poll.attempt})
 
     def _end(self, body: str, message: M | None, error: Terminal) -> None:
         """Tells a person and keeps the message. If either fails, SQS delivers again and both are done again."""
         logger.error("Ended", extra={"stage": self.stage, "error": type(error).__name__, "reason": str(error)})
+        telemetry.count("RunsFailed")
         ours = message if isinstance(message, Message) else None
         failed = IngestionFailed(
             run=ours.run if ours else None,

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
@@ -14,7 +14,7 @@ from prod_to_preprod.inbox import UploadedObject, to_objects
 from prod_to_preprod.replication import Destination, replicate
 from prod_to_preprod.settings import Settings
 
-logger = Logger()
+logger, tracer = Logger(), Tracer()
 
 
 @cache
@@ -33,5 +33,6 @@ def consumer() -> Consumer[list[UploadedObject]]:
 
 
 @logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return consumer()(event, context)

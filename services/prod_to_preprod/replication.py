@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import CopyMismatch
 
@@ -75,6 +76,7 @@ def replicate(uploaded: UploadedObject, s3: S3Client, to: Destination) -> None:
             f"s3://{to.bucket}/{uploaded.key} is not the copy of {source} that was just made: something else writes there. "
             "Stop it, then redrive."
         )
+    telemetry.size("BytesReplicated", original["ContentLength"])
     logger.info("Replicated", extra={"source": source, "bucket": to.bucket, "bytes": original["ContentLength"]})
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ingestion import naming
+from ingestion import naming, telemetry
 from ingestion.aws_errors import explained
 from ingestion.errors import ExportUnusable, NotFound, NotYet
 
@@ -96,6 +96,7 @@ def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
         case ExportStatus.COMPLETE:
             pass
         case ExportStatus.FAILED | ExportStatus.CANCELED as status:
+            telemetry.count("ExportsFailed")
             cause = task.get("FailureCause") or "RDS gives no cause"
             raise ExportUnusable(
                 f"Export task {task_identifier} is {status}: {cause}. Remove the cause, then load the dump again."

@@ -1,23 +1,25 @@
 """Lambda: an export that is complete becomes a day in the landing zone; then its Glue workflow runs."""
 
+import time
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from ingestion import events
+from ingestion import events, telemetry
 from ingestion.consumer import Consumer, SecondsLeft
-from ingestion.messages import CopyExport
+from ingestion.messages import CopyExport, LandingZoneUpdated
 from s3_to_s3_copier import copying
 from s3_to_s3_copier.inbox import to_command
 from s3_to_s3_copier.landing import Aws, Places, copy_export
 from s3_to_s3_copier.settings import Settings
 
-logger = Logger()
+logger, tracer = Logger(), Tracer()
 
 # Enough connections for every copy at once, and patience for a CopyObject of 5 GB, which answers when it is done.
 S3_CONFIG = Config(max_pool_connections=2 * copying.CONCURRENCY, read_timeout=300, retries={"mode": "adaptive"})
@@ -32,8 +34,10 @@ def consumer() -> Consumer[CopyExport]:
     places = Places(settings.export_bucket, settings.landing_bucket, settings.daily_workflow, settings.backdated_workflow)
 
     def handle(command: CopyExport, seconds_left: SecondsLeft) -> None:
+        began = time.monotonic()
         if event := copy_export(command, aws, places, seconds_left):
             events.publish(sns, settings.events_topic_arn, event)
+            _measure(event, time.monotonic() - began)
 
     def parse(body: str) -> CopyExport | None:
         return to_command(body, aws.rds, settings.db_instance_identifier)
@@ -42,5 +46,15 @@ def consumer() -> Consumer[CopyExport]:
 
 
 @logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return consumer()(event, context)
+
+
+def _measure(event: LandingZoneUpdated, seconds: float) -> None:
+    telemetry.count("ObjectsLanded", sum(table.objects for table in event.tables))
+    telemetry.size("BytesLanded", sum(table.bytes for table in event.tables))
+    telemetry.count("RowsLanded", sum(table.rows or 0 for table in event.tables))
+    telemetry.seconds("CopySeconds", seconds)
+    if not event.run.backdated:
+        telemetry.count("LandedDateAge", (datetime.now(UTC).date() - event.run.import_date).days)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from ingestion import snapshots
+from ingestion import snapshots, telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import ExportUnusable, NotYet, SnapshotUnusable
 from ingestion.messages import CopyExport, ExportSnapshot
@@ -82,6 +82,7 @@ def _start(snapshot: Snapshot, rds: RDSClient, target: ExportTarget) -> None:
                 case _:
                     raise
         else:
+            telemetry.count("ExportsStarted")
             logger.info("Export task started", extra={"export_task": snapshot.identifier})
 
 

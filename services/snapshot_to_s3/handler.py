@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -15,7 +15,7 @@ from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
 from snapshot_to_s3.settings import Settings
 
-logger = Logger()
+logger, tracer = Logger(), Tracer()
 
 
 @cache
@@ -36,5 +36,6 @@ def consumer() -> Consumer[ExportSnapshot]:
 
 
 @logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return consumer()(event, context)

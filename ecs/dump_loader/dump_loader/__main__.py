@@ -16,7 +16,7 @@ from dump_loader.database import connector
 from dump_loader.dumps import Request, correlation_id_of, find, run_of, uri_of
 from dump_loader.ingest import Limits, Target, ingest
 from dump_loader.settings import Settings
-from ingestion import queues
+from ingestion import queues, telemetry
 from ingestion.errors import IngestionError, Terminal
 from ingestion.events import publish
 from ingestion.messages import IngestionFailed
@@ -113,6 +113,8 @@ def _run(settings: Settings, request: Request, logger: Logger) -> None:
 
 def _failed(request: Request | None, error: Exception, logger: Logger, *, name: str = "") -> int:
     """Tells people. The topic is read from the environment once more, for the case that the settings are what is wrong."""
+    telemetry.count("RunsFailed")
+    telemetry.flush()
     run = run_of(request) if request else None
     key = request.key if request and request.override is None else None
     correlation_id = correlation_id_of(uri_of(request.bucket, key), request.version_id) if request and key else None

@@ -14,6 +14,7 @@ from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
+from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import DumpRejected
 from ingestion.messages import ExportSnapshot
@@ -118,6 +119,10 @@ def _load(
     if not counts:
         raise DumpRejected(f"{dump.uri} defines no table. Ask for the dump again, and upload it under the same name.")
     seconds = time.monotonic() - began
+    telemetry.count("RowsLoaded", sum(counts.values()))
+    telemetry.size("BytesLoaded", loaded.bytes)
+    telemetry.seconds("LoadSeconds", seconds)
+    telemetry.flush()
     logger.info(
         "Loaded",
         tables=len(counts),

@@ -89,7 +89,11 @@ class Loader:
     def ended(self, process: subprocess.Popen[str], *, timeout: float = 120) -> Outcome:
         stdout, stderr = process.communicate(timeout=timeout)
         return Outcome(
-            process.returncode, [json.loads(x) for x in stdout.splitlines()], stderr, self.alerts(), self.snapshots()
+            process.returncode,
+            [line for x in stdout.splitlines() if "_aws" not in (line := json.loads(x))],
+            stderr,
+            self.alerts(),
+            self.snapshots(),
         )
 
     def run(self, *, by_event: str | None = KEY, **environment: str) -> Outcome:

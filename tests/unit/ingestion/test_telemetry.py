@@ -1,0 +1,22 @@
+import json
+from typing import Any
+
+import pytest
+
+from ingestion import telemetry
+
+
+def test_a_metric_is_a_log_line_that_cloudwatch_reads(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "copier")
+    telemetry.flush()
+    assert capsys.readouterr().out == "", "nothing was measured"
+    telemetry.count("Polls")
+    telemetry.size("BytesLanded", 5)
+    telemetry.flush()
+    line = json.loads(capsys.readouterr().out)
+    [declared] = line["_aws"]["CloudWatchMetrics"]
+    assert declared["Namespace"] == "LiberatorIngestion"
+    assert {(m["Name"], m["Unit"]) for m in declared["Metrics"]} == {("Polls", "Count"), ("BytesLanded", "Bytes")}
+    assert (line["Polls"], line["BytesLanded"]) == ([1.0], [5.0])
+    telemetry.flush()
+    assert capsys.readouterr().out == "", "each is written once"
