@@ -52,6 +52,7 @@ class EcsAgent:
                 raise ValueError(f"There is no container {override['name']} in the task definition.")
             environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
         environment["DB_CA_BUNDLE"] = self.ca_bundle
+        environment["AWS_ACCESS_KEY_ID"] = str(self.task_definition.properties["TaskRoleArn"]).rsplit("/", 1)[-1]
         thread = threading.Thread(target=self._run, args=(environment,), daemon=True)
         self._threads.append(thread)
         thread.start()

@@ -55,6 +55,7 @@ class Function:
         self.environment = {
             **self.base_environment,
             **{key: str(value) for key, value in properties["Environment"]["Variables"].items()},
+            "AWS_ACCESS_KEY_ID": str(properties["Role"]).rsplit("/", 1)[-1],  # so that a request says who made it
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
             "POWERTOOLS_TRACE_DISABLED": "true",
         }

@@ -1,7 +1,6 @@
 """What template.yaml wires together: from the bucket to the workflow, who may send to whom, what happens when it fails."""
 
 import json
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from local.template import Resource, Template, load
 from prod_to_preprod.settings import Settings as ProdToPreprodSettings
 from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
 from snapshot_to_s3.settings import Settings as SnapshotToS3Settings
+from tests.policies import as_list, role_statements, statements
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PARAMETERS = {
@@ -43,20 +43,6 @@ def loaded(**changed: str) -> Template:
 @pytest.fixture(scope="module")
 def production() -> Template:
     return loaded()
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements(document: dict[str, Any], effect: str = "Allow") -> Iterator[dict[str, Any]]:
-    for statement in document["Statement"]:
-        if statement["Effect"] == effect:
-            yield statement | {"Action": as_list(statement["Action"]), "Resource": as_list(statement.get("Resource", []))}
-
-
-def role_statements(role: Resource) -> list[dict[str, Any]]:
-    return [s for policy in role.properties.get("Policies", []) for s in statements(policy["PolicyDocument"])]
 
 
 def roles_that_may(template: Template, action: str, arn: str) -> set[str]:
@@ -238,7 +224,8 @@ def test_the_copier_writes_the_landing_zone_and_starts_the_workflows_one_run_at_
     manifest = f"arn:aws:s3:::{environment['LANDING_BUCKET']}/_manifests/parking/liberator/import_date=20210604.json"
     for action in ("s3:PutObject", "s3:DeleteObject"):
         assert roles_that_may(production, action, landed) == {"S3ToS3CopierRole"}
-        assert roles_that_may(production, action, manifest) == {"S3ToS3CopierRole"}
+    assert roles_that_may(production, "s3:PutObject", manifest) == {"S3ToS3CopierRole"}
+    assert roles_that_may(production, "s3:DeleteObject", manifest) == set()
     workflows = {w.ref: w for w in production.of_type("AWS::Glue::Workflow")}
     assert workflows.keys() == {environment["DAILY_WORKFLOW"], environment["BACKDATED_WORKFLOW"]}
     for workflow in workflows.values():
@@ -497,8 +484,8 @@ def test_the_environment_holds_every_setting_and_nothing_else(production: Templa
 def test_the_loader_has_its_environment_and_the_password_comes_from_rds(production: Template) -> None:
     [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
     assert {e["Name"] for e in container["Environment"]} == {
-        "AWS_DEFAULT_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "DATA_BUCKET",
-        "DAILY_WINDOW_DAYS",
+        "AWS_DEFAULT_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE",
+        "DATA_BUCKET", "DAILY_WINDOW_DAYS",
         "DB_HOST", "DB_PORT", "DB_NAME", "DB_INSTANCE_IDENTIFIER", "DB_CA_BUNDLE", "ALERTS_TOPIC_ARN", "SNAPSHOT_QUEUE_URL",
         "POLL_DELAY_SECONDS",
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from local.mariadb import MariaDb
 from local.story import Entry
 
 SECONDS = 90  # a deadline, not an expectation
+QUICK: dict[str, Any] = {"time_scale": 1 / 2700, "snapshot_seconds": 0.4, "export_seconds": 0.6, "workflow_seconds": 0.3}
 
 
 class System(Cloud):
@@ -89,24 +91,24 @@ def system(mariadb: MariaDb) -> Iterator[Callable[..., System]]:
     with ExitStack() as stack:
 
         def start(**options: Any) -> System:
-            settings = {"time_scale": 1 / 2700, "snapshot_seconds": 0.4, "export_seconds": 0.6, "workflow_seconds": 0.3}
-            return stack.enter_context(System(mariadb=mariadb, **settings | options))
+            return stack.enter_context(System(mariadb=mariadb, **QUICK | options))
 
         yield start
 
 
+def write_dump(folder: Path, permits: int = 30) -> Path:
+    """A zipped dump with one table of so many permits, and an empty one."""
+    rows = ",".join(f"({n}, 'permit {n}')" for n in range(permits))
+    sql = f"""CREATE TABLE permits (id INT PRIMARY KEY, name VARCHAR(40));
+        CREATE TABLE archive (id INT PRIMARY KEY);
+        INSERT INTO permits VALUES {rows};"""
+    path = folder / f"{permits}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("dump.sql", sql)
+    return path
+
+
 @pytest.fixture
 def dump(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a zipped dump with one table of so many permits, and an empty one."""
-
-    def write(permits: int = 30) -> Path:
-        rows = ",".join(f"({n}, 'permit {n}')" for n in range(permits))
-        sql = f"""CREATE TABLE permits (id INT PRIMARY KEY, name VARCHAR(40));
-            CREATE TABLE archive (id INT PRIMARY KEY);
-            INSERT INTO permits VALUES {rows};"""
-        path = tmp_path / f"{permits}.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("dump.sql", sql)
-        return path
-
-    return write
+    """Writes a dump into the test's own folder."""
+    return partial(write_dump, tmp_path)
