@@ -25,7 +25,7 @@ test: .venv/dev.stamp server ## all tests; ARGS="-k manifest" passes options to 
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: check
-check: lint types template test ## everything that CI does, and the linters
+check: lint types template security test ## everything that CI does, and the linters
 
 .PHONY: bench
 bench: .venv/dev.stamp server ## our way and the alternative, side by side, as a ratio
@@ -51,6 +51,11 @@ types: .venv/dev.stamp ## mypy, strict
 template: .venv/dev.stamp ## sam validate --lint
 	$(BIN)/sam validate --lint
 
+.PHONY: security
+security: .venv/security.stamp ## checkov; what it is not obeyed in is justified in template.yaml
+	.venv/security/bin/checkov --file template.yaml --framework cloudformation --skip-download --compact --quiet
+	@echo "checkov: nothing to mend."
+
 .PHONY: format
 format: .venv/dev.stamp ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -70,17 +75,36 @@ cloud: build server ## the local AWS for `sam local invoke`, until Ctrl-C
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
 	$(BIN)/pytest tests/sam_local $(ARGS)
 
+.PHONY: deploy
+deploy: environment build ## sam deploy; ENV=stg or ENV=prod (docs/deploy.md)
+	$(BIN)/sam deploy --config-env $(ENV)
+
+IMAGE := liberator-dump-loader
+COMMIT = $(shell git rev-parse --short=12 HEAD)
+.PHONY: image
+image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=path where the network is closed
+	docker build --platform linux/amd64 -f ecs/dump_loader/Dockerfile -t $(IMAGE):$(COMMIT) \
+	  $(if $(RDS_CA_BUNDLE),--build-arg RDS_CA_BUNDLE=$(RDS_CA_BUNDLE)) .
+
+.PHONY: push-ecr
+push-ecr: environment image ## the image into the stack's repository; ENV=stg or ENV=prod
+	@ecs/push-image $(ENV) $(IMAGE) $(COMMIT)
+
+.PHONY: environment
+environment:
+	@$(if $(ENV),:,echo "Which environment? ENV=stg or ENV=prod" >&2; exit 1)
+
 .PHONY: sample
 sample: .venv/local.stamp server ## rebuild the bundled sample dump
 	$(BIN)/python -m local.sample
 
-REQUIREMENTS := requirements/dev requirements/local services/requirements ecs/dump_loader/requirements
+REQUIREMENTS := requirements/dev requirements/local services/requirements ecs/dump_loader/requirements requirements/security
 .PHONY: requirements
 requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; UPGRADE=1 for newer versions
 	for file in $(REQUIREMENTS); do \
 	  $(BIN)/uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate $(if $(UPGRADE),--upgrade) $$file.in -o $$file.txt \
-	    $$([ $$file = requirements/dev ] || echo "-c requirements/dev.txt"); \
+	    $$([[ $$file =~ (dev|security)$$ ]] || echo "-c requirements/dev.txt"); \
 	done
 
 # ── set-up ──
@@ -102,3 +126,10 @@ server:
 	@echo "Installing what the tests need …"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@ .venv/local.stamp
+
+# In an environment of its own: it pins versions that the rest can't live with.
+.venv/security.stamp: requirements/security.txt | .venv/bin/python
+	@echo "Installing the security linter …"
+	@$(BIN)/python -m venv .venv/security
+	@.venv/security/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
