@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── run and test ──
 
@@ -89,6 +89,10 @@ image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=path where the net
 .PHONY: push-ecr
 push-ecr: environment image ## the image into the stack's repository; ENV=stg or ENV=prod
 	@ecs/push-image $(ENV) $(IMAGE) $(COMMIT)
+
+.PHONY: import-template
+import-template: .venv/local.stamp ## what a removed stack has kept, to take it over (docs/deploy.md)
+	@$(BIN)/python -m local.kept
 
 .PHONY: environment
 environment:

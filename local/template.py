@@ -71,7 +71,7 @@ def load(
 ) -> Template:
     """Raises TemplateError. `queue_url` makes a URL of a queue's name; `attributes` overrides what AWS would give, by
     `LogicalId.Attribute`, e.g. `Database.Endpoint.Address`, or by `LogicalId` alone for `!Ref`."""
-    document = json.loads(json.dumps(yaml_parse(Path(path).read_text())))  # the same node twice (an alias) becomes two
+    document = _read(path)
     values = _parameter_values(document.get("Parameters", {}), parameters)
     translated = _translate(document, values, region)
     url = queue_url or (lambda name: f"https://sqs.{region}.amazonaws.com/{account}/{name}")
@@ -87,6 +87,17 @@ def load(
             if resolver.holds(output.get("Condition"), f"Outputs.{name}")
         },
     )
+
+
+def translate(path: Path | str, parameters: Mapping[str, str], *, region: str = "eu-west-2") -> dict[str, Any]:
+    """What SAM makes of the template: plain CloudFormation, its intrinsics as they are. Raises TemplateError."""
+    document = _read(path)
+    return _translate(document, _parameter_values(document.get("Parameters", {}), parameters), region)
+
+
+def _read(path: Path | str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(yaml_parse(Path(path).read_text())))  # an alias becomes a copy
+    return document
 
 
 def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,322 @@
+"""As much of a deployment as can be proved without AWS: what the template refers to exists, and its programs can start.
+
+The permissions are in tests/e2e/test_permissions.py, which compares them with what is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import cfnlint.api
+import pytest
+from cfnlint.config import ManualArgs
+from pydantic_settings import BaseSettings
+from samtranslator.yaml_helper import yaml_parse
+
+from dump_loader.settings import Settings as LoaderSettings
+from local.kept import kept
+from local.template import Template, TemplateError, load, translate
+from prod_to_preprod.settings import Settings as ProdToPreprodSettings
+from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
+from snapshot_to_s3.settings import Settings as SnapshotToS3Settings
+from tests.policies import role_statements
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "template.yaml"
+NETWORK = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"}
+PRODUCTION = NETWORK | {
+    "Prefix": "dataplatform-prod",
+    "Environment": "production",
+    "PreProductionBucketName": "dataplatform-stg-liberator-data-storage",
+    "PreProductionKmsKeyArn": "arn:aws:kms:eu-west-2:210987654321:key/1",
+    "AlertEmail": "people@example.org",
+}
+PRE_PRODUCTION = NETWORK | {
+    "Prefix": "dataplatform-stg",
+    "Environment": "pre-production",
+    "ProductionReplicatorRoleArn": "arn:aws:iam::210987654321:role/dataplatform-prod-prod-to-preprod",
+}
+DEVELOPMENT = NETWORK | {"Prefix": "dataplatform-dev", "Environment": "development"}
+ENVIRONMENTS = {"production": PRODUCTION, "pre-production": PRE_PRODUCTION, "development": DEVELOPMENT}
+FUNCTIONS: dict[str, type[BaseSettings]] = {
+    "SnapshotToS3Function": SnapshotToS3Settings,
+    "S3ToS3CopierFunction": S3ToS3CopierSettings,
+    "ProdToPreprodFunction": ProdToPreprodSettings,
+}
+METRICS = {
+    "snapshot_to_s3": {"Polls", "ExportsStarted", "RunsFailed"},
+    "s3_to_s3_copier": {
+        "Polls", "ExportsFailed", "ObjectsLanded", "BytesLanded", "RowsLanded", "CopySeconds", "LandedDateAge", "RunsFailed",
+    },
+    "prod_to_preprod": {"BytesReplicated", "RunsFailed"},
+    "dump_loader": {"RowsLoaded", "BytesLoaded", "LoadSeconds", "RunsFailed"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def template(request: pytest.FixtureRequest) -> Template:
+    """Loading it resolves every Ref, GetAtt, Sub and condition of every resource, or raises."""
+    return load(TEMPLATE, ENVIRONMENTS[request.param])
+
+
+@pytest.fixture(scope="module")
+def production() -> Template:
+    return load(TEMPLATE, PRODUCTION)
+
+
+@pytest.fixture(scope="module")
+def source() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(yaml_parse(TEMPLATE.read_text()), default=str))
+    return document
+
+
+# What it refers to
+
+
+def test_nothing_is_left_unresolved(template: Template) -> None:
+    resolved = json.dumps([[r.properties for r in template.resources.values()], template.outputs])
+    assert not re.search(r'"(Ref|Fn::\w+)":|\$\{(?!!)', resolved)
+
+
+@pytest.mark.parametrize("reference", ["!Ref Nobody", "!GetAtt Nobody.Arn", "!GetAtt Key.Nothing", '!Sub "${Nobody.Arn}"'])
+def test_a_reference_to_nothing_would_be_found(tmp_path: Path, reference: str) -> None:
+    broken = tmp_path / "template.yaml"
+    broken.write_text(TEMPLATE.read_text().replace("ALERTS_TOPIC_ARN: !Ref AlertsTopic", f"ALERTS_TOPIC_ARN: {reference}"))
+    with pytest.raises(TemplateError, match="ALERTS_TOPIC_ARN"):
+        load(broken, PRODUCTION)
+
+
+def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template: Template) -> None:
+    ours = {r.arn.removesuffix(":*") for r in template.resources.values() if r.arn}
+    ours |= {
+        r.properties["MasterUserSecret"]["SecretArn"] for r in template.resources.values() if "SecretArn" in r.properties
+    }
+    given = {template.parameters["PreProductionKmsKeyArn"], f"arn:aws:s3:::{template.parameters['PreProductionBucketName']}"}
+    by_name = {
+        "arn:aws:rds:eu-west-2:123456789012:snapshot:*",
+        "arn:aws:rds:eu-west-2:123456789012:snapshot:sql-to-parquet-*",
+        template.outputs["TaskDefinitionArn"],
+    }
+    for role in template.of_type("AWS::IAM::Role"):
+        for arn in {arn for s in role_statements(role) for arn in s["Resource"]} - {"*"} - by_name:
+            known = [it for it in ours | given if arn == it or arn.startswith((f"{it}/", f"{it}:"))]
+            of_task = arn.startswith(f"arn:aws:ecs:eu-west-2:123456789012:task/{template.outputs['ClusterName']}/")
+            of_secret = arn.startswith("arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds!db-")
+            assert known or of_task or of_secret, f"{role.logical_id}: {arn}"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_sam_makes_of_it_passes_cfn_lint_without_a_suppressed_rule(environment: str) -> None:
+    translated = json.dumps(translate(TEMPLATE, ENVIRONMENTS[environment]))
+    found = cfnlint.api.lint(translated, config=ManualArgs(regions=["eu-west-2"]))
+    assert [f"{m.rule.id} {m.message} {m.path}" for m in found] == []
+    assert not [
+        resource for resource in json.loads(translated)["Resources"].values() if "cfn-lint" in resource.get("Metadata", {})
+    ]
+
+
+# What its programs are given
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_environment_is_what_its_settings_are_and_makes_them(
+    production: Template, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    properties = production.resources[function].properties
+    given = {name: str(value) for name, value in properties["Environment"]["Variables"].items()}
+    own = {name.lower() for name in given if not name.startswith("POWERTOOLS_")}
+    assert own == FUNCTIONS[function].model_fields.keys()
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings = FUNCTIONS[function]()
+    assert settings.model_fields_set == own
+    assert given["POWERTOOLS_SERVICE_NAME"] == properties["Handler"].split(".")[0]
+    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "LiberatorIngestion"
+
+
+# What a person may give to a task that is run by hand, and otherwise has its default.
+BY_HAND = {
+    "import_date_override", "connections", "max_dump_bytes", "progress_seconds", "snapshot_timeout_minutes",
+    "lock_timeout_minutes",
+}  # fmt: skip
+
+
+def test_the_loaders_environment_and_the_rules_overrides_are_what_its_settings_are_and_make_them(
+    production: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
+    environment |= {s["Name"]: '{"username": "loader", "password": "secret"}' for s in container["Secrets"]}
+    [to_ecs] = [t for t in production.resources["UploadRule"].properties["Targets"] if "EcsParameters" in t]
+    overrides = set(re.findall(r'"name": "([A-Z_]+)"', to_ecs["InputTransformer"]["InputTemplate"]))
+    of_libraries = {name for name in environment if name.startswith(("POWERTOOLS_", "AWS_"))}
+    own = {name.lower() for name in (environment.keys() - of_libraries) | overrides}
+    assert own == LoaderSettings.model_fields.keys() - BY_HAND
+    assert environment["POWERTOOLS_SERVICE_NAME"] == "dump_loader"
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert LoaderSettings().model_fields_set == {name.lower() for name in environment.keys() - of_libraries}
+
+
+# What is kept
+
+
+HOLDS_DATA = {
+    "AWS::S3::Bucket": "RetainExceptOnCreate",
+    "AWS::KMS::Key": "RetainExceptOnCreate",
+    "AWS::RDS::DBInstance": "Snapshot",
+}
+
+
+def test_what_holds_data_outlives_the_stack_and_its_replacement(source: dict[str, Any]) -> None:
+    kept = {name: r for name, r in source["Resources"].items() if r["Type"] in HOLDS_DATA}
+    assert len(kept) == 5
+    for resource in kept.values():
+        assert resource["DeletionPolicy"] == HOLDS_DATA[resource["Type"]]
+        assert resource["UpdateReplacePolicy"] == resource["DeletionPolicy"].removesuffix("ExceptOnCreate")
+
+
+def test_what_was_kept_can_be_imported_as_it_is_and_alone(source: dict[str, Any], tmp_path: Path) -> None:
+    part = kept(yaml_parse(TEMPLATE.read_text()))
+    assert part["Resources"].keys() == {"Key", "DataBucket", "ExportBucket", "LandingBucket"}
+    assert "Transform" not in part
+    path = tmp_path / "import.yaml"
+    path.write_text(json.dumps(part, default=str))
+    parameters = {name: value for name, value in PRE_PRODUCTION.items() if name in part["Parameters"]}
+    assert {n: r.properties for n, r in load(path, parameters).resources.items()} == {
+        n: r.properties for n, r in load(TEMPLATE, PRE_PRODUCTION).resources.items() if n in part["Resources"]
+    }
+    assert [m.message for m in cfnlint.api.lint(path.read_text(), config=ManualArgs(regions=["eu-west-2"]))] == []
+
+
+@pytest.mark.parametrize("environment", ["stg", "prod"])
+def test_samconfig_names_parameters_that_the_template_has_and_takes(environment: str) -> None:
+    configured = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
+    given = dict(it.split("=", 1) for it in configured["parameter_overrides"])
+    assert load(TEMPLATE, given).parameters["LoaderImageTag"] == given["LoaderImageTag"]
+    assert configured["stack_name"].startswith(given["Prefix"])
+    assert configured["capabilities"] == "CAPABILITY_NAMED_IAM"
+
+
+# What people see
+
+
+def _metrics(template: Template) -> list[list[Any]]:
+    """[namespace, metric, dimension, value, …] of every line of the dashboard."""
+    [dashboard] = template.of_type("AWS::CloudWatch::Dashboard")
+    widgets = json.loads(dashboard.properties["DashboardBody"])["widgets"]
+    return [line for widget in widgets for line in widget["properties"].get("metrics", [])]
+
+
+def test_the_dashboard_shows_every_metric_that_we_have_and_none_that_we_have_not(template: Template) -> None:
+    ours = [line for line in _metrics(template) if line[0] == "LiberatorIngestion"]
+    assert all(line[2] == "service" for line in ours)
+    assert {(line[3], line[1]) for line in ours} == {(service, name) for service, names in METRICS.items() for name in names}
+
+
+def test_the_dashboard_and_the_alarms_are_of_things_of_this_stack(template: Template) -> None:
+    prefix = template.parameters["Prefix"]
+    names = {r.ref for r in template.resources.values()} | {
+        str(v) for r in template.resources.values() for v in _names(r.properties)
+    }
+    names |= {
+        f"{prefix}-prod-to-preprod",
+        f"{prefix}-prod-to-preprod-dlq",
+    }  # only in production; elsewhere their lines are empty
+    dimensions = [
+        tuple(zip(line[2::2], line[3::2], strict=False)) for line in _metrics(template) if line[0] != "LiberatorIngestion"
+    ]
+    alarms = [a.properties for a in template.of_type("AWS::CloudWatch::Alarm")]
+    stats = [m["MetricStat"]["Metric"] for a in alarms for m in a.get("Metrics", []) if "MetricStat" in m]
+    for dimension in [d for a in [*alarms, *stats] for d in a.get("Dimensions", [])]:
+        expected = METRICS if dimension["Name"] == "service" else names
+        assert dimension["Value"] in expected
+    for name, value in [pair for line in dimensions for pair in line if isinstance(pair[0], str)]:
+        assert value in names, name
+
+
+def test_the_dashboard_shows_every_alarm(template: Template) -> None:
+    [dashboard] = template.of_type("AWS::CloudWatch::Dashboard")
+    [shown] = [
+        w["properties"]["alarms"]
+        for w in json.loads(dashboard.properties["DashboardBody"])["widgets"]
+        if w["type"] == "alarm"
+    ]
+    assert sorted(shown) == sorted(a.arn for a in template.of_type("AWS::CloudWatch::Alarm"))
+
+
+def test_no_widget_of_the_dashboard_covers_another(production: Template) -> None:
+    [dashboard] = production.of_type("AWS::CloudWatch::Dashboard")
+    cells = [
+        (x, y)
+        for w in json.loads(dashboard.properties["DashboardBody"])["widgets"]
+        for x in range(w["x"], w["x"] + w["width"])
+        for y in range(w["y"], w["y"] + w["height"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+
+
+@pytest.mark.parametrize("alarm", ["NoDumpAlarm", "LandedDateAlarm"])
+def test_a_day_on_which_nothing_happens_is_told(production: Template, alarm: str) -> None:
+    properties = production.resources[alarm].properties
+    assert properties["TreatMissingData"] == "breaching"
+    assert properties["ActionsEnabled"]
+    assert properties["AlarmActions"] == [production.resources["AlertsTopic"].ref]
+    assert not load(TEMPLATE, DEVELOPMENT).resources[alarm].properties["ActionsEnabled"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "alarm"), [("MaxHoursBetweenDumps", "NoDump"), ("MaxHoursBetweenLandings", "LandedDate")]
+)
+def test_an_alarm_looks_back_no_further_than_cloudwatch_allows(
+    source: dict[str, Any], production: Template, parameter: str, alarm: str
+) -> None:
+    """Seven days. https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+    period = production.resources[f"{alarm}Alarm"].properties["Period"]
+    assert period == 3600
+    assert period * source["Parameters"][parameter]["MaxValue"] <= 7 * 24 * 3600
+
+
+def test_everybody_who_should_hears_of_every_alarm(production: Template) -> None:
+    silent = {a.logical_id for a in production.of_type("AWS::CloudWatch::Alarm") if not a.properties.get("AlarmActions")}
+    assert silent == {"LoaderFailedAlarm"}, "LoaderFailedRule tells of it"
+
+
+# What the documents say
+
+
+def test_every_parameter_is_in_the_deployment_guide_and_nothing_else(source: dict[str, Any]) -> None:
+    table = (ROOT / "docs/deploy.md").read_text().split("## Parameters")[1].split("\n## ")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(documented) == sorted(source["Parameters"])
+
+
+def test_the_deployment_guide_has_the_templates_defaults(source: dict[str, Any]) -> None:
+    table = (ROOT / "docs/deploy.md").read_text().split("## Parameters")[1].split("\n## ")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| ([^|]*?) \|", table, re.MULTILINE))
+    for name, parameter in source["Parameters"].items():
+        default = parameter.get("Default")
+        assert documented[name] == ("must be given" if default is None else f"`{default}`" if default != "" else "empty"), (
+            name
+        )
+
+
+def test_the_costs_are_added_up_rightly() -> None:
+    costs = (ROOT / "docs/deploy.md").read_text().split("## What it costs")[1].split("\n## ")[0]
+    at_rest, a_run = [table for table in costs.split("\n\n") if "|---" in table]
+    sums = []
+    for table, places in ((at_rest, 2), (a_run, 4)):
+        lines = re.findall(r"\| ([\d.]+) [^|]+ \| ([\d.e-]+) \| ([\d.]+) \|", table)
+        assert [float(total) for _, _, total in lines] == [round(float(n) * float(each), places) for n, each, _ in lines]
+        sums.append(float(re.findall(r"\*\*([\d.]+)\*\*", table)[0]))
+        assert sums[-1] == pytest.approx(sum(float(total) for _, _, total in lines))
+    assert f"{sums[0]:.2f} + 30 \N{MULTIPLICATION SIGN} {sums[1]:.4f} = **about {sums[0] + 30 * sums[1]:.0f} USD**" in costs
+
+
+def _names(properties: Any) -> list[Any]:
+    return [v for k, v in properties.items() if k.endswith("Name") or k in ("Name", "Family", "DBInstanceIdentifier")]
