@@ -23,8 +23,11 @@ import moto.s3.notifications
 import moto.sqs.models
 from botocore.config import Config
 from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.responses import ActionResult
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
+from moto.sqs.exceptions import InvalidParameterValue
+from moto.sqs.responses import SQSResponse
 
 ACCOUNT, REGION = "123456789012", "eu-west-2"
 
@@ -106,6 +109,7 @@ class LocalAws:
             self.on_sent(queue_name, message_body, int(options.get("delay_seconds") or 0))
             return send(backend, queue_name, message_body, *args, **options)
 
+        stack.enter_context(patch.object(SQSResponse, "start_message_move_task", _move_messages, create=True))
         stack.enter_context(patch.object(moto.sqs.models.Message, "delay", scaled_delay))
         stack.enter_context(patch.object(moto.sqs.models.SQSBackend, "send_message", told_send))
 
@@ -136,6 +140,23 @@ class LocalAws:
             "reason": _REASONS[name],
         }
         self.on_event(event_of("aws.s3", "Object Created", detail, [bucket.arn]))
+
+
+def _move_messages(response: Any) -> ActionResult:
+    """StartMessageMoveTask, which moto lacks. AWS moves at its own pace; this is done when it answers.
+
+    Without a destination AWS looks for the queue that a message came from: only its own redrive policy records one.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+    """
+    source, destination = (response._get_param(name) for name in ("SourceArn", "DestinationArn"))  # noqa: SLF001
+    if not destination:
+        raise InvalidParameterValue("DestinationArn: these messages have no original source queue.")
+    backend = response.sqs_backend
+    queue = backend.get_queue(source.rsplit(":", 1)[-1])
+    for message in list(queue._messages):  # noqa: SLF001
+        backend.send_message(destination.rsplit(":", 1)[-1], message.body, message_attributes=message.message_attributes)
+        queue._messages.remove(message)  # noqa: SLF001
+    return ActionResult({"TaskHandle": str(uuid4())})
 
 
 def event_of(source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from local.aws import ACCOUNT
 from local.cloud import Cloud
 from local.functions import ROOT
 from local.lambda_runtime import BUILD
-from local.story import Entry, Story
+from local.mariadb import MariaDb
+from local.story import Entry
 
 VERSION = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"  # of every dump in events/
 ODD_KEY = "parking/liberator_dump_210604 (final)+ä.zip"
@@ -39,15 +40,19 @@ TEMPLATE = BUILD / "cloud.yaml"
 
 
 class Standby(Cloud):
-    """A Cloud without pollers, in the states that events/ speak of."""
+    """A Cloud in the states that events/ speak of, without pollers unless asked for."""
 
-    def __init__(self, *, built: bool, story: Story | None = None) -> None:
-        super().__init__(built=built, polling=False, snapshot_seconds=0.1, export_seconds=0.1, story=story)
+    def __init__(self, *, built: bool = False, polling: bool = False, mariadb: MariaDb | None = None) -> None:
+        super().__init__(
+            built=built, polling=polling, mariadb=mariadb, snapshot_seconds=0.1, export_seconds=0.1, workflow_seconds=0.1
+        )
 
     def __enter__(self) -> Self:
         super().__enter__()
+        copies, self.copies = self.copies, lambda _event, _way: 0  # nobody hears of what is brought about here
         try:
             self._prepare()
+            self.copies = copies
         except BaseException:
             self.__exit__()
             raise
@@ -70,7 +75,7 @@ class Standby(Cloud):
         for key in (*(naming.dump_keys(day)[0] for day in (DAILY, BACKDATED)), ODD_KEY):
             self._put_dump(key)
         with self.mariadb.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE liberator")
+            cursor.execute("CREATE OR REPLACE DATABASE liberator")
             for table, rows in TABLES.items():
                 cursor.execute(f"CREATE TABLE liberator.{table} (id INT PRIMARY KEY)")
                 cursor.executemany(f"INSERT INTO liberator.{table} VALUES (%s)", [(number,) for number in range(rows)])
