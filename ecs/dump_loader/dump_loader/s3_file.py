@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from dump_loader.dumps import Dump
 
-BLOCK = 4 * 1024 * 1024
-AHEAD = 2
+BLOCK = 2 * 1024 * 1024
+AHEAD = 3
 _ATTEMPTS = 6
+_READ = 256 * 1024
 _BROKEN = (BotoConnectionError, HTTPClientError, IncompleteReadError, OSError)
 
 
@@ -42,7 +43,7 @@ class S3File(io.RawIOBase):
         self._block = block
         self._ahead = ahead
         self._position = 0
-        self._blocks: dict[int, Future[bytes]] = {}
+        self._blocks: dict[int, Future[bytearray]] = {}
         self._last = -2
         self._stopped = threading.Event()
         self._threads = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="s3")
@@ -68,10 +69,11 @@ class S3File(io.RawIOBase):
             index, offset = divmod(self._position, self._block)
             if self._position >= self._dump.size or not view:
                 return 0
-            part = self._content(index)[offset : offset + len(view)]
-            view[: len(part)] = part
-            self._position += len(part)
-            return len(part)
+            with memoryview(self._content(index)) as content:
+                part = content[offset : offset + len(view)]
+                view[: len(part)] = part
+                self._position += len(part)
+                return len(part)
 
     def close(self) -> None:
         self._stopped.set()
@@ -79,7 +81,7 @@ class S3File(io.RawIOBase):
         self._blocks.clear()
         super().close()
 
-    def _content(self, index: int) -> bytes:
+    def _content(self, index: int) -> bytearray:
         sequential = index in (self._last, self._last + 1)
         ahead = self._ahead if sequential else 0
         wanted = [i for i in range(index, index + 1 + ahead) if i * self._block < self._dump.size]
@@ -92,30 +94,31 @@ class S3File(io.RawIOBase):
         self._last = index
         return self._blocks[index].result()
 
-    def _fetch(self, index: int) -> bytes:
+    def _fetch(self, index: int) -> bytearray:
         """One block. What a broken connection leaves out is asked for again; botocore repeats only requests."""
         start = index * self._block
         end = min(start + self._block, self._dump.size)
         got = bytearray()
         failures = 0
         while len(got) < end - start:
+            before = len(got)
             try:
-                got += self._get(start + len(got), end - 1)
+                self._get(start + before, end - 1, got)
             except _BROKEN:
-                failures += 1
+                failures = 1 if len(got) > before else failures + 1
                 if failures == _ATTEMPTS or self._stopped.wait(min(0.1 * 2**failures, 5)):
                     raise
-        return bytes(got)
+        return got
 
-    def _get(self, first: int, last: int) -> bytes:
+    def _get(self, first: int, last: int, got: bytearray) -> None:
+        """Appends to `got` as much as arrives; raises what breaks the connection."""
         pinned: dict[str, Any] = {"IfMatch": self._dump.etag}
         if self._dump.version_id:
             pinned = {"VersionId": self._dump.version_id}
         with explained(f"reading {self._dump.uri}"):
             try:
-                answer = self._s3.get_object(
-                    Bucket=self._dump.bucket, Key=self._dump.key, Range=f"bytes={first}-{last}", **pinned
-                )
+                part = f"bytes={first}-{last}"
+                answer = self._s3.get_object(Bucket=self._dump.bucket, Key=self._dump.key, Range=part, **pinned)
             except ClientError as error:
                 if error_code(error) in ("PreconditionFailed", "412"):
                     raise Terminal(
@@ -123,23 +126,10 @@ class S3File(io.RawIOBase):
                         "if none does, run the task again with IMPORT_DATE_OVERRIDE."
                     ) from error
                 raise
+        wanted = len(got) + last + 1 - first
         with answer["Body"] as body:
-            return self._body(body, last + 1 - first)
-
-    @staticmethod
-    def _body(body: Any, length: int) -> bytes:
-        """As much of the body as arrives; a break in the middle is seen by the caller as less than asked for."""
-        got = bytearray()
-        while len(got) < length:
-            try:
-                part = body.read(256 * 1024)
-            except _BROKEN:
-                if not got:
-                    raise
-                break
-            if not part:
-                break
-            got += part
-        if not got:
-            raise IncompleteReadError(actual_bytes=0, expected_bytes=length)
-        return bytes(got)
+            while len(got) < wanted:
+                arrived = body.read(_READ)
+                if not arrived:
+                    raise IncompleteReadError(actual_bytes=len(got), expected_bytes=wanted)
+                got += arrived

@@ -190,14 +190,14 @@ def test_one_that_is_being_exported_is_kept_however_old(status: str) -> None:
 
 def test_one_whose_export_can_still_begin_is_kept_until_it_is_too_old() -> None:
     rds = Rds()
-    rds.add("young", age=timedelta(hours=11, minutes=59))
-    rds.add("old", age=timedelta(hours=12, minutes=1))
+    rds.add("young", age=timedelta(hours=11))
+    rds.add("old", age=timedelta(hours=13))
     assert deleted(rds) == ["old"]
 
 
 def test_neither_later_ones_nor_others_nor_unfinished_ones_are_deleted() -> None:
     rds = Rds()
-    rds.add("later", age=timedelta(seconds=-1), export="COMPLETE")
+    rds.add("later", age=timedelta(hours=-1), export="COMPLETE")
     rds.add("by-hand", age=timedelta(days=30), ours=False, export="COMPLETE")
     rds.add("creating", age=timedelta(days=1), status="creating")
     assert deleted(rds) == []
