@@ -82,7 +82,7 @@ deploy: environment build ## sam deploy; ENV=stg or ENV=prod (docs/deploy.md)
 IMAGE := liberator-dump-loader
 COMMIT = $(shell git rev-parse --short=12 HEAD)
 .PHONY: image
-image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=path where the network is closed
+image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=ecs/dump_loader/….pem where the network is closed
 	docker build --platform linux/amd64 -f ecs/dump_loader/Dockerfile -t $(IMAGE):$(COMMIT) \
 	  $(if $(RDS_CA_BUNDLE),--build-arg RDS_CA_BUNDLE=$(RDS_CA_BUNDLE)) .
 

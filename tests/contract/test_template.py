@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_settings import BaseSettings
 from samtranslator.yaml_helper import yaml_parse
 
 from ingestion.naming import dump_keys, import_date_of, row_counts_uri
 from local.eventbridge import matches, transform
 from local.template import Resource, Template, load
-from prod_to_preprod.settings import Settings as ProdToPreprodSettings
-from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
-from snapshot_to_s3.settings import Settings as SnapshotToS3Settings
 from tests.policies import as_list, role_statements, statements
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -24,11 +20,6 @@ PARAMETERS = {
     "VpcId": "vpc-1",
     "SubnetIds": "subnet-1,subnet-2",
     "PreProductionBucketName": "dataplatform-pre-liberator-data-storage",
-}
-FUNCTIONS: dict[str, type[BaseSettings]] = {
-    "SnapshotToS3Function": SnapshotToS3Settings,
-    "S3ToS3CopierFunction": S3ToS3CopierSettings,
-    "ProdToPreprodFunction": ProdToPreprodSettings,
 }
 ROLES = {
     "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "LoaderTaskRole",
@@ -468,27 +459,11 @@ def test_people_hear_of_a_day_without_a_dump(production: Template) -> None:
     assert not loaded(Environment="development").resources["NoDumpAlarm"].properties["ActionsEnabled"]
 
 
-# Settings
+# Settings (the whole of each environment is in test_deployment.py)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_environment_holds_every_setting_and_nothing_else(production: Template, function: str) -> None:
-    fields = FUNCTIONS[function].model_fields
-    given = set(production.resources[function].properties["Environment"]["Variables"])
-    required = {name.upper() for name, field in fields.items() if field.is_required()}
-    own = {name for name in given if not name.startswith("POWERTOOLS_")}
-    assert required <= own <= {name.upper() for name in fields}
-    assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"} <= given
-
-
-def test_the_loader_has_its_environment_and_the_password_comes_from_rds(production: Template) -> None:
+def test_the_loaders_password_comes_from_rds(production: Template) -> None:
     [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
-    assert {e["Name"] for e in container["Environment"]} == {
-        "AWS_DEFAULT_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE",
-        "DATA_BUCKET", "DAILY_WINDOW_DAYS",
-        "DB_HOST", "DB_PORT", "DB_NAME", "DB_INSTANCE_IDENTIFIER", "DB_CA_BUNDLE", "ALERTS_TOPIC_ARN", "SNAPSHOT_QUEUE_URL",
-        "POLL_DELAY_SECONDS",
-    }  # fmt: skip
     [secret] = container["Secrets"]
     assert secret["Name"] == "DB_CREDENTIALS"
     assert roles_that_may(production, "secretsmanager:GetSecretValue", secret["ValueFrom"]) == {"LoaderExecutionRole"}
