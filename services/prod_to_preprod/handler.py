@@ -27,6 +27,7 @@ def consumer() -> Consumer[list[UploadedObject]]:
 
     def handle(uploads: list[UploadedObject], _: SecondsLeft) -> None:
         for uploaded in uploads:
+            logger.thread_safe_append_keys(correlation_id=uploaded.correlation_id)
             replicate(uploaded, s3, destination)
 
     return Consumer("prod_to_preprod", settings, sqs, sns, parse=to_objects, handle=handle)

@@ -20,6 +20,11 @@ class UploadedObject(Frozen):
     key: str
     version_id: str | None
 
+    @property
+    def correlation_id(self) -> str:
+        """As the loader has it for the same dump."""
+        return "@".join(filter(None, [f"s3://{self.bucket}/{self.key}", self.version_id]))
+
 
 class Bucket(BaseModel):
     """A bucket in either kind of event."""

@@ -43,7 +43,6 @@ def replicate(uploaded: UploadedObject, s3: S3Client, to: Destination) -> None:
     comes late does not put an old dump over a newer one. Raises NotFound, AccessDenied, or CopyMismatch after the check.
     """
     source = f"s3://{uploaded.bucket}/{uploaded.key}"
-    logger.thread_safe_append_keys(correlation_id="@".join(filter(None, [source, uploaded.version_id])))
     pinned = {"VersionId": uploaded.version_id} if uploaded.version_id else {}
     with explained(f"reading {source} {uploaded.version_id or ''}"):
         original = s3.head_object(Bucket=uploaded.bucket, Key=uploaded.key, **pinned)  # type: ignore[arg-type]
