@@ -34,6 +34,7 @@ VERSION = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"  # of every dump in events/
 ODD_KEY = "parking/liberator_dump_210604 (final)+ä.zip"
 TABLES = {"liberator_permit_fta": 30, "liberator_pcn_audit": 0}
 DAILY, BACKDATED = date(2021, 6, 4), date(2022, 6, 1)
+EXPORTED = date(2021, 5, 31)
 EXPORT_FAILED, EXPORT_CANCELLED, NEW, CREATING = (date(2021, 6, day) for day in (1, 2, 5, 6))
 ENVIRONMENT_FILE = ROOT / ".aws-sam" / "cloud-env.json"
 TEMPLATE = BUILD / "cloud.yaml"
@@ -44,7 +45,7 @@ class Standby(Cloud):
 
     def __init__(self, *, built: bool = False, polling: bool = False, mariadb: MariaDb | None = None) -> None:
         super().__init__(
-            built=built, polling=polling, mariadb=mariadb, snapshot_seconds=0.1, export_seconds=0.1, workflow_seconds=0.1
+            built=built, polling=polling, mariadb=mariadb, snapshot_seconds=0.1, export_seconds=0.1, workflow_seconds=0
         )
 
     def __enter__(self) -> Self:
@@ -80,14 +81,14 @@ class Standby(Cloud):
                 cursor.execute(f"CREATE TABLE liberator.{table} (id INT PRIMARY KEY)")
                 cursor.executemany(f"INSERT INTO liberator.{table} VALUES (%s)", [(number,) for number in range(rows)])
             connection.commit()
-        for day in (EXPORT_FAILED, EXPORT_CANCELLED, DAILY, BACKDATED, NEW):
+        for day in (EXPORTED, EXPORT_FAILED, EXPORT_CANCELLED, DAILY, BACKDATED, NEW):
             self._snapshot(day)
         self.rds.fail_next_export = "the role cannot write to the bucket"
         self._export(EXPORT_FAILED)
         self.rds.cancel_next_export = True
         self._export(EXPORT_CANCELLED)
-        self._export(DAILY)
-        self._export(BACKDATED)
+        for day in (EXPORTED, DAILY, BACKDATED):
+            self._export(day)
         self.rds.hold_snapshots = True
         self._snapshot(CREATING, wait=False)
 

@@ -35,9 +35,12 @@ def consumer() -> Consumer[CopyExport]:
 
     def handle(command: CopyExport, seconds_left: SecondsLeft) -> None:
         began = time.monotonic()
-        if event := copy_export(command, aws, places, seconds_left):
+
+        def announce(event: LandingZoneUpdated) -> None:
             events.publish(sns, settings.events_topic_arn, event)
             _measure(event, time.monotonic() - began)
+
+        copy_export(command, aws, places, announce, seconds_left)
 
     def parse(body: str) -> CopyExport | None:
         return to_command(body, aws.rds, settings.db_instance_identifier)

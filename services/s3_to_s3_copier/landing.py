@@ -19,6 +19,8 @@ from s3_to_s3_copier.export import Export, finished_export
 from s3_to_s3_copier.manifest import Committed, LandedObject, Manifest, ManifestTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
@@ -47,12 +49,15 @@ class Places:
     backdated_workflow: str
 
 
-def copy_export(command: CopyExport, aws: Aws, places: Places, seconds_left: SecondsLeft) -> LandingZoneUpdated | None:
-    """Lands a finished export and says so; None where a later snapshot of the same day has been landed already.
+def copy_export(
+    command: CopyExport, aws: Aws, places: Places, announce: Callable[[LandingZoneUpdated], None], seconds_left: SecondsLeft
+) -> None:
+    """Lands a finished export, announces it, and starts its workflow; or ends as superseded by a later snapshot.
 
     Raises NotYet while the export runs, when time runs short, or while the workflow is busy. Every step is safe to
     repeat, and is repeated from the first when the message comes again: reading changes nothing, a copy that is there
-    is skipped, a manifest that is ours is kept, deleting twice is deleting, the workflow run is adopted.
+    is skipped, a manifest that is ours is kept, deleting twice is deleting. A workflow run says that the day was
+    announced before it; without one it is announced, perhaps again.
     """
     export = finished_export(command.export_task_identifier, aws.rds, aws.s3, places.export_bucket)
     rows = _checked_rows(command, export, aws.s3)
@@ -60,17 +65,21 @@ def copy_export(command: CopyExport, aws: Aws, places: Places, seconds_left: Sec
     landed = _manifest(command, export, plan, rows)
     already = manifests.read(aws.s3, places.landing_bucket, landed.database, landed.run.import_date)
     if _superseded(landed, already, aws.s3, places.landing_bucket):
-        return None
+        return
     copy_all(plan, aws.s3, source=places.export_bucket, landing=places.landing_bucket, seconds_left=seconds_left)
     committed = _commit(landed, aws.s3, places.landing_bucket)
     if committed is None:
-        return None
+        return
     # Readers follow the new manifest by now; nothing but the earlier manifests of the day named these.
     delete_all(committed.stale, aws.s3, places.landing_bucket)
+    name = places.backdated_workflow if command.run.backdated else places.daily_workflow
+    if workflow.has_run(aws.glue, name, command.export_task_identifier):
+        return
     event = _landing_zone_updated(command, committed, places.landing_bucket)
-    workflow.start_once(
+    announce(event)
+    workflow.start(
         aws.glue,
-        places.backdated_workflow if command.run.backdated else places.daily_workflow,
+        name,
         {
             "import_date": command.run.import_date.isoformat(),
             "backdated": str(command.run.backdated).lower(),
@@ -80,7 +89,6 @@ def copy_export(command: CopyExport, aws: Aws, places: Places, seconds_left: Sec
             "correlation_id": command.correlation_id,
         },
     )
-    return event
 
 
 def _checked_rows(command: CopyExport, export: Export, s3: S3Client) -> dict[str, int] | None:

@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from ingestion.aws_errors import explained
+from ingestion.errors import NotYet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import WorkflowRunTypeDef
 
 logger = Logger(child=True)
 
 TASK = "export_task_identifier"
+ACTIVE = {"RUNNING", "STOPPING"}
 
 
-def start_once(glue: GlueClient, workflow: str, properties: Mapping[str, str]) -> str:
-    """The id of the workflow run with these properties, started now or earlier for the same export task.
+def has_run(glue: GlueClient, workflow: str, export_task: str) -> bool:
+    """Whether there is a run for this export task, whatever became of it. Raises NotYet while another day's run is active.
 
-    Safe to repeat: a run with the same export task is adopted. Two copies of one message that both look before either
-    starts are told apart by the workflow itself, whose MaxConcurrentRuns is 1: the second start fails, which is
-    NotYet, and when its message comes again it finds the run of the first.
+    Two copies of one message that both look before either starts are told apart by the workflow itself, whose
+    MaxConcurrentRuns is 1: the second start fails, which is NotYet too, and when its message comes again it finds the
+    run of the first.
     """
+    with explained(f"looking at the runs of workflow {workflow}"):
+        runs = list(_runs(glue, workflow))
+    for run in runs:
+        if run.get("WorkflowRunProperties", {}).get(TASK) == export_task:
+            logger.info("Workflow run found", extra={"workflow": workflow, "run_id": run["WorkflowRunId"]})
+            return True
+    if busy := [run["WorkflowRunId"] for run in runs if run.get("Status") in ACTIVE]:
+        raise NotYet(f"workflow {workflow} is running for another day: {busy[0]}")
+    return False
+
+
+def start(glue: GlueClient, workflow: str, properties: Mapping[str, str]) -> None:
+    """Starts a run with these properties."""
     with explained(f"starting workflow {workflow}"):
-        if run_id := _run_of(glue, workflow, properties[TASK]):
-            logger.info("Workflow run adopted", extra={"workflow": workflow, "run_id": run_id})
-            return run_id
         run_id = glue.start_workflow_run(Name=workflow, RunProperties=dict(properties))["RunId"]
-        logger.info("Workflow run started", extra={"workflow": workflow, "run_id": run_id})
-        return run_id
+    logger.info("Workflow run started", extra={"workflow": workflow, "run_id": run_id})
 
 
-def _run_of(glue: GlueClient, workflow: str, export_task: str) -> str | None:
-    token: dict[str, str] = {}
+def _runs(glue: GlueClient, workflow: str) -> Iterator[WorkflowRunTypeDef]:
+    token: dict[str, Any] = {}
     while True:
-        page = glue.get_workflow_runs(Name=workflow, **token)  # type: ignore[arg-type]
-        for run in page.get("Runs", []):
-            if run.get("WorkflowRunProperties", {}).get(TASK) == export_task:
-                return run["WorkflowRunId"]
+        page = glue.get_workflow_runs(Name=workflow, **token)
+        yield from page.get("Runs", [])
         if not page.get("NextToken"):
-            return None
+            return
         token = {"NextToken": page["NextToken"]}

@@ -17,6 +17,7 @@ FUNCTIONS = ("snapshot_to_s3", "s3_to_s3_copier", "prod_to_preprod")
 # The states that `make cloud` brings about. Of the first day there is a complete export too.
 SNAPSHOT = "sql-to-parquet-2021-06-04-101530"
 NEW, CREATING, DELETED = (f"sql-to-parquet-2021-06-{day}-101530" for day in ("05", "06", "03"))
+EXPORTED = "sql-to-parquet-2021-05-31-101530"
 EXPORT_FAILED, EXPORT_CANCELLED = (f"sql-to-parquet-2021-06-{day}-101530" for day in ("01", "02"))
 INSTANCE = "dataplatform-stg-liberator-to-rds-snapshot"
 
@@ -52,7 +53,7 @@ READ = {
     ("snapshot_to_s3", "eventbridge_snapshot_created"): rds("RDS-EVENT-0042", NEW),
     ("snapshot_to_s3", "message_daily"): message("ExportSnapshot"),
     ("snapshot_to_s3", "message_backdated"): message("ExportSnapshot.backdated"),
-    ("s3_to_s3_copier", "eventbridge_export_completed"): rds("RDS-EVENT-0161"),
+    ("s3_to_s3_copier", "eventbridge_export_completed"): rds("RDS-EVENT-0161", EXPORTED),
     ("s3_to_s3_copier", "eventbridge_export_failed"): rds("RDS-EVENT-0159", EXPORT_FAILED),
     ("s3_to_s3_copier", "eventbridge_export_cancelled"): rds("RDS-EVENT-0160", EXPORT_CANCELLED),
     ("s3_to_s3_copier", "eventbridge_export_of_another_snapshot"): rds("RDS-EVENT-0161", "weekly-copy"),

@@ -99,7 +99,7 @@ def test_the_same_day_again_replaces_what_was_there(system: Start, dump: Dump) -
     upload(running, dump(20))
     running.wait_for("Task stopped", 2)
     running.wait_until_idle()
-    first, last = running.events("LandingZoneUpdated")[0], running.events("LandingZoneUpdated")[-1]
+    first, last = running.events("LandingZoneUpdated")
     assert first["export_task_identifier"] != last["export_task_identifier"]
     running.assert_landed(last, {"permits": 20, "archive": 0})
     assert [run["export_task_identifier"] for run in running.runs("DailyWorkflow")] == [
@@ -140,7 +140,7 @@ def test_events_that_come_twice_land_once(system: Start, dump: Dump) -> None:
     running.assert_landed(running.events("LandingZoneUpdated")[0], {"permits": 30, "archive": 0})
     assert len(running.runs("DailyWorkflow")) == 1
     assert len(running.rds.tasks) == 1
-    assert len({json.dumps(update) for update in running.events("LandingZoneUpdated")}) == 1
+    assert len(running.events("LandingZoneUpdated")) == 1
 
 
 def test_a_slow_export_is_polled_until_it_is_complete(system: Start, dump: Dump) -> None:
