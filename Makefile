@@ -73,7 +73,7 @@ cloud: build server ## the local AWS for `sam local invoke`, until Ctrl-C
 
 .PHONY: sam-local
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
-	$(BIN)/pytest tests/sam_local $(ARGS)
+	$(BIN)/pytest tests/docker/test_sam_local.py $(ARGS)
 
 .PHONY: deploy
 deploy: environment build ## sam deploy; ENV=stg or ENV=prod (docs/deploy.md)
@@ -85,6 +85,10 @@ COMMIT = $(shell git rev-parse --short=12 HEAD)
 image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=ecs/dump_loader/….pem where the network is closed
 	docker build --platform linux/amd64 -f ecs/dump_loader/Dockerfile -t $(IMAGE):$(COMMIT) \
 	  $(if $(RDS_CA_BUNDLE),--build-arg RDS_CA_BUNDLE=$(RDS_CA_BUNDLE)) .
+
+.PHONY: image-test
+image-test: .venv/dev.stamp server ## the image loads a dump from the local AWS into a real server; needs Docker
+	$(BIN)/pytest tests/docker/test_image.py $(ARGS)
 
 .PHONY: push-ecr
 push-ecr: environment image ## the image into the stack's repository; ENV=stg or ENV=prod

@@ -42,8 +42,8 @@ class EcsAgent:
     _threads: list[threading.Thread] = field(default_factory=list)
     _stopped: bool = False
 
-    def run_task(self, overrides: Mapping[str, Any]) -> None:
-        """RunTask with overrides of the form {"containerOverrides": [{"name", "environment": [{"name", "value"}]}]}."""
+    def environment(self, overrides: Mapping[str, Any]) -> dict[str, str]:
+        """What the container's environment is: the task definition's, its secrets, the overrides."""
         [container] = self.task_definition.properties["ContainerDefinitions"]
         environment = {e["Name"]: str(e["Value"]) for e in container.get("Environment", [])}
         environment |= {s["Name"]: self.secrets[s["ValueFrom"]] for s in container.get("Secrets", [])}
@@ -53,7 +53,11 @@ class EcsAgent:
             environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
         environment["DB_CA_BUNDLE"] = self.ca_bundle
         environment["AWS_ACCESS_KEY_ID"] = str(self.task_definition.properties["TaskRoleArn"]).rsplit("/", 1)[-1]
-        thread = threading.Thread(target=self._run, args=(environment,), daemon=True)
+        return {**self.base_environment, **environment}
+
+    def run_task(self, overrides: Mapping[str, Any]) -> None:
+        """RunTask with overrides of the form {"containerOverrides": [{"name", "environment": [{"name", "value"}]}]}."""
+        thread = threading.Thread(target=self._run, args=(self.environment(overrides),), daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -75,11 +79,7 @@ class EcsAgent:
         self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "dump_loader"],
-            env={
-                **self.base_environment,
-                **environment,
-                "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}",
-            },
+            env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
