@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import random
 import shutil
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="permits")
     parser.add_argument("--connections", type=int, default=4)
     options = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server_of_aws = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server_of_aws.start()
     os.environ |= {
