@@ -23,8 +23,13 @@ def upload(system: System, dump: Path, day: date = TODAY) -> None:
     system.upload(dump, naming.dump_keys(day)[0])
 
 
-def test_the_dump_of_the_day_lands_and_starts_the_daily_workflow(system: Start, dump: Dump) -> None:
-    running = system()
+@pytest.mark.parametrize("runtime", ["source", "lambda"])
+def test_the_dump_of_the_day_lands_and_starts_the_daily_workflow(
+    system: Start, dump: Dump, runtime: str, request: pytest.FixtureRequest
+) -> None:
+    if runtime == "lambda":
+        request.getfixturevalue("built")
+    running = system(built=runtime == "lambda")
     upload(running, dump())
     running.wait_for("LandingZoneUpdated")
     [update] = running.events("LandingZoneUpdated")
