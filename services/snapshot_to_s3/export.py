@@ -33,16 +33,19 @@ class ExportTarget:
     database: str
 
 
-def export_snapshot(command: ExportSnapshot, rds: RDSClient, target: ExportTarget) -> CopyExport | None:
-    """Starts the export and says what to do next; None where the snapshot is not ours.
+def export_snapshot(command: ExportSnapshot, rds: RDSClient, target: ExportTarget) -> CopyExport:
+    """Starts the export and says what to do next.
 
     Raises NotYet while the snapshot is being created or five exports are running, NotFound and SnapshotUnusable where
     it will never be exported. Safe to repeat: the export task has the snapshot's name, so there is at most one.
     """
     snapshot = snapshots.find(rds, command.snapshot_identifier, target.instance)
     if snapshot is None:
-        logger.info("Ignored a snapshot that is not ours", extra={"snapshot": command.snapshot_identifier})
-        return None
+        # Others' events are ignored before this. A command names one that must be ours, so a person has to hear.
+        raise SnapshotUnusable(
+            f"Snapshot {command.snapshot_identifier} is not of {target.instance} or shows no tags of ours, so it is not "
+            "exported. Check its tags and the right rds:ListTagsForResource, then redrive."
+        )
     match snapshot.status:
         case SnapshotStatus.AVAILABLE:
             _start(snapshot, rds, target)

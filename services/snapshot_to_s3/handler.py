@@ -29,8 +29,8 @@ def consumer() -> Consumer[ExportSnapshot]:
     )
 
     def handle(command: ExportSnapshot, _: SecondsLeft) -> None:
-        if copy := export_snapshot(command, rds, target):
-            queues.send(sqs, settings.copier_queue_url, copy, delay_seconds=settings.poll_delay_seconds)
+        copy = export_snapshot(command, rds, target)
+        queues.send(sqs, settings.copier_queue_url, copy, delay_seconds=settings.poll_delay_seconds)
 
     return Consumer("snapshot_to_s3", settings, sqs, sns, parse=lambda body: to_command(body, rds, instance), handle=handle)
 

@@ -103,15 +103,18 @@ def test_a_snapshot_that_does_not_exist_ends_the_run(rds: FakeRds) -> None:
         export(rds, COMMAND.model_copy(update={"snapshot_identifier": "gone"}))
 
 
-def test_never_exports_a_snapshot_without_our_tags(rds: FakeRds) -> None:
+def test_never_exports_a_snapshot_that_is_not_ours_and_says_so(rds: FakeRds) -> None:
     rds.add_snapshot(NAME, RUN, ours=False)
-    assert export(rds) is None
+    with pytest.raises(SnapshotUnusable, match="not exported"):
+        export(rds)
     rds.add_snapshot(NAME, RUN)
     rds.snapshots[NAME]["SnapshotType"] = "awsbackup"
-    assert export(rds) is None
+    with pytest.raises(SnapshotUnusable, match="not exported"):
+        export(rds)
     rds.add_snapshot(NAME, RUN)
     rds.snapshots[NAME]["DBInstanceIdentifier"] = "another stack's"
-    assert export(rds) is None
+    with pytest.raises(SnapshotUnusable, match="not exported"):
+        export(rds)
     assert not rds.started
 
 
