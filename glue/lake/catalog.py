@@ -1,0 +1,118 @@
+"""A database of the Glue Data Catalog: tables with their columns, partitions with their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lake import columns
+from lake.columns import PARTITION_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from mypy_boto3_glue import GlueClient
+
+# Whose tables these are: a job withdraws none but those of the database it carries.
+SOURCE_DATABASE = "source_database"
+_ATTEMPTS = 5
+_PARQUET = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+}
+
+
+def values_of(day: date) -> list[str]:
+    """The values of PARTITION_KEYS."""
+    return [f"{day:%Y}", f"{day:%m}", f"{day:%d}", f"{day:%Y%m%d}"]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One database. Every method is safe to repeat."""
+
+    glue: GlueClient
+    database: str
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Name → type of the table's columns, without the partition keys; none where there is no such table."""
+        return _columns(self._table(table))
+
+    def widen(self, table: str, new: Mapping[str, str], location: str, source_database: str) -> dict[str, str]:
+        """Makes the table, or its columns wide enough for a day that has `new`. Raises columns.Unsupported."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            found = self._table(table)
+            wanted = columns.merged(_columns(found), new)
+            definition: Any = {
+                "Name": table,
+                "TableType": "EXTERNAL_TABLE",
+                "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", SOURCE_DATABASE: source_database},
+                "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
+                "StorageDescriptor": _storage(wanted, location),
+            }
+            try:
+                if found is None:
+                    self.glue.create_table(DatabaseName=self.database, TableInput=definition)
+                elif list(_columns(found).items()) != list(wanted.items()):
+                    # Of the version that was read: another run may be widening the same table.
+                    self.glue.update_table(
+                        DatabaseName=self.database, TableInput=definition, VersionId=found.get("VersionId", "0")
+                    )
+                return wanted
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code not in {"AlreadyExistsException", "ConcurrentModificationException"} or attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def tables_of(self, source_database: str) -> list[str]:
+        """The names of the tables that jobs have made of this database."""
+        pages = self.glue.get_paginator("get_tables").paginate(DatabaseName=self.database)
+        tables = [table for page in pages for table in page["TableList"]]
+        return [t["Name"] for t in tables if t.get("Parameters", {}).get(SOURCE_DATABASE) == source_database]
+
+    def location(self, table: str, day: date) -> str | None:
+        """Where the day's files are; None where the table has no such partition."""
+        try:
+            found = self.glue.get_partition(DatabaseName=self.database, TableName=table, PartitionValues=values_of(day))
+        except self.glue.exceptions.EntityNotFoundException:
+            return None
+        return found["Partition"]["StorageDescriptor"]["Location"]
+
+    def add_partition(self, table: str, day: date, types: Mapping[str, str], location: str) -> None:
+        """Registers the day, with the types that its files have: Athena casts them to those of the table.
+
+        https://docs.aws.amazon.com/athena/latest/ug/updates-and-partitions.html
+        """
+        partition: Any = {"Values": values_of(day), "StorageDescriptor": _storage(types, location)}
+        try:
+            self.glue.create_partition(DatabaseName=self.database, TableName=table, PartitionInput=partition)
+        except self.glue.exceptions.AlreadyExistsException:
+            self.glue.update_partition(
+                DatabaseName=self.database, TableName=table, PartitionValueList=values_of(day), PartitionInput=partition
+            )
+
+    def drop_partition(self, table: str, day: date) -> None:
+        """Nothing where the table has no such partition."""
+        try:
+            self.glue.delete_partition(DatabaseName=self.database, TableName=table, PartitionValues=values_of(day))
+        except self.glue.exceptions.EntityNotFoundException:
+            pass
+
+    def _table(self, name: str) -> Any:
+        try:
+            return self.glue.get_table(DatabaseName=self.database, Name=name)["Table"]
+        except self.glue.exceptions.EntityNotFoundException:
+            return None
+
+
+def _columns(table: Any) -> dict[str, str]:
+    return {c["Name"]: c["Type"] for c in table["StorageDescriptor"]["Columns"]} if table else {}
+
+
+def _storage(types: Mapping[str, str], location: str) -> dict[str, Any]:
+    return {"Columns": [{"Name": n, "Type": t} for n, t in types.items()], "Location": location, **_PARQUET}

@@ -1,0 +1,52 @@
+"""Files under any URI that Spark reads, `s3://` in Glue and `file://` on one machine, through Hadoop's FileSystem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import AnalysisException
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class Files:
+    """Every method takes URIs, and is safe to repeat."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._hadoop: Any = spark._jvm.org.apache.hadoop  # type: ignore[union-attr]  # noqa: SLF001
+        self._configuration: Any = spark._jsc.hadoopConfiguration()  # noqa: SLF001
+
+    def read_text(self, uri: str) -> str:
+        """A whole file. Raises FileNotFoundError."""
+        try:
+            row = self._spark.read.text(uri, wholetext=True).head()
+        except AnalysisException as error:
+            raise FileNotFoundError(uri) from error
+        return str(row[0]) if row else ""
+
+    def names(self, folder: str, suffix: str = "") -> list[str]:
+        """The names of the files in a folder, hidden ones left out; none where there is no such folder."""
+        system, path = self._at(folder)
+        if not system.exists(path):
+            return []
+        found = [status.getPath().getName() for status in system.listStatus(path) if status.isFile()]
+        return sorted(name for name in found if name.endswith(suffix) and not name.startswith(("_", ".")))
+
+    def delete(self, uri: str) -> None:
+        """Deletes a folder with all that is in it; nothing where there is none."""
+        system, path = self._at(uri)
+        system.delete(path, True)  # noqa: FBT003  recursive
+
+    def move(self, source: str, destination: str) -> None:
+        """Moves a folder to where there is none. Raises OSError."""
+        system, path = self._at(source)
+        target = self._hadoop.fs.Path(destination)
+        system.mkdirs(target.getParent())
+        if not system.rename(path, target):
+            raise OSError(f"{source} could not be moved to {destination}")
+
+    def _at(self, uri: str) -> tuple[Any, Any]:
+        path = self._hadoop.fs.Path(uri)
+        return path.getFileSystem(self._configuration), path

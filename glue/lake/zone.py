@@ -1,0 +1,104 @@
+"""One zone of the lake: a day of a table is staged, counted, and then put in the place of what was there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from lake.catalog import Catalog, values_of
+from lake.columns import PARTITION_KEYS, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from lake.files import Files
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A table's day, written but not published. `types` are those of its files, `rows` is read back from them."""
+
+    table: str
+    types: dict[str, str]
+    rows: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class Zone:
+    """`root` is the URI under which each table has a folder, e.g. `s3://…-raw-zone/parking`."""
+
+    spark: SparkSession
+    files: Files
+    catalog: Catalog
+    root: str
+    run_id: str
+
+    @property
+    def staging(self) -> str:
+        """This run's own folder: whatever an earlier run has left is not in the way. Readers skip what begins with `_`."""
+        return f"{self.root}/_staging/{self.run_id}"
+
+    def place(self, table: str, day: date) -> str:
+        """The folder of one partition."""
+        partition = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, values_of(day), strict=True))
+        return f"{self.root}/{table}/{partition}"
+
+    def stage(self, table: str, frame: DataFrame) -> Staged:
+        """Writes a frame of plain columns beside the zone, as wide as the table is by now. Raises columns.Unsupported.
+
+        Nothing that a reader sees changes.
+        """
+        known = merged(self.catalog.columns(table), dict(frame.dtypes))
+        as_known = frame.select([F.col(name).cast(known[name]) for name in frame.columns])
+        uri = f"{self.staging}/{table}"
+        as_known.write.mode("overwrite").parquet(uri)
+        return Staged(table, dict(as_known.dtypes), self._files(dict(as_known.dtypes), uri).count(), uri)
+
+    def staged(self, staged: Staged) -> DataFrame:
+        """What is staged, as its files have it."""
+        return self._files(staged.types, staged.uri)
+
+    def publish(self, staged: Staged, day: date, source_database: str) -> None:
+        """Puts the staged files in the place of the day's. Raises OSError where another run does the same.
+
+        Whoever reads through the catalog sees the old day, then no such day, then the new one; never half a day. A run that
+        dies in between leaves the day missing and its job failed, and the next run begins anew.
+        """
+        place = self.place(staged.table, day)
+        self.catalog.widen(staged.table, staged.types, f"{self.root}/{staged.table}", source_database)
+        self.catalog.drop_partition(staged.table, day)
+        self.files.delete(place)
+        names = self.files.names(staged.uri)
+        self.files.move(staged.uri, place)
+        if self.files.names(place) != names:
+            raise OSError(f"{place} holds other files than were put there: another run writes the same day. Run it again")
+        self.catalog.add_partition(staged.table, day, staged.types, place)
+
+    def withdraw(self, table: str, day: date) -> bool:
+        """Takes a day out of a table; False where it was not in it."""
+        if self.catalog.location(table, day) is None:
+            return False
+        self.catalog.drop_partition(table, day)
+        self.files.delete(self.place(table, day))
+        return True
+
+    def read(self, table: str, day: date) -> DataFrame | None:
+        """The day with all the table's columns and the partition's; None where the table has no such day."""
+        location = self.catalog.location(table, day)
+        if location is None:
+            return None
+        partition = [F.lit(value).alias(key) for key, value in zip(PARTITION_KEYS, values_of(day), strict=True)]
+        return self._files(self.catalog.columns(table), location).select("*", *partition)
+
+    def clear(self) -> None:
+        """Removes what this run has staged and not published."""
+        self.files.delete(self.staging)
+
+    def _files(self, types: Mapping[str, str], uri: str) -> DataFrame:
+        return self.spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(uri)

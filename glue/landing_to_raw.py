@@ -1,0 +1,150 @@
+"""Glue job: a landed day becomes a day of the raw zone, table by table, for the daily and the backdated workflow.
+
+The day is the workflow run's, and its files are those that the manifest names: never a listing, never today. Safe to
+repeat: a day's partitions are replaced by what the manifest holds, and no other partition is touched.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from pyspark.sql import Observation
+
+from lake import columns, job, manifest
+from lake.catalog import Catalog
+from lake.files import Files
+from lake.job import JobFailed, say
+from lake.zone import Staged, Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lake.job import Run
+    from lake.manifest import Manifest, SourceTable
+
+R = TypeVar("R")
+
+FILE_BYTES = 256 * 1024**2  # so that a file has between 128 and 512 MB; a smaller table is one file
+# Spark jobs at once: most tables are one small file, and a driver of a G.1X worker has 4 cores.
+TABLES_AT_ONCE = 8
+
+
+class CountMismatch(Exception):
+    """A table whose rows are not those that the loader counted: nothing of this day can be trusted."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What the job takes: the tables of a manifest, from the landing zone at `root`, whose raw names match `wanted`."""
+
+    root: str
+    manifest: Manifest
+    wanted: re.Pattern[str]
+
+    def tables(self) -> dict[str, SourceTable]:
+        """Raw name → landed table. Raises JobFailed where two tables would get one name."""
+        names = [(columns.clean(f"{self.manifest.database}_{table.name}"), table) for table in self.manifest.tables]
+        named = dict(names)
+        if twice := sorted(name for name in named if sum(name == other for other, _ in names) > 1):
+            raise JobFailed(f"Tables of which the raw names would be the same: {twice}. Leave one out by --table_filter")
+        return {name: table for name, table in named.items() if self.wanted.search(name)}
+
+
+def main(command_line: Sequence[str]) -> None:
+    options = job.arguments(
+        command_line,
+        landing="URI of the landing zone's bucket",
+        raw="URI of the raw zone's bucket",
+        raw_database="the catalog's database of the raw zone",
+        table_filter="regular expression that a table's raw name, <database>_<table>, has to match",
+    )
+    spark, glue, run = job.begin(options)
+    files = Files(spark)
+    found = manifest.read(files, options.landing, run.manifest)
+    raw = Zone(spark, files, Catalog(glue, options.raw_database), f"{options.raw}/parking", run.run_id)
+    to_raw(run, Landing(options.landing, found, re.compile(options.table_filter)), raw)
+
+
+def to_raw(run: Run, landing: Landing, raw: Zone) -> dict[str, int]:
+    """Writes every wanted table; returns the rows of each. Raises JobFailed at the end, naming each table that failed.
+
+    Everything is staged and counted first. One count that differs from the loader's and nothing at all is published;
+    any other failure concerns its own table only.
+    """
+    if landing.manifest.import_date != run.import_date:
+        raise JobFailed(f"{run.manifest} is of {landing.manifest.import_date}, the run of {run.import_date}")
+    if landing.manifest.export_task != run.export_task:
+        say("A later export of the day is landed by now, and is taken", export_task=landing.manifest.export_task)
+    tables = landing.tables()
+    failures: dict[str, Exception] = {}
+    try:
+        staged = _each(tables, lambda name: _stage(name, tables[name], landing, raw), failures)
+        if any(isinstance(error, CountMismatch) for error in failures.values()):
+            raise JobFailed("Nothing was published, for rows are missing or too many. Load the dump again", _reasons(failures))
+        published = _each(staged, lambda name: _publish(staged[name], run, landing, raw), failures)
+        _withdraw_others(landing, run, raw)
+    finally:
+        raw.clear()
+    say("Ended", tables=len(published), rows=sum(published.values()), failed=sorted(failures))
+    if failures:
+        raise JobFailed(f"{len(failures)} of {len(tables)} tables are not in the raw zone, the others are", _reasons(failures))
+    return published
+
+
+def _reasons(failures: Mapping[str, Exception]) -> dict[str, str]:
+    return {name: f"{type(error).__name__}: {error}".splitlines()[0] for name, error in failures.items()}
+
+
+def _each(names: Iterable[str], work: Callable[[str], R], failures: dict[str, Exception]) -> dict[str, R]:
+    """What `work` makes of each name, several at once. One that fails goes to `failures` and stops no other."""
+    made: dict[str, R] = {}
+    with ThreadPoolExecutor(TABLES_AT_ONCE) as pool:
+        for name, future in [(name, pool.submit(work, name)) for name in names]:
+            try:
+                made[name] = future.result()
+            except Exception as error:  # noqa: BLE001  whatever it is, it is this table's, and is told at the end
+                failures[name] = error
+                say("Failed", table=name, reason=f"{type(error).__name__}: {error}")
+    return made
+
+
+def _stage(name: str, table: SourceTable, landing: Landing, raw: Zone) -> Staged:
+    """Writes the table's day beside the zone. Raises CountMismatch, columns.Unsupported, or what Spark raises."""
+    # In a path, Spark takes these for wildcards.
+    paths = [re.sub(r"([\[\]{}*?\\])", r"\\\1", f"{landing.root}/{key}") for key in table.keys]
+    if paths:
+        frame = raw.spark.read.parquet(*paths)
+    else:  # RDS writes no file for an empty table
+        frame = raw.spark.createDataFrame([], columns.source_schema(table.columns))
+    plain = columns.plain(frame.schema, table.columns)
+    impossible = Observation()
+    if plain.not_dates and paths:
+        frame = frame.observe(impossible, *(count.alias(date) for date, count in plain.not_dates.items()))
+    staged = raw.stage(name, frame.select(*plain.columns).coalesce(max(1, round(table.bytes / FILE_BYTES))))
+    expected = frame.count() if table.rows is None else table.rows
+    if staged.rows != expected:
+        raise CountMismatch(f"{expected} rows were loaded into {table.name}, {staged.rows} are in the landing zone's files")
+    nulled = {date: n for date, n in impossible.get.items() if n} if plain.not_dates and paths else {}
+    say("Staged", table=name, rows=staged.rows, zero_dates_made_null=nulled)
+    return staged
+
+
+def _publish(staged: Staged, run: Run, landing: Landing, raw: Zone) -> int:
+    raw.publish(staged, run.import_date, landing.manifest.database)
+    return staged.rows
+
+
+def _withdraw_others(landing: Landing, run: Run, raw: Zone) -> None:
+    """An earlier run of the day may have had tables that the dump has no more."""
+    landed = {columns.clean(f"{landing.manifest.database}_{table.name}") for table in landing.manifest.tables}
+    for name in raw.catalog.tables_of(landing.manifest.database):
+        if name not in landed and landing.wanted.search(name) and raw.withdraw(name, run.import_date):
+            say("Withdrawn, for the dump of the day has no such table any more", table=name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

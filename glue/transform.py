@@ -1,0 +1,162 @@
+"""Glue job: SQL files turn a day of the raw zone into a day of the refined zone; checks hold back what is wrong.
+
+A file of transforms/ is a query with a header. One makes a target:
+
+    -- target: parking_pcn_ledger
+    -- zone: refined
+    -- depends on: liberator_liberator_pcn_fd_all, liberator_liberator_pcn_payment
+    SELECT …
+
+another checks a target before it replaces the day's, and must return no rows:
+
+    -- check: parking_pcn_ledger
+    -- says: a penalty charge notice is in the ledger twice
+    SELECT …
+
+A query sees the tables that it depends on, raw ones and other targets, as they are on the day of the run and under their own
+names; a check sees its target too. Safe to repeat: a day's partition is replaced by what the query gives, and no other.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from lake import columns, job
+from lake.catalog import Catalog
+from lake.files import Files
+from lake.job import JobFailed, say
+from lake.zone import Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lake.job import Run
+
+REFINED = "refined"
+SOURCE = "transforms"  # what the catalog says that the refined tables were made of
+_HEADER = re.compile(r"--\s*(target|zone|depends on|check|says):\s*(.*?)\s*")
+_SHOWN = 3  # rows of a failed check that are shown
+
+
+class CheckFailed(Exception):
+    """A check that returned rows."""
+
+
+class Missing(Exception):
+    """A query whose tables do not have the day."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SQL file. `target` is what it makes or checks; `says` is set for a check: what it means if there are rows."""
+
+    file: str
+    target: str
+    depends_on: tuple[str, ...]
+    says: str
+    sql: str
+
+
+def main(command_line: Sequence[str]) -> None:
+    options = job.arguments(
+        command_line,
+        refined="URI of the refined zone's bucket",
+        raw="URI of the raw zone's bucket",
+        raw_database="the catalog's database of the raw zone",
+        refined_database="the catalog's database of the refined zone",
+        transforms="URI of the folder with the SQL files",
+    )
+    spark, glue, run = job.begin(options)
+    files = Files(spark)
+    names = files.names(options.transforms, ".sql")
+    queries = [query_of(name, files.read_text(f"{options.transforms}/{name}")) for name in names]
+    raw = Zone(spark, files, Catalog(glue, options.raw_database), f"{options.raw}/parking", run.run_id)
+    refined = Zone(spark, files, Catalog(glue, options.refined_database), f"{options.refined}/parking", run.run_id)
+    transform(run, queries, raw, refined)
+
+
+def query_of(file: str, text: str) -> Query:
+    """Raises JobFailed for a header that is not as the module's docstring has it."""
+    header: dict[str, str] = {}
+    for line in text.splitlines():
+        if not (match := _HEADER.fullmatch(line.strip())):
+            break
+        header[match[1]] = match[2]
+    depends_on = tuple(name.strip() for name in header.get("depends on", "").split(",") if name.strip())
+    check = header.get("check", "")
+    target = check or header.get("target", "")
+    whole = header.get("says") if check else header.get("zone") == REFINED and depends_on and "says" not in header
+    if not whole or not target or ("target" in header and check) or columns.clean(target) != target:
+        raise JobFailed(
+            f"{file} has to begin with `-- target:`, `-- zone: {REFINED}` and `-- depends on:`, or with `-- check:` and "
+            f"`-- says:`, and names have lower-case letters, digits and _; it has {header}"
+        )
+    return Query(file, target, depends_on, header.get("says", ""), text)
+
+
+def transform(run: Run, queries: Iterable[Query], raw: Zone, refined: Zone) -> dict[str, int]:
+    """Makes each target of the day; returns the rows of each. Raises JobFailed at the end, naming each that failed.
+
+    A target that fails, or whose checks return rows, is left as it was; those that depend on it are not made, others are.
+    """
+    queries = list(queries)
+    targets = {query.target: query for query in queries if not query.says}
+    checks = [query for query in queries if query.says]
+    if len(targets) + len(checks) < len(queries) or not {check.target for check in checks} <= targets.keys():
+        raise JobFailed(f"Two files make one target, or a check is of none that is made: {sorted(q.file for q in queries)}")
+    made: dict[str, int] = {}
+    failures: dict[str, str] = {}
+    try:
+        for name in _order(targets):
+            if failed := [other for other in targets[name].depends_on if other in failures]:
+                failures[name] = f"not made, for it depends on {failed[0]}"
+                continue
+            try:
+                made[name] = _make(targets[name], [c for c in checks if c.target == name], targets, run, raw, refined)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is this target's, and is told at the end
+                failures[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+                say("Failed", target=name, reason=str(error))
+    finally:
+        refined.clear()
+    say("Ended", targets=len(made), rows=sum(made.values()), failed=sorted(failures))
+    if failures:
+        raise JobFailed(f"{len(failures)} of {len(targets)} targets are not made, the others are", failures)
+    return made
+
+
+def _order(targets: dict[str, Query]) -> list[str]:
+    """A target after those that it depends on."""
+    graph = {name: [other for other in query.depends_on if other in targets] for name, query in targets.items()}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise JobFailed(f"These targets depend on each other: {' → '.join(error.args[1])}") from error
+
+
+def _make(query: Query, checks: list[Query], targets: dict[str, Query], run: Run, raw: Zone, refined: Zone) -> int:
+    """Stages the target, lets its checks look at it, and publishes it."""
+    for name in {*query.depends_on, *(other for check in checks for other in check.depends_on)}:
+        frame = (refined if name in targets else raw).read(name, run.import_date)
+        if frame is None:
+            raise Missing(f"{name} has no {run.import_date} in the {'refined' if name in targets else 'raw'} zone")
+        frame.createOrReplaceTempView(name)
+    result = refined.spark.sql(query.sql)
+    # Rebalanced, so that a small target is one file and a large one has files of the size that the session asks for.
+    plain = result.select(*columns.plain(result.schema).columns).hint("rebalance")
+    staged = refined.stage(query.target, plain)
+    refined.staged(staged).createOrReplaceTempView(query.target)
+    for check in checks:
+        if rows := refined.spark.sql(check.sql).limit(_SHOWN).collect():
+            shown = ", ".join(str(row.asDict()) for row in rows)
+            raise CheckFailed(f"{check.says} ({check.file}), for example {shown}. What was there before is still there")
+    refined.publish(staged, run.import_date, SOURCE)
+    say("Made", target=query.target, rows=staged.rows, checks=len(checks))
+    return staged.rows
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
