@@ -106,7 +106,7 @@ environment:
 sample: .venv/local.stamp server ## rebuild the bundled sample dump
 	$(BIN)/python -m local.sample
 
-REQUIREMENTS := requirements/dev requirements/local services/requirements ecs/dump_loader/requirements requirements/security
+REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements requirements/security
 .PHONY: requirements
 requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; UPGRADE=1 for newer versions
 	for file in $(REQUIREMENTS); do \
@@ -133,7 +133,12 @@ server:
 .venv/dev.stamp: requirements/dev.txt | .venv/bin/python
 	@echo "Installing what the tests need …"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
-	@touch $@ .venv/local.stamp
+	@touch .venv/local.stamp .venv/glue.stamp $@
+
+.venv/glue.stamp: requirements/glue.txt .venv/local.stamp
+	@echo "Installing Spark (300 MB) …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 # In an environment of its own: it pins versions that the rest can't live with.
 .venv/security.stamp: requirements/security.txt | .venv/bin/python
