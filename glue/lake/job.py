@@ -31,6 +31,7 @@ _PARQUET = {
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.ansi.enabled": "false",
+    "spark.sql.files.maxPartitionBytes": "64m",  # small enough that four and more of them make a file of even size
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "256m",
     "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }

@@ -1,0 +1,275 @@
+"""The job landing_to_raw on real Spark: what a reader of the raw zone finds, by folder and by catalog."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from landing_to_raw import Landing, to_raw
+from lake import job, manifest
+from lake.job import JobFailed
+from tests.integration.glue.conftest import DAY, Lake, Table
+
+YESTERDAY, LONG_AGO, LATER = dt.date(2021, 6, 3), dt.date(2019, 2, 28), dt.date(2021, 6, 8)
+
+
+def ids(*values: int, kind: Any = pa.int32()) -> Table:
+    return Table(pa.table({"id": pa.array(values, kind)}))
+
+
+def test_a_day_becomes_a_partition_that_folder_and_catalog_agree_on(lake: Lake) -> None:
+    made = lake.carry({"zone": ids(1, 2), "street": ids(7)})
+    assert made == {"liberator_zone": 2, "liberator_street": 1}
+    assert lake.rows("liberator_zone") == [{"id": 1}, {"id": 2}]
+    partition = lake.glue.get_partition(
+        DatabaseName="raw", TableName="liberator_zone", PartitionValues=["2021", "06", "04", "20210604"]
+    )["Partition"]
+    assert partition["StorageDescriptor"]["Location"] == f"file://{lake.partition('liberator_zone')}"
+    assert lake.catalog("liberator_zone") == {"id": "bigint"}
+
+
+def test_only_what_the_manifest_names_is_read(lake: Lake) -> None:
+    lake.land({"zone": ids(8, 9)})  # an earlier export of the day: its files are still there
+    lake.carry({"zone": ids(1)})
+    assert lake.rows("liberator_zone") == [{"id": 1}]
+
+
+def test_a_small_table_of_many_files_ends_in_one(lake: Lake) -> None:
+    lake.carry({"zone": Table(pa.table({"id": range(100)}), objects=10)})
+    assert len(list(lake.partition("liberator_zone").glob("*.parquet"))) == 1
+    assert len(lake.rows("liberator_zone")) == 100
+
+
+def test_a_large_table_ends_in_files_of_the_wanted_size(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landing_to_raw.FILE_BYTES", 20_000)  # in the small: what is 256 MiB, and Spark's splits with it
+    splits = {"spark.sql.files.maxPartitionBytes": "5000", "spark.sql.files.openCostInBytes": "0"}
+    before = {key: lake.spark.conf.get(key) for key in splits}
+    for key, value in splits.items():
+        lake.spark.conf.set(key, value)
+    lake.carry({"pcn": Table(pa.table({"id": range(40_000)}), objects=12)})
+    for key, value in before.items():
+        lake.spark.conf.set(key, value)
+    sizes = [p.stat().st_size for p in lake.partition("liberator_pcn").glob("*.parquet")]
+    assert len(sizes) == 6
+    assert max(sizes) < 2 * min(sizes)
+
+
+def test_nothing_but_the_data_is_left_in_the_zone(lake: Lake) -> None:
+    lake.carry({"zone": ids(1)})
+    names = {name.rsplit("/", 1)[-1] for name in lake.everything()}
+    assert all(name.endswith((".parquet", ".parquet.crc")) for name in names), names
+    assert not any("_staging" in name for name in lake.everything())
+
+
+@pytest.mark.parametrize("other", [YESTERDAY, LONG_AGO, LATER])
+def test_a_backdated_day_touches_no_other_day(lake: Lake, other: dt.date) -> None:
+    """Older than, within five days of, and later than what is there."""
+    lake.carry({"zone": ids(1, 2)})
+    before = lake.everything()
+    lake.carry({"zone": ids(9)}, other)
+    assert lake.everything() | before == lake.everything()
+    assert lake.rows("liberator_zone", other) == [{"id": 9}]
+    assert lake.days("liberator_zone") == sorted(f"{day:%Y%m%d}" for day in (DAY, other))
+
+
+def test_the_same_day_again_changes_nothing_for_a_reader(lake: Lake) -> None:
+    for _ in range(2):
+        lake.carry({"zone": ids(1, 2)})
+        assert lake.rows("liberator_zone") == [{"id": 1}, {"id": 2}]
+        assert lake.days("liberator_zone") == ["20210604"]
+
+
+def test_a_changed_dump_of_the_day_replaces_rows_and_tables(lake: Lake) -> None:
+    lake.carry({"zone": ids(1, 2), "street": ids(7)}, YESTERDAY)
+    lake.carry({"zone": ids(1, 2), "street": ids(7)})
+    lake.carry({"zone": ids(2, 3)})
+    assert lake.rows("liberator_zone") == [{"id": 2}, {"id": 3}]
+    assert not lake.partition("liberator_street").exists()
+    assert lake.days("liberator_street") == ["20210603"], "gone from this day, still there on the other"
+
+
+def test_tables_that_the_filter_leaves_out_are_left_alone(lake: Lake) -> None:
+    lake.carry({"fpn": ids(1), "zone": ids(1)})
+    lake.carry({"zone": ids(2)}, wanted=r"^liberator_(?!fpn).*")
+    assert lake.rows("liberator_fpn") == [{"id": 1}]
+    assert lake.carry({"fpn": ids(5), "zone": ids(2)}, wanted=r"^liberator_(?!fpn).*") == {"liberator_zone": 1}
+    assert lake.rows("liberator_fpn") == [{"id": 1}]
+
+
+def test_types_are_made_plain(lake: Lake) -> None:
+    noon = dt.datetime(2021, 6, 4, 12, 0, 0, 123456, tzinfo=dt.UTC)
+    row: dict[str, tuple[pa.DataType, str, Any, str, Any]] = {
+        # column: Parquet type, MySQL type, value, Glue's type, what a reader finds
+        "tiny": (pa.int32(), "tinyint", -5, "bigint", -5),
+        "unsigned": (pa.decimal128(20, 0), "bigint", Decimal(2**64 - 1), "decimal(20,0)", Decimal(2**64 - 1)),
+        "money": (pa.decimal128(10, 2), "decimal", Decimal("-12.34"), "decimal(10,2)", Decimal("-12.34")),
+        "huge": (pa.decimal128(38, 10), "decimal", Decimal("1e27"), "decimal(38,10)", Decimal("1e27")),
+        "ratio": (pa.float64(), "double", 0.1, "double", 0.1),
+        "code": (pa.binary(), "char", "Zoë".encode(), "string", "Zoë"),
+        "hash": (pa.binary(), "binary", b"\x00\xff", "binary", b"\x00\xff"),
+        "flags": (pa.binary(), "bit", b"\x01\x02", "bigint", 258),
+        "bit64": (pa.binary(), "bit", b"\xff" * 8, "bigint", -1),
+        "day": (pa.string(), "date", "2021-02-28", "date", dt.date(2021, 2, 28)),
+        "old": (pa.string(), "date", "1001-01-01", "date", dt.date(1001, 1, 1)),
+        "text": (pa.string(), "varchar", "2021-02-28", "string", "2021-02-28"),
+        "time": (pa.string(), "time", "-838:59:59", "string", "-838:59:59"),
+        "at": (pa.timestamp("us", "UTC"), "datetime", noon, "timestamp", noon),
+    }
+    rows = pa.table({name: pa.array([value, None], kind) for name, (kind, _, value, _, _) in row.items()})
+    lake.carry({"t": Table(rows, types={name: original for name, (_, original, _, _, _) in row.items()})})
+    assert lake.catalog("liberator_t") == {name: kind for name, (*_, kind, _) in row.items()}
+    found, nulls = sorted(lake.rows("liberator_t"), key=lambda r: r["tiny"] is None)
+    assert found | {"at": noon} == {name: value for name, (*_, value) in row.items()}
+    assert found["at"].replace(tzinfo=dt.UTC) == noon
+    assert set(nulls.values()) == {None}
+
+
+def test_zero_dates_become_null_and_are_counted(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    days = ["0000-00-00", "2021-00-10", "2021-06-00", "0000-01-01", "2021-02-31", "2021-06-04", None]
+    caplog.set_level("INFO", logger="lake")
+    lake.carry({"t": Table(pa.table({"served_on": pa.array(days)}), types={"served_on": "date"})})
+    assert [row["served_on"] for row in lake.rows("liberator_t") if row["served_on"]] == [DAY]
+    assert len(lake.rows("liberator_t")) == len(days)
+    assert '"zero_dates_made_null": {"served_on": 5}' in caplog.text
+
+
+def test_names_fit_athena(lake: Lake) -> None:
+    names = ["Total £", "Total_$", "import_date", "order", "ÉTÉ", "a.b", "tick`s"]
+    lake.carry({"Odd-Table": Table(pa.table({name: [i] for i, name in enumerate(names)}))})
+    expected = ["total__", "total___2", "import_date_2", "order", "_t_", "a_b", "tick_s"]
+    assert list(lake.catalog("liberator_odd_table")) == expected
+    assert lake.rows("liberator_odd_table") == [dict(zip(expected, range(7), strict=True))]
+
+
+def test_an_empty_table_has_its_day_and_its_columns(lake: Lake) -> None:
+    empty = Table(
+        pa.table({"id": pa.array([], pa.int32()), "paid": pa.array([], pa.decimal128(8, 2)), "day": pa.array([], pa.string())}),
+        types={"id": "int", "paid": "decimal", "day": "date"},
+        exported={"id": "int32", "paid": "int32 (decimal(8,2))", "day": "binary (UTF8)"},
+    )
+    assert lake.carry({"t": empty}) == {"liberator_t": 0}
+    assert lake.catalog("liberator_t") == {"id": "bigint", "paid": "decimal(8,2)", "day": "date"}
+    assert lake.days("liberator_t") == ["20210604"]
+    assert lake.rows("liberator_t") == []
+
+
+def test_a_table_that_became_empty_is_empty(lake: Lake) -> None:
+    lake.carry({"t": ids(1, 2)})
+    lake.carry({"t": Table(pa.table({"id": pa.array([], pa.int32())}), exported={"id": "int32"})})
+    assert lake.rows("liberator_t") == []
+
+
+# ── drift: what one day has and another has not ──
+
+
+def days_of(lake: Lake, first: pa.Table, second: pa.Table) -> list[dict[str, Any]]:
+    lake.carry({"t": Table(first)}, YESTERDAY)
+    lake.carry({"t": Table(second)})
+    return lake.all_days("liberator_t")
+
+
+def test_a_new_column_is_null_on_earlier_days(lake: Lake) -> None:
+    found = days_of(lake, pa.table({"id": [1]}), pa.table({"id": [2], "note": ["x"]}))
+    assert [(row["id"], row["note"], row["import_date"]) for row in found] == [(1, None, "20210603"), (2, "x", "20210604")]
+
+
+def test_a_dropped_column_stays_readable(lake: Lake) -> None:
+    found = days_of(lake, pa.table({"id": [1], "note": ["x"]}), pa.table({"id": [2]}))
+    assert [(row["id"], row["note"]) for row in found] == [(1, "x"), (2, None)]
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "value", "glue"),
+    [
+        (pa.int32(), pa.int64(), 3, "bigint"),
+        (pa.decimal128(7, 2), pa.decimal128(12, 2), Decimal("3.50"), "decimal(12,2)"),
+        (pa.decimal128(10, 2), pa.decimal128(30, 2), Decimal("3.50"), "decimal(30,2)"),
+        (pa.float32(), pa.float64(), 0.5, "double"),
+    ],
+)
+@pytest.mark.parametrize("order", ["wider", "narrower"])
+def test_a_widened_type_is_readable_on_all_days(
+    lake: Lake, narrow: pa.DataType, wide: pa.DataType, value: Any, glue: str, order: str
+) -> None:
+    tables = [pa.table({"x": pa.array([value], kind)}) for kind in (narrow, wide)]
+    found = days_of(lake, *(tables if order == "wider" else reversed(tables)))
+    assert [row["x"] for row in found] == [value, value]
+    assert lake.catalog("liberator_t") == {"x": glue}
+
+
+def test_all_days_can_be_read_by_spark_without_the_catalog(lake: Lake) -> None:
+    days_of(lake, pa.table({"a": pa.array([1], pa.int32())}), pa.table({"a": pa.array([2], pa.int64()), "b": ["x"]}))
+    found = lake.spark.read.option("mergeSchema", "true").parquet(f"file://{lake.folder}/raw/parking/liberator_t")
+    assert sorted((row.a, row.b, row.import_month) for row in found.collect()) == [(1, None, 6), (2, "x", 6)]
+
+
+def test_an_incompatible_type_is_reported_and_not_written(lake: Lake) -> None:
+    lake.carry({"t": Table(pa.table({"x": ["text"]})), "zone": ids(1)}, YESTERDAY)
+    with pytest.raises(JobFailed, match=r"liberator_t: .*x was string and is bigint"):
+        lake.carry({"t": Table(pa.table({"x": [1]})), "zone": ids(2)})
+    assert lake.days("liberator_t") == ["20210603"]
+    assert not lake.partition("liberator_t").exists()
+    assert lake.rows("liberator_zone") == [{"id": 2}], "the other table is written"
+
+
+# ── what fails ──
+
+
+def test_rows_that_are_missing_stop_the_whole_day(lake: Lake) -> None:
+    lake.carry({"zone": ids(1), "street": ids(7)})
+    before = lake.everything()
+    short = Table(pa.table({"id": [2]}), counted=3)
+    with pytest.raises(JobFailed, match="liberator_zone: CountMismatch: 3 rows were loaded into zone, 1 are"):
+        lake.carry({"zone": short, "street": ids(8)})
+    assert lake.everything() == before
+
+
+def test_without_a_count_of_the_loader_the_landed_rows_count(lake: Lake) -> None:
+    assert lake.carry({"zone": Table(pa.table({"id": [1, 2]}), counted=None)}) == {"liberator_zone": 2}
+
+
+def test_a_table_that_fails_does_not_stop_the_others(lake: Lake) -> None:
+    lake.carry({"a": ids(1), "b": ids(1), "c": ids(1)})
+    uri = lake.land({"a": ids(2), "b": ids(2), "c": ids(2)})
+    [broken] = [p for p in (lake.folder / "landing/parking").rglob("*-2.gz.parquet") if "liberator.b" in str(p)]
+    broken.write_bytes(b"PAR1 this is no Parquet PAR1")
+    with pytest.raises(JobFailed, match=r"1 of 3 tables are not in the raw zone, the others are: liberator_b: "):
+        run_again(lake, uri)
+    assert [lake.rows(f"liberator_{name}") for name in "abc"] == [[{"id": 2}], [{"id": 1}], [{"id": 2}]]
+    assert not any("_staging" in name for name in lake.everything())
+
+
+def run_again(lake: Lake, uri: str) -> Any:
+    root = f"file://{lake.folder / 'landing'}"
+    run = job.Run(f"wr_{lake.runs}", DAY, uri, f"task-{lake.runs}")
+    return to_raw(run, Landing(root, manifest.read(lake.files, root, uri), re.compile(".*")), lake.zone("raw"))
+
+
+def test_the_run_of_another_day_than_the_manifest_s_is_refused(lake: Lake) -> None:
+    with pytest.raises(JobFailed, match=r"is of 2021-06-04, the run of 2021-06-03"):
+        lake.carry({"zone": ids(1)}, run_day=YESTERDAY)
+    assert lake.everything() == {}
+
+
+def test_tables_whose_names_would_be_the_same_are_refused(lake: Lake) -> None:
+    with pytest.raises(JobFailed, match=r"would be the same: \['liberator_a_b'\]"):
+        lake.carry({"a-b": ids(1), "a_b": ids(2)})
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"database": "liberator"}'])
+def test_a_manifest_that_is_none_is_told(lake: Lake, text: str | None) -> None:
+    uri = lake.land({"zone": ids(1)})
+    path = lake.folder / uri.removeprefix("s3://")
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(JobFailed, match=r"import_date=20210604.json is no manifest"):
+        run_again(lake, uri)
+
+
+def test_a_workflow_that_was_started_without_its_properties_is_told() -> None:
+    with pytest.raises(JobFailed, match="import_date"):
+        job.run_of("wr_1", {"manifest": "s3://x/y"})
