@@ -1,12 +1,12 @@
-"""Glue workflow runs: MaxConcurrentRuns is enforced, and runs of the still empty workflows complete.
+"""Glue workflow runs: MaxConcurrentRuns is enforced, and each run goes through its jobs, or takes a moment and is complete.
 
-Stands in for what moto leaves out. How it differs: a run takes `seconds`, whatever its jobs.
+Stands in for what moto leaves out.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -16,8 +16,11 @@ from moto.glue.models import GlueBackend
 
 
 @contextmanager
-def workflow_runs(seconds: float) -> Iterator[None]:
-    """Installed over moto's Glue backend, in this process, for as long as the block lasts."""
+def workflow_runs(carry_out: Callable[[str, str], None]) -> Iterator[None]:
+    """Installed over moto's Glue backend, in this process, for as long as the block lasts.
+
+    `carry_out(workflow, run id)` is called in a thread of its own; the run is complete when it returns.
+    """
     start = GlueBackend.start_workflow_run
     lock = threading.Lock()
 
@@ -30,10 +33,13 @@ def workflow_runs(seconds: float) -> Iterator[None]:
             if workflow.max_concurrent_runs and running >= int(workflow.max_concurrent_runs):
                 raise JsonRESTError("ConcurrentRunsExceededException", f"{workflow_name} is running {running} times.")
             run_id = start(backend, workflow_name, properties)
-            timer = threading.Timer(seconds, setattr, (workflow.runs[run_id], "status", "COMPLETED"))
-            timer.daemon = True
-            timer.start()
-            return run_id
+
+        def run() -> None:
+            carry_out(workflow_name, run_id)
+            workflow.runs[run_id].status = "COMPLETED"
+
+        threading.Thread(target=run, daemon=True).start()
+        return run_id
 
     with patch.object(GlueBackend, "start_workflow_run", limited_start):
         yield

@@ -1,4 +1,4 @@
-"""Creates the template's resources in the local AWS: buckets, queues, topics, subscriptions, workflows.
+"""Creates the template's resources in the local AWS: buckets, queues, topics, subscriptions, workflows, databases of the catalog.
 
 Stands in for CloudFormation. How it differs: only what the local run uses is created; keys, roles, policies, alarms and
 networks are not, and nothing checks permissions here (the template's own tests do).
@@ -41,6 +41,8 @@ def deploy(template: Template, aws: LocalAws) -> None:
             Endpoint=p["Endpoint"],
             Attributes={"RawMessageDelivery": raw},
         )
+    for database in template.of_type("AWS::Glue::Database"):
+        glue.create_database(DatabaseInput=database.properties["DatabaseInput"])
     for workflow in template.of_type("AWS::Glue::Workflow"):
         p = workflow.properties
         glue.create_workflow(Name=p["Name"], MaxConcurrentRuns=int(p["MaxConcurrentRuns"]))

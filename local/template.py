@@ -220,7 +220,10 @@ class _Resolver:
         form = form_of(kind)
         if form is None:
             raise TemplateError(f"{path}: nothing known of this attribute of {raw['Type']}")
-        name = self.resolve(raw.get("Properties", {}).get(kind.named_by, logical_id), path)
+        named = raw.get("Properties", {})
+        for step in kind.named_by.split("."):
+            named = named.get(step, logical_id)
+        name = self.resolve(named, path)
         context = {"name": name, "id": uuid5(NAMESPACE_DNS, logical_id).hex, "queue_url": self.queue_url(name)}
         context |= {"account": self.pseudo["AWS::AccountId"], "region": self.pseudo["AWS::Region"], "partition": "aws"}
         context["arn"] = self.attributes.get(f"{logical_id}.Arn") or f"arn:aws:{kind.arn}".format(**context)
