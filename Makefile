@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.13
 BIN := .venv/bin
-export PYTHONPATH := $(CURDIR):$(CURDIR)/services:$(CURDIR)/ecs/dump_loader
+export PYTHONPATH := $(CURDIR):$(CURDIR)/services:$(CURDIR)/ecs/dump_loader:$(CURDIR)/glue
 export AWS_DEFAULT_REGION ?= eu-west-2
 export SAM_CLI_TELEMETRY := 0
 
@@ -31,6 +31,10 @@ check: lint types template security test ## everything that CI does, and the lin
 bench: .venv/dev.stamp server ## our way and the alternative, side by side, as a ratio
 	$(BIN)/python -m bench.load_dump
 	$(BIN)/python -m bench.copy_export
+
+.PHONY: bench-glue
+bench-glue: .venv/dev.stamp ## landing to raw beside plain Spark; needs Java
+	$(BIN)/python -m bench.raw_zone $(ARGS)
 
 # ── look at the code ──
 

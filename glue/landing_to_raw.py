@@ -84,14 +84,18 @@ def to_raw(run: Run, landing: Landing, raw: Zone) -> dict[str, int]:
     try:
         staged = _each(tables, lambda name: _stage(name, tables[name], landing, raw), failures)
         if any(isinstance(error, CountMismatch) for error in failures.values()):
-            raise JobFailed("Nothing was published, for rows are missing or too many. Load the dump again", _reasons(failures))
+            raise JobFailed(
+                "Nothing was published, for rows are missing or too many. Load the dump again", _reasons(failures)
+            )
         published = _each(staged, lambda name: _publish(staged[name], run, landing, raw), failures)
         _withdraw_others(landing, run, raw)
     finally:
         raw.clear()
     say("Ended", tables=len(published), rows=sum(published.values()), failed=sorted(failures))
     if failures:
-        raise JobFailed(f"{len(failures)} of {len(tables)} tables are not in the raw zone, the others are", _reasons(failures))
+        raise JobFailed(
+            f"{len(failures)} of {len(tables)} tables are not in the raw zone, the others are", _reasons(failures)
+        )
     return published
 
 
@@ -116,10 +120,8 @@ def _stage(name: str, table: SourceTable, landing: Landing, raw: Zone) -> Staged
     """Writes the table's day beside the zone. Raises CountMismatch, columns.Unsupported, or what Spark raises."""
     # In a path, Spark takes these for wildcards.
     paths = [re.sub(r"([\[\]{}*?\\])", r"\\\1", f"{landing.root}/{key}") for key in table.keys]
-    if paths:
-        frame = raw.spark.read.parquet(*paths)
-    else:  # RDS writes no file for an empty table
-        frame = raw.spark.createDataFrame([], columns.source_schema(table.columns))
+    # Of an empty table RDS writes no file.
+    frame = raw.spark.read.parquet(*paths) if paths else raw.spark.createDataFrame([], columns.source_schema(table.columns))
     plain = columns.plain(frame.schema, table.columns)
     impossible = Observation()
     if plain.not_dates and paths:

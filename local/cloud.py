@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from local.ecs import EcsAgent
 from local.eventbridge import Bus
 from local.functions import ROOT, Function, SourceHost
 from local.glue import workflow_runs
+from local.glue_jobs import GlueJobs
 from local.lambda_runtime import emulated_hosts
 from local.mariadb import MariaDb
 from local.pollers import Poller
@@ -40,6 +42,7 @@ class Cloud:
     `parameters` are the template's; `time_scale` is how many real seconds a second of SQS delay takes;
     `built` runs what `sam build` built, under Lambda's runtime, instead of the source; without `polling` messages stay on
     their queues and functions run only when they are invoked;
+    `transforms`, a folder of queries, makes Glue's workflows run their jobs, on Spark; without, a run only takes a moment;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -51,6 +54,7 @@ class Cloud:
         snapshot_seconds: float = 2.0,
         export_seconds: float = 3.0,
         workflow_seconds: float = 1.0,
+        transforms: Path | None = None,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
         polling: bool = True,
@@ -61,6 +65,7 @@ class Cloud:
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
         self.workflow_seconds = workflow_seconds
+        self.transforms = transforms
         self.copies = copies
         self.story = story or Story()
         self.told: list[dict[str, Any]] = []
@@ -72,7 +77,7 @@ class Cloud:
         with ExitStack() as stack:
             self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="liberator-")))
             self.mariadb = self._mariadb or stack.enter_context(MariaDb())
-            stack.enter_context(workflow_runs(self.workflow_seconds))
+            stack.enter_context(workflow_runs(lambda workflow, run_id: self._carry_out(workflow, run_id)))
             self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
             self.template = self._load()
             deploy(self.template, self.aws)
@@ -92,6 +97,9 @@ class Cloud:
             self.rds.register_instance(self.aws.client("rds"), self.instance)
             self.log_path = self.directory / "log"
             log = stack.enter_context(self.log_path.open("ab"))
+            self.glue_jobs = self._glue_jobs(log) if self.transforms else None
+            if self.glue_jobs:
+                stack.callback(self.glue_jobs.stop)
             self.ecs = self._ecs_agent(log)
             stack.callback(self.ecs.stop)
             self.bus = Bus(
@@ -176,6 +184,18 @@ class Cloud:
             self.story,
             self._event,
         )
+
+    def _glue_jobs(self, log: Any) -> GlueJobs:
+        assert self.transforms is not None
+        lake = self.directory / "lake"
+        lake.mkdir()
+        return GlueJobs(self.template, self.aws, lake, self.transforms.resolve(), log, self.story, self._event)
+
+    def _carry_out(self, workflow: str, run_id: str) -> None:
+        if self.glue_jobs:
+            self.glue_jobs.carry_out(workflow, run_id)
+        else:
+            time.sleep(self.workflow_seconds)
 
     def _start_functions(self, stack: ExitStack, log: Any) -> None:
         sqs = self.aws.client("sqs")

@@ -1,8 +1,8 @@
 """The jobs of a Glue workflow: real Spark runs the template's scripts, with the template's arguments, as its triggers say.
 
 Stands in for Glue's workflow engine and its clusters. How it differs: Spark is one process on this machine, and zones are
-folders, `file://<lake>/<bucket>` for `s3://<bucket>`: the Spark of PyPI has no S3 client. The landing zone's folder is a copy
-of the bucket, made when a run begins. MaxConcurrentRuns of a job is not enforced.
+folders, `file://<lake>/<bucket>` for `s3://<bucket>`, for the Spark of PyPI has no S3 client. The landing zone's folder is a
+copy of the bucket, made when a run begins. MaxConcurrentRuns of a job is not enforced.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class GlueJobs:
                 [sys.executable, str(script), *(part for pair in arguments.items() for part in pair)],
                 env=os.environ
                 | self.aws.environment
+                | spark.ENVIRONMENT
                 | {"PYTHONPATH": str(ROOT / "glue"), "PYSPARK_SUBMIT_ARGS": spark.submit_arguments()},
                 cwd=self.lake,
                 stdin=subprocess.DEVNULL,

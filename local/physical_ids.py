@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Kind:
-    """The property (`A.B` within another) that names a resource of this type, and the forms of its ARN, of `!Ref` and of its other attributes."""
+    """The property (`A.B`: B of A) that names such a resource, and the forms of its ARN, `!Ref` and other attributes."""
 
     named_by: str = ""
     arn: str = ""
@@ -27,7 +27,7 @@ KINDS = {
     "AWS::ECS::Cluster": Kind("ClusterName", f"ecs:{_REGIONAL}:cluster/{{name}}"),
     "AWS::ECS::TaskDefinition": Kind("Family", f"ecs:{_REGIONAL}:task-definition/{{name}}:1", ref="{arn}"),
     "AWS::Events::Rule": Kind("Name", f"events:{_REGIONAL}:rule/{{name}}"),
-    "AWS::Glue::Database": Kind("DatabaseInput.Name"),
+    "AWS::Glue::Database": Kind("DatabaseInput.Name", f"glue:{_REGIONAL}:database/{{name}}"),
     "AWS::Glue::Job": Kind("Name", f"glue:{_REGIONAL}:job/{{name}}"),
     "AWS::Glue::Workflow": Kind("Name", f"glue:{_REGIONAL}:workflow/{{name}}"),
     "AWS::IAM::Role": Kind("RoleName", "iam::{account}:role/{name}"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 INSTALL = "Install Java 17, Glue 5.0's (Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME."
 # Spark 3.5 runs on these: https://spark.apache.org/docs/3.5.4/#downloading
 OLDEST, NEWEST = 8, 17
+ENVIRONMENT = {"SPARK_LOCAL_IP": "127.0.0.1"}
 SETTINGS = {
     "spark.master": "local[*]",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -43,6 +44,7 @@ def session() -> SparkSession:
     """A session in this process."""
     from pyspark.sql import SparkSession
 
+    os.environ.update(ENVIRONMENT)
     builder = SparkSession.builder.appName("liberator")
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,10 +99,8 @@ class Catalog:
 
     def drop_partition(self, table: str, day: date) -> None:
         """Nothing where the table has no such partition."""
-        try:
+        with suppress(self.glue.exceptions.EntityNotFoundException):
             self.glue.delete_partition(DatabaseName=self.database, TableName=table, PartitionValues=values_of(day))
-        except self.glue.exceptions.EntityNotFoundException:
-            pass
 
     def _table(self, name: str) -> Any:
         try:

@@ -106,13 +106,19 @@ def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template
         "arn:aws:rds:eu-west-2:123456789012:snapshot:*",
         "arn:aws:rds:eu-west-2:123456789012:snapshot:sql-to-parquet-*",
         template.outputs["TaskDefinitionArn"],
+        "arn:aws:glue:eu-west-2:123456789012:catalog",
+        *(
+            f"arn:aws:glue:eu-west-2:123456789012:table/{database.ref}/*"
+            for database in template.of_type("AWS::Glue::Database")
+        ),
     }
     for role in template.of_type("AWS::IAM::Role"):
         for arn in {arn for s in role_statements(role) for arn in s["Resource"]} - {"*"} - by_name:
             known = [it for it in ours | given if arn == it or arn.startswith((f"{it}/", f"{it}:"))]
             of_task = arn.startswith(f"arn:aws:ecs:eu-west-2:123456789012:task/{template.outputs['ClusterName']}/")
             of_secret = arn.startswith("arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds!db-")
-            assert known or of_task or of_secret, f"{role.logical_id}: {arn}"
+            of_zone = any(arn == f"{bucket.arn}/parking*" for bucket in template.of_type("AWS::S3::Bucket"))
+            assert known or of_task or of_secret or of_zone, f"{role.logical_id}: {arn}"
 
 
 def test_what_sam_makes_of_it_passes_cfn_lint_without_a_suppressed_rule() -> None:
@@ -174,12 +180,13 @@ HOLDS_DATA = {
     "AWS::S3::Bucket": "RetainExceptOnCreate",
     "AWS::KMS::Key": "RetainExceptOnCreate",
     "AWS::RDS::DBInstance": "Snapshot",
+    "AWS::Glue::Database": "RetainExceptOnCreate",
 }
 
 
 def test_what_holds_data_outlives_the_stack_and_its_replacement(source: dict[str, Any]) -> None:
     kept = {name: r for name, r in source["Resources"].items() if r["Type"] in HOLDS_DATA}
-    assert len(kept) == 5
+    assert len(kept) == 10
     for resource in kept.values():
         assert resource["DeletionPolicy"] == HOLDS_DATA[resource["Type"]]
         assert resource["UpdateReplacePolicy"] == resource["DeletionPolicy"].removesuffix("ExceptOnCreate")
@@ -187,7 +194,10 @@ def test_what_holds_data_outlives_the_stack_and_its_replacement(source: dict[str
 
 def test_what_was_kept_can_be_imported_as_it_is_and_alone(source: dict[str, Any], tmp_path: Path) -> None:
     part = kept(yaml_parse(TEMPLATE.read_text()))
-    assert part["Resources"].keys() == {"Key", "DataBucket", "ExportBucket", "LandingBucket"}
+    assert part["Resources"].keys() == {
+        "Key", "DataBucket", "ExportBucket", "LandingBucket", "RawBucket", "RefinedBucket", "GlueAssetsBucket",
+        "RawDatabase", "RefinedDatabase",
+    }  # fmt: skip
     assert "Transform" not in part
     path = tmp_path / "import.yaml"
     path.write_text(json.dumps(part, default=str))

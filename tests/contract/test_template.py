@@ -23,7 +23,7 @@ PARAMETERS = {
 }
 ROLES = {
     "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "LoaderTaskRole",
-    "LoaderExecutionRole", "UploadRuleRole", "ExportRole",
+    "LoaderExecutionRole", "UploadRuleRole", "ExportRole", "LandingToRawRole", "TransformRole",
 }  # fmt: skip
 
 
@@ -264,7 +264,14 @@ QUEUES = {
     "CopierDlq": {"S3ToS3CopierRole"},
     "ProdToPreprodQueue": {"UploadRule"},
     "ProdToPreprodDlq": {"ProdToPreprodRole"},
-    "UndeliveredEventsDlq": {"UploadRule", "LoaderFailedRule", "SnapshotCreatedRule", "ExportEndedRule", "SnapshotTopic"},
+    "UndeliveredEventsDlq": {
+        "UploadRule",
+        "LoaderFailedRule",
+        "SnapshotCreatedRule",
+        "ExportEndedRule",
+        "JobFailedRule",
+        "SnapshotTopic",
+    },
 }
 TOPICS = {
     "SnapshotTopic": {"events.rds.amazonaws.com"},
@@ -336,6 +343,7 @@ def test_only_actions_that_take_no_resource_are_allowed_on_all(production: Templ
         for action in statement["Action"]
     }
     assert on_all == {
+        "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
         "rds:DescribeExportTasks",
         "xray:PutTraceSegments",
@@ -527,7 +535,7 @@ def test_pre_production_lets_productions_replicator_put_dumps(production: Templa
 
 def test_buckets_are_private_encrypted_and_reached_by_tls_only(production: Template) -> None:
     buckets = production.of_type("AWS::S3::Bucket")
-    assert len(buckets) == 3
+    assert len(buckets) == 6
     for bucket in buckets:
         assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket.properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
@@ -582,7 +590,7 @@ def test_every_log_is_encrypted_and_ends(production: Template) -> None:
 
 def test_every_name_begins_with_the_prefix_and_rds_and_s3_accept_the_longest(production: Template) -> None:
     named = [r for r in production.resources.values() if r.arn and r.type not in ("AWS::IAM::Role", "AWS::KMS::Key")]
-    assert not [r.arn for r in named if "dataplatform-stg-" not in r.arn]
+    assert not [r.arn for r in named if "dataplatform-stg-" not in r.arn and "/dataplatform_stg_" not in r.arn]
     longest = loaded(Prefix="p" * 30)
     names = [r.ref for r in longest.of_type("AWS::S3::Bucket") + longest.of_type("AWS::RDS::DBInstance")]
     names += [r.ref for r in longest.of_type("AWS::Lambda::Function")]

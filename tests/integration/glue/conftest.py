@@ -17,11 +17,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from landing_to_raw import Landing, to_raw
 from lake import job, manifest
 from lake.catalog import Catalog
 from lake.files import Files
 from lake.zone import Zone
+from landing_to_raw import Landing, to_raw
 from local.spark import java_problem, session
 
 DAY = dt.date(2021, 6, 4)
@@ -97,7 +97,9 @@ class Lake:
         )
         return f"s3://landing/{key}"
 
-    def carry(self, tables: dict[str, Table], day: dt.date = DAY, *, wanted: str = ".*", run_day: dt.date | None = None) -> Any:
+    def carry(
+        self, tables: dict[str, Table], day: dt.date = DAY, *, wanted: str = ".*", run_day: dt.date | None = None
+    ) -> Any:
         """Lands a day and carries it to the raw zone."""
         uri = self.land(tables, day)
         run = job.Run(f"wr_{self.runs}", run_day or day, uri, f"task-{self.runs}")

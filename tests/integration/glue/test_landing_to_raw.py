@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from landing_to_raw import Landing, to_raw
 from lake import job, manifest
 from lake.job import JobFailed
+from landing_to_raw import Landing, to_raw
 from tests.integration.glue.conftest import DAY, Lake, Table
 
 YESTERDAY, LONG_AGO, LATER = dt.date(2021, 6, 3), dt.date(2019, 2, 28), dt.date(2021, 6, 8)
 
 
-def ids(*values: int, kind: Any = pa.int32()) -> Table:
-    return Table(pa.table({"id": pa.array(values, kind)}))
+def ids(*values: int) -> Table:
+    return Table(pa.table({"id": pa.array(values, pa.int32())}))
 
 
 def test_a_day_becomes_a_partition_that_folder_and_catalog_agree_on(lake: Lake) -> None:
@@ -148,7 +148,9 @@ def test_names_fit_athena(lake: Lake) -> None:
 
 def test_an_empty_table_has_its_day_and_its_columns(lake: Lake) -> None:
     empty = Table(
-        pa.table({"id": pa.array([], pa.int32()), "paid": pa.array([], pa.decimal128(8, 2)), "day": pa.array([], pa.string())}),
+        pa.table(
+            {"id": pa.array([], pa.int32()), "paid": pa.array([], pa.decimal128(8, 2)), "day": pa.array([], pa.string())}
+        ),
         types={"id": "int", "paid": "decimal", "day": "date"},
         exported={"id": "int32", "paid": "int32 (decimal(8,2))", "day": "binary (UTF8)"},
     )

@@ -52,7 +52,10 @@ def test_a_target_is_made_of_the_day_of_the_run(lake: Lake) -> None:
 
 def test_a_query_sees_the_columns_of_the_partition(lake: Lake) -> None:
     lake.carry(ids(1))
-    run(lake, target("dated", "liberator_zone", "SELECT concat(import_year, import_month, import_day) AS d FROM liberator_zone"))
+    run(
+        lake,
+        target("dated", "liberator_zone", "SELECT concat(import_year, import_month, import_day) AS d FROM liberator_zone"),
+    )
     assert lake.rows("dated", zone="refined") == [{"d": "20210604"}]
 
 
@@ -103,7 +106,7 @@ def test_a_table_without_the_day_is_told(lake: Lake) -> None:
 
 def test_wrong_sql_is_told(lake: Lake) -> None:
     lake.carry(ids(1))
-    with pytest.raises(JobFailed, match="bad: .*no_such_column"):
+    with pytest.raises(JobFailed, match=r"bad: .*no_such_column"):
         run(lake, target("bad", "liberator_zone", "SELECT no_such_column FROM liberator_zone"))
 
 

@@ -1,0 +1,118 @@
+"""The Glue part of the template against the jobs' scripts: arguments, triggers, rights, and who hears of a failure."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import re
+import sys
+from typing import Any
+
+import pytest
+
+import landing_to_raw
+import transform
+from ingestion import naming
+from lake import job
+from lake.catalog import values_of
+from lake.columns import PARTITION_KEYS
+from local.cloud import PARAMETERS
+from local.eventbridge import matches
+from local.eventbridge import transform as filled
+from local.functions import ROOT
+from local.template import Resource, Template, load
+
+DAY = dt.date(2021, 6, 4)
+GLUES_OWN = {"--extra-py-files", "--enable-auto-scaling", "--enable-metrics", "--enable-observability-metrics",
+             "--custom-logGroup-prefix"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return load(ROOT / "template.yaml", PARAMETERS)
+
+
+def job_of(template: Template, logical_id: str) -> Resource:
+    return template.resources[logical_id]
+
+
+@pytest.mark.parametrize(("logical_id", "module"), [("LandingToRawJob", landing_to_raw), ("TransformJob", transform)])
+def test_a_job_gives_its_script_every_argument_and_no_other(
+    template: Template, logical_id: str, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: dict[str, Any] = {}
+
+    def begin(options: Any) -> None:
+        taken.update(vars(options))
+        raise SystemExit
+
+    monkeypatch.setattr(job, "begin", begin)
+    properties = job_of(template, logical_id).properties
+    given = properties["DefaultArguments"] | {"--WORKFLOW_NAME": "w", "--WORKFLOW_RUN_ID": "wr_1", "--JOB_NAME": "j"}
+    with pytest.raises(SystemExit):
+        module.main([part for pair in given.items() for part in pair])
+    assert {f"--{name}" for name in taken} - {"--workflow", "--run_id", "--aws_endpoint_url"} == (
+        properties["DefaultArguments"].keys() - GLUES_OWN
+    )
+    assert properties["Command"]["ScriptLocation"].endswith(f"/{module.__name__}.py")
+
+
+@pytest.mark.parametrize("workflow", ["DailyWorkflow", "BackdatedWorkflow"])
+def test_a_workflow_starts_with_landing_to_raw_and_goes_on_only_if_that_succeeds(template: Template, workflow: str) -> None:
+    name = template.resources[workflow].ref
+    triggers = [t.properties for t in template.of_type("AWS::Glue::Trigger") if t.properties["WorkflowName"] == name]
+    [start] = [t for t in triggers if t["Type"] == "ON_DEMAND"]
+    [then] = [t for t in triggers if t["Type"] == "CONDITIONAL"]
+    first, second = (job_of(template, it).ref for it in ("LandingToRawJob", "TransformJob"))
+    assert start["Actions"] == [{"JobName": first}]
+    assert then["Predicate"]["Conditions"] == [{"LogicalOperator": "EQUALS", "JobName": first, "State": "SUCCEEDED"}]
+    assert then["Actions"] == [{"JobName": second}]
+    assert then["StartOnCreation"] is True
+
+
+def test_jobs_end_scale_and_are_tried_again(template: Template) -> None:
+    for resource in template.of_type("AWS::Glue::Job"):
+        p = resource.properties
+        assert (p["WorkerType"], p["MaxRetries"], p["Timeout"], p["NumberOfWorkers"]) == ("G.1X", 1, "180", "4")
+        assert p["DefaultArguments"]["--enable-auto-scaling"] == p["DefaultArguments"]["--enable-metrics"] == "true"
+        # a workflow runs once at a time, and there are two
+        assert p["ExecutionProperty"]["MaxConcurrentRuns"] == len(template.of_type("AWS::Glue::Workflow"))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("FAILED", True), ("TIMEOUT", True), ("STOPPED", True), ("ERROR", True), ("SUCCEEDED", False)]
+)
+@pytest.mark.parametrize("logical_id", ["LandingToRawJob", "TransformJob"])
+def test_people_hear_of_a_job_that_does_not_end_well(template: Template, logical_id: str, state: str, told: bool) -> None:
+    rule = template.resources["JobFailedRule"].properties
+    detail = {"jobName": job_of(template, logical_id).ref, "jobRunId": "jr_1", "state": state, "message": "1 of 3 tables"}
+    event = {"source": "aws.glue", "detail-type": "Glue Job State Change", "detail": detail}
+    assert matches(rule["EventPattern"], event) is told
+    assert not matches(rule["EventPattern"], event | {"detail": detail | {"jobName": "another"}})
+    [target] = rule["Targets"]
+    assert target["Arn"] == template.resources["AlertsTopic"].ref
+    assert f"run jr_1: {state}. 1 of 3 tables Its log is /aws-glue/" in filled(event, target["InputTransformer"])
+
+
+def test_the_jobs_log_where_the_template_keeps_and_encrypts_logs(template: Template) -> None:
+    logs = {group.ref for group in template.of_type("AWS::Logs::LogGroup")}
+    for resource in template.of_type("AWS::Glue::Job"):
+        prefix = resource.properties["DefaultArguments"]["--custom-logGroup-prefix"]
+        assert {f"{prefix}/output", f"{prefix}/error"} <= logs
+
+
+def test_a_day_of_raw_has_the_partition_of_a_day_of_landing() -> None:
+    partition = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, values_of(DAY), strict=True))
+    assert naming.partition_prefix("d", "d.t", DAY) == f"parking/d/d.t/{partition}/"
+
+
+def test_the_scripts_are_python_3_11_with_nothing_but_what_glue_brings() -> None:
+    imported = set()
+    for path in (ROOT / "glue").rglob("*.py"):
+        tree = ast.parse(path.read_text(), feature_version=(3, 11))
+        for node in ast.walk(tree):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            imported |= {name.split(".")[0] for name in names}
+            imported |= {node.module.split(".")[0]} if isinstance(node, ast.ImportFrom) and node.module else set()
+    of_library = {name for name in imported if not re.fullmatch(r"lake|mypy_boto3_glue|__future__", name)}
+    assert of_library - sys.stdlib_module_names == {"pyspark", "boto3", "botocore"}
