@@ -1,4 +1,4 @@
-"""Creates the template's resources in the local AWS: buckets, queues, topics, subscriptions, and of Glue workflows and databases.
+"""Creates the template's resources in the local AWS: buckets, queues, topics, subscriptions, Glue's workflows, databases.
 
 Stands in for CloudFormation. How it differs: only what the local run uses is created; keys, roles, policies, alarms and
 networks are not, and nothing checks permissions here (the template's own tests do).

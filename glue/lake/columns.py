@@ -95,7 +95,7 @@ def _plain(column: Column, field: T.StructField, original: str) -> Column:
 
 
 def source_schema(columns: Sequence[SourceColumn]) -> T.StructType:
-    """The schema of a table of which RDS wrote no file because it is empty, by what it says of the types. Raises Unsupported."""
+    """The schema of a table of which RDS wrote no file, for it is empty, by what it says of types. Raises Unsupported."""
     if not columns:
         raise Unsupported("the table is empty, and the manifest says nothing of its columns: land the day again")
     return T.StructType([T.StructField(c.name, _exported(c.exported_type.lower())) for c in columns])
