@@ -80,8 +80,9 @@ sam-local: build server ## every file of events/ through `sam local invoke`; nee
 	$(BIN)/pytest tests/docker/test_sam_local.py $(ARGS)
 
 .PHONY: deploy
-deploy: environment build ## sam deploy; ENV=stg or ENV=prod (docs/deploy.md)
+deploy: environment build ## sam deploy, then the Glue jobs' scripts; ENV=stg or ENV=prod (docs/deploy.md)
 	$(BIN)/sam deploy --config-env $(ENV)
+	@PATH=$(CURDIR)/$(BIN):$$PATH glue/push-scripts $(ENV)
 
 IMAGE := liberator-dump-loader
 COMMIT = $(shell git rev-parse --short=12 HEAD)

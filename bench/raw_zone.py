@@ -4,7 +4,7 @@
 
 Plain is what a user would write: read the day's Parquet, add the partition's columns, write.partitionBy. It takes types and
 names as they come, reads whatever is in the folder, counts nothing, and replaces nothing. Ours makes columns plain, checks
-the count against the manifest, stages, publishes and registers. Prints rows a second of each, the ratio (plain's time / ours:
+the count against the manifest, stages, publishes and registers. Prints rows a second of each, the ratio (plain / ours:
 above 1 ours is faster), the peak memory of Spark's JVM, and how both grow from a tenth of the rows to all of them. One table
 of 10 files, gzip as RDS writes it; the catalog is moto's.
 """
