@@ -15,10 +15,11 @@ help: ## this list
 # ── run and test ──
 
 .PHONY: demo
-demo: $(if $(filter lambda,$(RUNTIME)),build) .venv/local.stamp server ## one dump through the whole system; DUMP= DATE= OVERRIDE= LANDING= REPORT= RUNTIME=lambda
-	@$(BIN)/python -m local.demo $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),--date "$(DATE)") \
+demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.venv/local.stamp) server ## one dump through the whole system; README has the options
+	@$(BIN)/python -m local $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),--date "$(DATE)") \
 	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)") \
-	  $(if $(RUNTIME),--runtime "$(RUNTIME)")
+	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
+	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)")
 
 .PHONY: test
 test: .venv/dev.stamp server ## all tests; ARGS="-k manifest" passes options to pytest

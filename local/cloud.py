@@ -42,7 +42,8 @@ class Cloud:
     `parameters` are the template's; `time_scale` is how many real seconds a second of SQS delay takes;
     `built` runs what `sam build` built, under Lambda's runtime, instead of the source; without `polling` messages stay on
     their queues and functions run only when they are invoked;
-    `transforms`, a folder of queries, makes Glue's workflows run their jobs, on Spark; without, a run only takes a moment;
+    `glue` lets Glue's workflows run their jobs, on Spark, with the queries of the folder `transforms`, if any; without it a
+    run only takes `workflow_seconds`;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -54,6 +55,7 @@ class Cloud:
         snapshot_seconds: float = 2.0,
         export_seconds: float = 3.0,
         workflow_seconds: float = 1.0,
+        glue: bool = False,
         transforms: Path | None = None,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
@@ -65,7 +67,7 @@ class Cloud:
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
         self.workflow_seconds = workflow_seconds
-        self.transforms = transforms
+        self.glue, self.transforms = glue, transforms
         self.copies = copies
         self.story = story or Story()
         self.told: list[dict[str, Any]] = []
@@ -97,7 +99,7 @@ class Cloud:
             self.rds.register_instance(self.aws.client("rds"), self.instance)
             self.log_path = self.directory / "log"
             log = stack.enter_context(self.log_path.open("ab"))
-            self.glue_jobs = self._glue_jobs(log) if self.transforms else None
+            self.glue_jobs = self._glue_jobs(log) if self.glue else None
             if self.glue_jobs:
                 stack.callback(self.glue_jobs.stop)
             self.ecs = self._ecs_agent(log)
@@ -186,10 +188,11 @@ class Cloud:
         )
 
     def _glue_jobs(self, log: Any) -> GlueJobs:
-        assert self.transforms is not None
-        lake = self.directory / "lake"
+        lake, none = self.directory / "lake", self.directory / "no-transforms"
         lake.mkdir()
-        return GlueJobs(self.template, self.aws, lake, self.transforms.resolve(), log, self.story, self._event)
+        none.mkdir()
+        transforms = (self.transforms or none).resolve()
+        return GlueJobs(self.template, self.aws, lake, transforms, log, self.story, self._event)
 
     def _carry_out(self, workflow: str, run_id: str) -> None:
         if self.glue_jobs:

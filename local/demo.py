@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,17 @@ from typing import Any
 from rich.console import Console
 
 from ingestion import naming
-from local import landed
+from local import landed, zones
 from local.cloud import PRE_PRODUCTION_BUCKET, Cloud
+from local.functions import ROOT
 from local.mariadb import MariaDbError
+from local.spark import java_problem
 from local.story import Entry, Story
-from local.view import View, seconds_of, tables_table
+from local.view import GLUE, STAGES, View, seconds_of, tables_table, zones_table
+from local.zones import ZoneTable
 
 SAMPLE = Path(__file__).parent / "sample" / "liberator_dump.zip"
-ENDS = {"LandingZoneUpdated", "IngestionFailed", "Alert"}
+TRANSFORMS = ROOT / "glue" / "transforms"  # written for the sample's tables
 REPLICATION_SECONDS = 60
 
 
@@ -28,10 +30,14 @@ def main(arguments: list[str]) -> int:
     """Exit code 0 only if every table's rows landed; 1 with what differs or went wrong; 130 after Ctrl-C."""
     options = _options(arguments)
     console = Console(stderr=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    if options.glue and (problem := java_problem()):
+        console.print(problem, style="red", soft_wrap=True)
+        return 1
     try:
-        with View(console) as view:
-            report, tables, problems = _run(options, Story(view.show))
+        with View(console, STAGES | GLUE if options.glue else STAGES) as view:
+            report, tables, zone_tables, problems = _run(options, Story(view.show))
     except MariaDbError as error:
         console.print(str(error), style="red")
         return 1
@@ -40,6 +46,8 @@ def main(arguments: list[str]) -> int:
         return 130
     if tables:
         console.print(tables_table(tables))
+    if zone_tables:
+        console.print(zones_table(zone_tables))
     if report:
         console.print_json(
             json.dumps({key: report[key] for key in ("import_date", "backdated", "manifest", "workflow", "seconds")})
@@ -51,9 +59,13 @@ def main(arguments: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _run(options: argparse.Namespace, story: Story) -> tuple[dict[str, Any] | None, list[landed.TableReport], list[str]]:
-    """The report, the tables, and what went wrong."""
-    with Cloud(story=story, built=options.runtime == "lambda") as cloud:
+type Outcome = tuple[dict[str, Any] | None, list[landed.TableReport], list[ZoneTable], list[str]]
+
+
+def _run(options: argparse.Namespace, story: Story) -> Outcome:
+    """The report, the tables in the landing zone and in the zones after it, and what went wrong."""
+    transforms = options.transforms or (TRANSFORMS if options.dump == SAMPLE else None)
+    with Cloud(story=story, built=options.runtime == "lambda", glue=options.glue, transforms=transforms) as cloud:
         if options.override is None:
             cloud.upload(options.dump, naming.dump_keys(options.date)[0])
         else:
@@ -61,7 +73,7 @@ def _run(options: argparse.Namespace, story: Story) -> tuple[dict[str, Any] | No
             cloud.bus.disabled.add("UploadRule")
             cloud.upload(options.dump, _key_by_hand(options.override))
             cloud.run_task_by_hand(IMPORT_DATE_OVERRIDE=options.override)
-        while not story.wait_for(lambda entries: any(_is_end(entry) for entry in entries), 3600):
+        while not story.wait_for(lambda entries: _is_over(entries, glue=options.glue), 3600):
             pass
         failures = [f"{told['stage']}: {told['reason']}" for told in cloud.events("IngestionFailed")]
         alerts = [str(told["text"]) for told in cloud.events("Alert")]
@@ -69,12 +81,37 @@ def _run(options: argparse.Namespace, story: Story) -> tuple[dict[str, Any] | No
             landed.download(cloud.s3, cloud.name_of("LandingBucket"), options.landing)
         updates = cloud.events("LandingZoneUpdated")
         if not updates:
-            return None, [], failures or alerts
-        return _report(cloud, updates[0], options)
+            return None, [], [], failures or alerts
+        report, tables, problems = _report(cloud, updates[0], options)
+        zone_tables = _zones(cloud, report, tables, options, problems) if options.glue else []
+        return report, tables, zone_tables, problems + (alerts if options.glue else [])
 
 
-def _is_end(entry: Entry) -> bool:
-    return entry.stage in ENDS and entry.queue is None
+def _is_over(entries: list[Entry], *, glue: bool) -> bool:
+    told = {entry.stage for entry in entries if entry.queue is None}
+    landed_or_not = told & {"LandingZoneUpdated", "IngestionFailed", "Alert"}
+    if glue and "LandingZoneUpdated" in told:
+        return "Workflow ended" in told
+    return bool(landed_or_not)
+
+
+def _zones(
+    cloud: Cloud, report: dict[str, Any], tables: list[landed.TableReport], options: argparse.Namespace, problems: list[str]
+) -> list[ZoneTable]:
+    """What the Glue workflow made of the day; adds to the report and to the problems."""
+    assert cloud.glue_jobs
+    day, glue = date.fromisoformat(report["import_date"]), cloud.aws.client("glue")
+    raw, refined = (
+        zones.read_back(glue, cloud.template.resources[f"{zone.title()}Database"].ref, zone, day)
+        for zone in ("raw", "refined")
+    )
+    problems += zones.differences(cloud.template.parameters["DatabaseName"], tables, raw)
+    for bucket, folder in (("RawBucket", options.raw), ("RefinedBucket", options.refined)):
+        kept = cloud.glue_jobs.folder(cloud.name_of(bucket))
+        if folder and kept.exists():
+            zones.keep(kept, folder)
+    report["zones"] = [vars(table) for table in raw + refined]
+    return raw + refined
 
 
 def _key_by_hand(override: str) -> str:
@@ -145,12 +182,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--override", help="IMPORT_DATE_OVERRIDE: the task is started by hand")
     parser.add_argument("--landing", type=Path, help="a folder that gets a copy of the landing bucket")
     parser.add_argument("--report", type=Path, help="a JSON file that gets the figures")
+    parser.add_argument("--glue", action="store_true", help="on to the raw and the refined zone, on Spark")
+    parser.add_argument("--transforms", type=Path, help="the queries that make the refined zone, of a dump of your own")
+    parser.add_argument("--raw", type=Path, help="a folder that gets a copy of the raw bucket")
+    parser.add_argument("--refined", type=Path, help="a folder that gets a copy of the refined bucket")
     parser.add_argument("--runtime", choices=["source", "lambda"], default="source", help="lambda: what `make build` built")
     options = parser.parse_args(arguments)
     if not options.dump.is_file():
         parser.error(f"there is no file {options.dump}")
     return options
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from local.landed import TableReport
 from local.story import Entry
+from local.zones import ZoneTable
 
 # stage → what begins it, what ends it (entries of the story)
 STAGES = {
@@ -22,14 +23,16 @@ STAGES = {
     "export to Parquet": ("RDS-EVENT-0042", "RDS-EVENT-0161"),
     "copy to landing zone": ("RDS-EVENT-0161", "LandingZoneUpdated"),
 }
-_NEWS = {"Loader", "Task stopped", "IngestionFailed", "Alert", "Invocation failed", "Trouble"}
+GLUE = {"raw and refined zone": ("Glue job started", "Workflow ended")}
+_NEWS = {"Glue job ended", "Loader", "Task stopped", "IngestionFailed", "Alert", "Invocation failed", "Trouble"}
 
 
 @dataclass
 class View:
-    """Context manager; `show` takes each entry of the story, from any thread."""
+    """Context manager; `show` takes each entry of the story, from any thread. `stages`: STAGES, and GLUE where it runs."""
 
     console: Console
+    stages: dict[str, tuple[str, str]]
 
     def __enter__(self) -> Self:
         self._lock = threading.Lock()
@@ -50,13 +53,15 @@ class View:
     def show(self, entry: Entry) -> None:
         """Takes one entry."""
         with self._lock:
-            for stage, (first, last) in STAGES.items():
+            for stage, (first, last) in self.stages.items():
                 if entry.stage == first and entry.queue is None:
                     self._began.setdefault(stage, entry.at)
                 if entry.stage == last and entry.queue is None and stage in self._began:
                     self._ended.setdefault(stage, entry.at)
             if entry.stage == "Loader":
                 self._note["load into MySQL"] = entry.text
+            if entry.stage == "Glue job":
+                self._note["raw and refined zone"] = entry.text
             if entry.queue and entry.stage in {"ExportSnapshot", "CopyExport"}:
                 stage = "snapshot" if entry.stage == "ExportSnapshot" else "export to Parquet"
                 self._note[stage] = f"{entry.stage} put on {entry.queue}, delay {entry.delay} s"
@@ -70,7 +75,7 @@ class View:
         now = time.monotonic() - self._start
         table = Table("", "stage", "seconds", "", box=None, pad_edge=False)
         with self._lock:
-            for stage in STAGES:
+            for stage in self.stages:
                 begun, ended = self._began.get(stage), self._ended.get(stage)
                 if begun is None:
                     table.add_row(" ", stage, "", "", style="dim")
@@ -96,6 +101,18 @@ def tables_table(tables: list[TableReport]) -> Table:
     return shown
 
 
+def zones_table(tables: list[ZoneTable]) -> Table:
+    """The raw and the refined zone, below it."""
+    shown = Table(title="Raw and refined zone")
+    for heading in ("zone", "table"):
+        shown.add_column(heading, overflow="fold")
+    for heading in ("rows", "files", "bytes"):
+        shown.add_column(heading, justify="right")
+    for t in tables:
+        shown.add_row(t.zone, t.name, f"{t.rows:,}", f"{t.files:,}", f"{t.bytes:,}")
+    return shown
+
+
 def seconds_of(entries: list[Entry]) -> dict[str, float]:
     """How long each stage took, and the whole, in seconds."""
     at: dict[str, float] = {}
@@ -107,4 +124,6 @@ def seconds_of(entries: list[Entry]) -> dict[str, float]:
         at[late] = min(at.get(late, at["LandingZoneUpdated"]), at["LandingZoneUpdated"])
     names = dict(zip(STAGES, ("load", "snapshot", "export", "copy"), strict=True))
     seconds = {names[stage]: round(at[last] - at[first], 2) for stage, (first, last) in STAGES.items()}
-    return seconds | {"total": round(at["LandingZoneUpdated"] - at["Task started"], 2)}
+    if "Workflow ended" in at:
+        seconds["glue"] = round(at["Workflow ended"] - at["LandingZoneUpdated"], 2)
+    return seconds | {"total": round(max(at["LandingZoneUpdated"], at.get("Workflow ended", 0.0)) - at["Task started"], 2)}
