@@ -71,6 +71,15 @@ class Lake:
         copy_export(command, self.aws, PLACES, self.announced.append, seconds_left)
         return self.announced[-1] if len(self.announced) > before else None
 
+    def deny(self, action: str, resource: str) -> None:
+        """AWS refuses the action to everyone from now on; `resource` is `bucket/key`, perhaps with wildcards."""
+        statement = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        self.s3.put_bucket_policy(Bucket=resource.split("/", 1)[0], Policy=json.dumps(policy))
+
+    def allow(self, bucket: str) -> None:
+        self.s3.delete_bucket_policy(Bucket=bucket)
+
     def finish_runs(self) -> None:
         """moto's runs run for ever."""
         for workflow in glue_backends["123456789012"]["eu-west-2"].workflows.values():
@@ -80,6 +89,11 @@ class Lake:
     def landed(self) -> set[str]:
         """File names in the landing zone, without the manifest."""
         return set(copying.sizes(["parking/"], self.s3, "landing"))
+
+    def attempts(self) -> set[str]:
+        """The exports whose copies are recorded as under way."""
+        found = copying.sizes([naming.attempts_prefix("liberator", DAY)], self.s3, "landing")
+        return {key.rsplit("/", 1)[1].removesuffix(".json") for key in found}
 
     def manifest(self) -> manifest.Manifest:
         found = manifest.read(self.s3, "landing", "liberator", DAY)

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import AccessDenied, BadName, CopyMismatch, ExportUnusable, NotFound, NotYet
+from ingestion import naming
+from ingestion.errors import (
+    AccessDenied,
+    BadName,
+    CopyMismatch,
+    ExportUnusable,
+    NotFound,
+    NotYet,
+    UnreadableObject,
+    WorkflowUnusable,
+)
 from ingestion.messages import CopyExport, Run
 from s3_to_s3_copier import copying, landing, manifest
 from tests.fakes import SNAPSHOT_TIME, client_error
@@ -106,6 +116,61 @@ def test_a_later_snapshot_that_commits_while_the_earlier_one_copies_wins(
     assert lake.manifest().export_task_identifier == "task-2"
 
 
+def test_a_copy_that_is_overtaken_and_cleared_away_before_it_is_verified_is_superseded(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
+    sizes, listed = copying.sizes, 0
+
+    def overtaken(*args: Any) -> dict[str, int]:
+        nonlocal listed
+        listed += 1
+        if listed == 2:  # what lists them for the second time is the check after the copying
+            lake.copy(later)
+        return sizes(*args)
+
+    monkeypatch.setattr(copying, "sizes", overtaken)
+    lake.copy(early)
+    assert [event.export_task_identifier for event in lake.announced] == ["task-2"]
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_nothing_of_the_day_is_removed_before_the_commit_that_replaces_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.copy(lake.export("task-1"))
+    monkeypatch.setattr(manifest, "commit", _dies)
+    with pytest.raises(RuntimeError):
+        lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1)))
+    assert lake.manifest().export_task_identifier == "task-1"
+    assert lake.landed() >= lake.manifest().keys
+
+
+def test_a_commit_over_a_manifest_that_has_changed_since_it_was_read_is_refused(lake: Lake) -> None:
+    lake.copy(lake.export("task-1"))
+    read = manifest.read(lake.s3, "landing", "liberator", DAY)
+    assert read
+    assert manifest.commit(lake.s3, "landing", read.manifest.model_copy(update={"correlation_id": "other"}), over=read)
+    assert not manifest.commit(lake.s3, "landing", read.manifest, over=read)
+    assert lake.manifest().correlation_id == "other"
+
+
+def test_a_commit_that_s3_cannot_order_against_another_has_lost(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = lake.export("task-1")
+    put_object = lake.s3.put_object
+
+    def conflict(**request: Any) -> Any:
+        if request["Key"] == naming.manifest_key("liberator", DAY):
+            raise client_error("ConditionalRequestConflict", "PutObject")
+        return put_object(**request)
+
+    monkeypatch.setattr(lake.s3, "put_object", conflict)
+    with pytest.raises(NotYet, match="at the same time") as wait:
+        lake.copy(command)
+    assert wait.value.delay_seconds == 0
+
+
 def test_of_two_commits_at_the_same_time_one_loses_and_looks_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
     commit = manifest.commit
@@ -193,6 +258,32 @@ def test_a_start_that_loses_a_race_is_waited_for(lake: Lake, monkeypatch: pytest
         lake.copy(lake.export("task-1"))
 
 
+def test_a_run_beyond_the_first_page_of_runs_is_found(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = lake.export("task-1")
+    for task in ("task-0", "task-1"):
+        lake.glue.start_workflow_run(Name="daily", RunProperties={"export_task_identifier": task})
+        lake.finish_runs()
+    runs = lake.glue.get_workflow_runs(Name="daily")["Runs"]
+
+    def one_by_one(*, Name: str, NextToken: str = "0") -> Any:  # noqa: N803  moto fails where there is a second page
+        following = int(NextToken) + 1
+        return {"Runs": [runs[int(NextToken)]], **({"NextToken": str(following)} if following < len(runs) else {})}
+
+    monkeypatch.setattr(lake.glue, "get_workflow_runs", one_by_one)
+    assert lake.copy(command) is None, "announced before the run that is there"
+
+
+def test_a_workflow_that_cannot_be_started_ends_the_run_and_says_what_it_lacks(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> Any:
+        raise client_error("InvalidInputException", "StartWorkflowRun")
+
+    monkeypatch.setattr(lake.glue, "start_workflow_run", refuse)
+    with pytest.raises(WorkflowUnusable, match=r"daily.*start trigger.*redrive"):
+        lake.copy(lake.export("task-1"))
+
+
 def test_when_time_runs_short_the_next_invocation_goes_on(lake: Lake) -> None:
     command = lake.export("task-1", {"permits": 1}, parts=9)
     left = iter([900.0] * 4 + [10.0] * 100)
@@ -216,6 +307,16 @@ def test_more_objects_than_a_page_holds_all_land(lake: Lake) -> None:
     assert lake.copy(command)
     assert len(lake.landed()) == 1100
     assert lake.landed() == lake.manifest().keys
+
+
+def test_an_export_under_a_prefix_of_the_bucket_lands_as_any_other(lake: Lake) -> None:
+    command = lake.export("task-1")
+    for key in copying.sizes([""], lake.s3, "exports"):
+        lake.s3.copy_object(CopySource=f"exports/{key}", Bucket="exports", Key=f"rds/daily/{key}")
+        lake.s3.delete_object(Bucket="exports", Key=key)
+    lake.rds.tasks["task-1"]["S3Prefix"] = "rds/daily"
+    lake.copy(command)
+    assert len(lake.landed()) == 4
 
 
 def test_parts_of_one_name_in_two_batches_both_land(lake: Lake) -> None:
@@ -314,6 +415,37 @@ def test_an_export_without_its_side_files_lands_nothing(lake: Lake, breaks: Any)
     with pytest.raises(ExportUnusable, match="export_info"):
         lake.copy(command)
     assert lake.landed() == set()
+
+
+@pytest.mark.parametrize(
+    "info",
+    [{"exportTaskIdentifier": "task-0", "status": "COMPLETE"}, {"exportTaskIdentifier": "task-1", "status": "FAILED"}],
+)
+def test_an_export_whose_own_file_says_otherwise_lands_nothing(lake: Lake, info: dict[str, str]) -> None:
+    command = lake.export("task-1")
+    lake.put("task-1/export_info_task-1.json", json.dumps(info).encode())
+    with pytest.raises(ExportUnusable, match=f"{info['exportTaskIdentifier']} is {info['status']}"):
+        lake.copy(command)
+    assert lake.landed() == set()
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key", "then"),
+    [
+        ("data", "parking/liberator_dump_210604.task-1.row-counts.json", "Load the dump again"),
+        ("landing", "_manifests/parking/liberator/import_date=20210604.json", "redrive"),
+        ("landing", "_manifests/parking/liberator/attempts/import_date=20210604/task-0.json", "redrive"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"{", b'{"version": 2}', b"\xff"])
+def test_what_we_wrote_and_cannot_read_any_more_ends_the_run_by_name(
+    lake: Lake, bucket: str, key: str, then: str, body: bytes
+) -> None:
+    command = lake.export("task-1")
+    lake.put(key, body, bucket)
+    with pytest.raises(UnreadableObject, match=f"s3://{bucket}/{key} .*{then}"):
+        lake.copy(command)
+    assert lake.runs() == []
 
 
 def test_an_unknown_kind_of_object_stops_the_copy(lake: Lake) -> None:
