@@ -84,12 +84,13 @@ class FakeRds:
 
 @dataclass
 class FakeContext:
-    """A Lambda context with a minute left."""
+    """A Lambda context with some `seconds` left: by default less than the copier keeps in reserve."""
 
+    seconds: int = 60
     function_name: str = "function"
     memory_limit_in_mb: int = 128
     invoked_function_arn: str = "arn:aws:lambda:eu-west-2:123456789012:function:function"
     aws_request_id: str = "request"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        return self.seconds * 1000

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from ingestion import events, polling, queues, telemetry
 from ingestion.errors import NotYet, Terminal
-from ingestion.messages import IngestionFailed, Message, Polled
+from ingestion.messages import BODY_LIMIT, IngestionFailed, Message, Polled
 from ingestion.settings import PollSettings
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ logger = Logger()
 type SecondsLeft = Callable[[], float]
 
 RETRY_SECONDS = 900  # ours: with five receives an outage of an hour is waited out
-BODY_LIMIT = 50_000  # characters of a failed message in an alert: SNS takes 256 KiB, and JSON escapes up to 6 for 1
 
 
 @dataclass(frozen=True)
@@ -72,18 +71,18 @@ class Consumer[M]:
         message: M | None = None
         logger.thread_safe_clear_keys()
         try:
-            message = self.parse(body)
-            if message is None:
-                return
-            if isinstance(message, Message):
-                logger.thread_safe_append_keys(
-                    correlation_id=message.correlation_id, import_date=str(message.run.import_date)
-                )
-            logger.info("Handling message", extra={"stage": self.stage, "body": body[:BODY_LIMIT]})
             try:
+                message = self.parse(body)
+                if message is None:
+                    return
+                if isinstance(message, Message):
+                    logger.thread_safe_append_keys(
+                        correlation_id=message.correlation_id, import_date=str(message.run.import_date)
+                    )
+                logger.info("Handling message", extra={"stage": self.stage, "body": body[:BODY_LIMIT]})
                 self.handle(message, seconds_left)
             except NotYet as wait:
-                self._put_back(message, wait)
+                self._put_back(body, message, wait)
         except Terminal as error:
             self._end(body, message, error)
 
@@ -96,20 +95,25 @@ class Consumer[M]:
                 VisibilityTimeout=RETRY_SECONDS,
             )
 
-    def _put_back(self, message: M, wait: NotYet) -> None:
-        """Sends the message again before SQS deletes this one: a crash in between doubles it, never loses it."""
-        if not (isinstance(message, Polled) and isinstance(self.settings, PollSettings)):
+    def _put_back(self, body: str, message: M | None, wait: NotYet) -> None:
+        """Sends the message again before SQS deletes this one: a crash in between doubles it, never loses it.
+
+        An event that could not be made a command yet, RDS being too busy to describe its snapshot, goes back as it came.
+        It has no budget; the command that is sent for the same snapshot or export beside every event has (ADR 1).
+        """
+        if not isinstance(self.settings, PollSettings):
             raise wait
-        again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
+        again: Polled | str = body
+        if isinstance(message, Polled):
+            again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
         delay = self.settings.poll_delay_seconds if wait.delay_seconds is None else wait.delay_seconds
         queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)
         telemetry.count("Polls")
-        logger.info("Put back", extra={"waiting_for": str(wait), "delay_seconds": delay, "attempt": again.poll.attempt})
+        attempt = None if isinstance(again, str) else again.poll.attempt
+        logger.info("Put back", extra={"waiting_for": str(wait), "delay_seconds": delay, "attempt": attempt})
 
     def _end(self, body: str, message: M | None, error: Terminal) -> None:
         """Tells a person and keeps the message. If either fails, SQS delivers again and both are done again."""
-        logger.error("Ended", extra={"stage": self.stage, "error": type(error).__name__, "reason": str(error)})
-        telemetry.count("RunsFailed")
         ours = message if isinstance(message, Message) else None
         failed = IngestionFailed(
             run=ours.run if ours else None,
@@ -117,8 +121,10 @@ class Consumer[M]:
             stage=self.stage,
             error=type(error).__name__,
             reason=str(error),
-            message=body[:BODY_LIMIT],
+            message=body,
         )
+        logger.error("Ended", extra={"stage": self.stage, "error": failed.error, "reason": failed.reason})
+        telemetry.count("RunsFailed")
         events.publish(self.sns, self.settings.alerts_topic_arn, failed)
         kept = polling.restarted(message).model_dump_json() if isinstance(message, Polled) else body
         queues.send_dead_letter(

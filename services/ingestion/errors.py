@@ -8,10 +8,12 @@
         ├── BudgetSpent                waited longer than MAX_WAIT_HOURS
         ├── AccessDenied               AWS refuses the call
         ├── NotFound                   a bucket, key, snapshot, task or workflow does not exist
+        ├── UnreadableObject           row counts, a manifest or an attempt that is not as this project writes it
         ├── BadName                    a key or name that is not of the form it must have
         ├── SnapshotUnusable           the snapshot failed or was deleted
         ├── ExportUnusable             the export failed, was cancelled, or is not whole
         ├── CopyMismatch               a copy that differs from its source
+        ├── WorkflowUnusable           Glue refuses to start the workflow
         └── DumpRejected               a dump that must not, or cannot, be loaded
 
 An error that is none of these is unknown, hence treated as Transient. Each message says what is wrong,
@@ -55,6 +57,10 @@ class NotFound(Terminal):
     """A resource that a message names does not exist."""
 
 
+class UnreadableObject(Terminal):
+    """An object that this project writes for itself, and that is not as it writes it."""
+
+
 class BadName(Terminal):
     """A key or name that is not of the form that the design gives it."""
 
@@ -69,6 +75,10 @@ class ExportUnusable(Terminal):
 
 class CopyMismatch(Terminal):
     """A copy whose object is missing or differs in size from its source."""
+
+
+class WorkflowUnusable(Terminal):
+    """A workflow that cannot be run as it is."""
 
 
 class DumpRejected(Terminal):

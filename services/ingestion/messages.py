@@ -3,9 +3,17 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ingestion.errors import UnreadableMessage
+
+# SNS takes 256 KiB, and JSON makes up to 6 bytes of a character (`\u0000`): with every text at its limit below, an
+# IngestionFailed has at most 6 * (30,000 + 8,000 + 2,200 + 1,100) bytes and some hundred for the rest, 250,000 at most.
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+BODY_LIMIT = 30_000
+REASON_LIMIT = 8_000
+CORRELATION_ID_LIMIT = 2_200  # an S3 URI and a version id, which has at most 1,024
+URI_LIMIT = 1_100  # a key has at most 1,024 bytes, a bucket's name 63
 
 
 class Frozen(BaseModel):
@@ -14,12 +22,17 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _cut(limit: int) -> AfterValidator:
+    """Shortens a text, and makes it one that JSON can hold: UTF-8 has no lone surrogates."""
+    return AfterValidator(lambda text: text[:limit].encode(errors="replace").decode())
+
+
 class Run(Frozen):
     """Which day is ingested, and from what. `dump` is the zip's S3 URI, null where it is not known."""
 
     import_date: date
     backdated: bool
-    dump: Annotated[str, Field(pattern=r"^s3://[^/]+/.+")] | None = None
+    dump: Annotated[str, Field(pattern=r"^s3://[^/]+/.+", max_length=URI_LIMIT)] | None = None
 
 
 class Poll(Frozen):
@@ -38,7 +51,7 @@ class Message(Frozen):
 
     version: Literal[1] = 1
     run: Run
-    correlation_id: Annotated[str, Field(min_length=1)]
+    correlation_id: Annotated[str, Field(min_length=1, max_length=CORRELATION_ID_LIMIT)]
 
 
 class ExportSnapshot(Message):
@@ -79,7 +92,8 @@ class LandingZoneUpdated(Message):
 class IngestionFailed(Frozen):
     """A run ended, and a person has to act. `message` is the body of the message that failed, null where there was none.
 
-    `run` and `correlation_id` are null where the failure is that they cannot be known.
+    `reason` and `message` are cut where they are long, so that SNS always takes the event. `run` and `correlation_id`
+    are null where the failure is that they cannot be known.
     """
 
     version: Literal[1] = 1
@@ -88,8 +102,8 @@ class IngestionFailed(Frozen):
     correlation_id: str | None
     stage: str
     error: str
-    reason: str
-    message: str | None
+    reason: Annotated[str, _cut(REASON_LIMIT)]
+    message: Annotated[str, _cut(BODY_LIMIT)] | None
 
 
 Polled = ExportSnapshot | CopyExport
@@ -102,5 +116,9 @@ def parse_message(body: str | bytes) -> AnyMessage:
     try:
         return _any_message.validate_json(body)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-        raise UnreadableMessage(f"Not one of our messages: {problems}. Correct it and send it again.") from error
+        raise UnreadableMessage(f"Not one of our messages: {problems(error)}. Correct it and send it again.") from error
+
+
+def problems(error: ValidationError) -> str:
+    """Each field that is wrong and how, in one line, without the values."""
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())

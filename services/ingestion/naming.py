@@ -119,3 +119,13 @@ def landing_keys(files: Iterable[ExportedFile], import_date: date) -> dict[str, 
 def manifest_key(database: str, import_date: date) -> str:
     """The manifest of one day of one database: the commit."""
     return f"_manifests/{PREFIX}{database}/import_date={import_date:%Y%m%d}.json"
+
+
+def attempts_prefix(database: str, import_date: date) -> str:
+    """Where the copies of one day are recorded while they are under way."""
+    return f"_manifests/{PREFIX}{database}/attempts/import_date={import_date:%Y%m%d}/"
+
+
+def attempt_key(database: str, import_date: date, export_task: str) -> str:
+    """The record of one export's copy."""
+    return f"{attempts_prefix(database, import_date)}{export_task}.json"

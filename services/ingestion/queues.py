@@ -15,9 +15,10 @@ _REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_LIMIT = 4_000  # ours: a reason is for people, and attributes count towards the message's 1 MiB
 
 
-def send(sqs: SQSClient, queue_url: str, message: Message, *, delay_seconds: int) -> None:
-    """Puts a message on a queue after a delay of 0 to 900 seconds."""
-    sqs.send_message(QueueUrl=queue_url, MessageBody=message.model_dump_json(), DelaySeconds=delay_seconds)
+def send(sqs: SQSClient, queue_url: str, message: Message | str, *, delay_seconds: int) -> None:
+    """Puts a message, or a body as it is, on a queue after a delay of 0 to 900 seconds."""
+    body = message if isinstance(message, str) else message.model_dump_json()
+    sqs.send_message(QueueUrl=queue_url, MessageBody=body, DelaySeconds=delay_seconds)
 
 
 def send_dead_letter(sqs: SQSClient, queue_url: str, body: str, **attributes: str) -> None:

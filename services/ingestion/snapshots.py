@@ -19,7 +19,6 @@ class SnapshotStatus(StrEnum):
     """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBSnapshot.html (free text; those we act on)."""
 
     CREATING = "creating"
-    COPYING = "copying"
     AVAILABLE = "available"
     DELETING = "deleting"
     FAILED = "failed"
@@ -34,7 +33,6 @@ class Snapshot(Frozen):
     created_at: datetime | None
     run: Run
     correlation_id: str
-    row_counts_uri: str
 
 
 def tags_of(run: Run, *, correlation_id: str, row_counts_uri: str) -> list[TagTypeDef]:
@@ -69,7 +67,6 @@ def from_description(described: DBSnapshotTypeDef, instance: str) -> Snapshot | 
             dump=tags["dump-uri"] or None,
         ),
         correlation_id=tags.get("correlation-id") or tags["dump-uri"] or described["DBSnapshotIdentifier"],
-        row_counts_uri=tags["row-counts-uri"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Carries one finished export into the landing zone: check, copy, verify, commit, clear away, start the workflow."""
+"""Carries one finished export into the landing zone: check, record, copy, verify, commit, clear away, start the workflow."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
+from pydantic import ValidationError
 
 from ingestion import naming
 from ingestion.aws_errors import explained
-from ingestion.errors import ExportUnusable, NotYet
-from ingestion.messages import CopyExport, LandedTable, LandingZoneUpdated
+from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, UnreadableObject
+from ingestion.messages import CopyExport, LandedTable, LandingZoneUpdated, problems
 from ingestion.row_counts import RowCounts
+from s3_to_s3_copier import attempts, workflow
 from s3_to_s3_copier import manifest as manifests
-from s3_to_s3_copier import workflow
 from s3_to_s3_copier.copying import copy_all, delete_all
 from s3_to_s3_copier.export import Export, finished_export
 from s3_to_s3_copier.manifest import Committed, LandedObject, Manifest, ManifestTable
@@ -62,16 +63,9 @@ def copy_export(
     export = finished_export(command.export_task_identifier, aws.rds, aws.s3, places.export_bucket)
     rows = _checked_rows(command, export, aws.s3)
     plan = naming.landing_keys((f for files in export.tables.values() for f in files), command.run.import_date)
-    landed = _manifest(command, export, plan, rows)
-    already = manifests.read(aws.s3, places.landing_bucket, landed.database, landed.run.import_date)
-    if _superseded(landed, already, aws.s3, places.landing_bucket):
-        return
-    copy_all(plan, aws.s3, source=places.export_bucket, landing=places.landing_bucket, seconds_left=seconds_left)
-    committed = _commit(landed, aws.s3, places.landing_bucket)
+    committed = _land(_manifest(command, export, plan, rows), plan, aws.s3, places, seconds_left)
     if committed is None:
         return
-    # Readers follow the new manifest by now; nothing but the earlier manifests of the day named these.
-    delete_all(committed.stale, aws.s3, places.landing_bucket)
     name = places.backdated_workflow if command.run.backdated else places.daily_workflow
     if workflow.has_run(aws.glue, name, command.export_task_identifier):
         return
@@ -102,7 +96,13 @@ def _checked_rows(command: CopyExport, export: Export, s3: S3Client) -> dict[str
     uri = naming.row_counts_uri(command.run.dump, command.export_task_identifier)
     bucket, key = naming.split_s3_uri(uri)
     with explained(f"reading the loader's row counts {uri}"):
-        counted = RowCounts.model_validate_json(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).tables
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        counted = RowCounts.model_validate_json(body).tables
+    except ValidationError as error:
+        raise UnreadableObject(
+            f"The row counts {uri} are not as the loader writes them: {problems(error)}. Load the dump again."
+        ) from error
     expected = {naming.exported_name(name): rows for name, rows in counted.items()}
     missing = sorted(expected.keys() - export.tables.keys())
     unknown = sorted(export.tables.keys() - expected.keys())
@@ -134,11 +134,36 @@ def _manifest(
     )
 
 
+def _land(
+    mine: Manifest, plan: dict[str, naming.ExportedFile], s3: S3Client, places: Places, seconds_left: SecondsLeft
+) -> Manifest | None:
+    """Copies, commits, and clears away what the day has no more use for; None where a later snapshot of the day has won."""
+    bucket = places.landing_bucket
+    if _superseded(mine, manifests.read(s3, bucket, mine.database, mine.run.import_date), s3, bucket):
+        return None
+    attempts.begin(mine, s3, bucket)
+    try:
+        copy_all(plan, s3, source=places.export_bucket, landing=bucket, seconds_left=seconds_left)
+    except CopyMismatch:
+        # A later snapshot that has been committed meanwhile has cleared away what was copied here.
+        if _superseded(mine, manifests.read(s3, bucket, mine.database, mine.run.import_date), s3, bucket):
+            return None
+        raise
+    overtaken = attempts.overtaken_by(mine, s3, bucket)
+    committed = _commit(mine, overtaken, s3, bucket)
+    if committed:
+        # Readers follow the new manifest by now; only earlier manifests and attempts of the day named these.
+        delete_all(committed.stale, s3, bucket)
+        attempts.end([mine, *overtaken], s3, bucket)
+    return committed
+
+
 def _superseded(mine: Manifest, committed: Committed | None, s3: S3Client, bucket: str) -> bool:
     """Whether a later snapshot of the day is committed. If so, what this copy left is removed, and only that."""
     if committed is None or committed.manifest.order <= mine.order:
         return False
     delete_all(mine.keys - committed.manifest.keys, s3, bucket)
+    attempts.end([mine], s3, bucket)
     logger.warning(
         "Superseded: a later snapshot of the day has been landed",
         extra={"export_task": mine.export_task_identifier, "committed": committed.manifest.export_task_identifier},
@@ -146,13 +171,14 @@ def _superseded(mine: Manifest, committed: Committed | None, s3: S3Client, bucke
     return True
 
 
-def _commit(mine: Manifest, s3: S3Client, bucket: str) -> Manifest | None:
+def _commit(mine: Manifest, overtaken: list[Manifest], s3: S3Client, bucket: str) -> Manifest | None:
     """Commits the day; None where a later snapshot won. The answer is what is committed, with what it made stale."""
     before = manifests.read(s3, bucket, mine.database, mine.run.import_date)
     if _superseded(mine, before, s3, bucket):
         return None
     # What was stale before stays listed, in case the earlier run died before it had deleted that.
-    stale = (before.manifest.keys | set(before.manifest.stale)) - mine.keys if before else set()
+    earlier = before.manifest.keys.union(before.manifest.stale) if before else set()
+    stale = earlier.union(*(attempt.keys for attempt in overtaken)) - mine.keys
     mine = mine.model_copy(update={"stale": tuple(sorted(stale))})
     if before and before.manifest == mine:
         return mine

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ValidationError
 
 from ingestion import naming
 from ingestion.aws_errors import error_code, explained
-from ingestion.messages import Frozen, Run
+from ingestion.errors import UnreadableObject
+from ingestion.messages import Frozen, Run, problems
 
 if TYPE_CHECKING:
     from datetime import date
@@ -34,7 +35,7 @@ class ManifestTable(Frozen):
 
 
 class Manifest(Frozen):
-    """One day of one database. `stale` are the keys of earlier manifests of the day that this one does not name."""
+    """One day of one database. `stale` are keys of earlier manifests and attempts of the day that this one does not name."""
 
     version: Literal[1] = 1
     database: str
@@ -65,15 +66,26 @@ class Committed:
 
 def read(s3: S3Client, bucket: str, database: str, import_date: date) -> Committed | None:
     """The day's manifest; None where there is none yet."""
-    key = naming.manifest_key(database, import_date)
-    with explained(f"reading manifest s3://{bucket}/{key}"):
+    return read_key(s3, bucket, naming.manifest_key(database, import_date))
+
+
+def read_key(s3: S3Client, bucket: str, key: str) -> Committed | None:
+    """The manifest, or attempt, of that key; None where there is none. Raises UnreadableObject."""
+    with explained(f"reading s3://{bucket}/{key}"):
         try:
             found = s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error_code(error) == "NoSuchKey":
                 return None
             raise
-        return Committed(Manifest.model_validate_json(found["Body"].read()), found["ETag"])
+        body = found["Body"].read()
+    try:
+        return Committed(Manifest.model_validate_json(body), found["ETag"])
+    except ValidationError as error:
+        raise UnreadableObject(
+            f"s3://{bucket}/{key} is not as this project writes it: {problems(error)}. Restore the version before it, or "
+            "delete it where there is none, then redrive the message."
+        ) from error
 
 
 def commit(s3: S3Client, bucket: str, manifest: Manifest, over: Committed | None) -> bool:

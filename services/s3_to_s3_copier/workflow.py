@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
 
-from ingestion.aws_errors import explained
-from ingestion.errors import NotYet
+from ingestion.aws_errors import error_code, explained
+from ingestion.errors import NotYet, WorkflowUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ ACTIVE = {"RUNNING", "STOPPING"}
 
 
 def has_run(glue: GlueClient, workflow: str, export_task: str) -> bool:
-    """Whether there is a run for this export task, whatever became of it. Raises NotYet while another day's run is active.
+    """Whether there is a run for this export task, whatever became of it. Raises NotYet while another's is active.
 
     Two copies of one message that both look before either starts are told apart by the workflow itself, whose
     MaxConcurrentRuns is 1: the second start fails, which is NotYet too, and when its message comes again it finds the
@@ -35,14 +36,22 @@ def has_run(glue: GlueClient, workflow: str, export_task: str) -> bool:
             logger.info("Workflow run found", extra={"workflow": workflow, "run_id": run["WorkflowRunId"]})
             return True
     if busy := [run["WorkflowRunId"] for run in runs if run.get("Status") in ACTIVE]:
-        raise NotYet(f"workflow {workflow} is running for another day: {busy[0]}")
+        raise NotYet(f"workflow {workflow} is running for another export: {busy[0]}")
     return False
 
 
 def start(glue: GlueClient, workflow: str, properties: Mapping[str, str]) -> None:
-    """Starts a run with these properties."""
+    """Starts a run with these properties. Raises WorkflowUnusable where the workflow is not one that can be started."""
     with explained(f"starting workflow {workflow}"):
-        run_id = glue.start_workflow_run(Name=workflow, RunProperties=dict(properties))["RunId"]
+        try:
+            run_id = glue.start_workflow_run(Name=workflow, RunProperties=dict(properties))["RunId"]
+        except ClientError as error:
+            if error_code(error) == "InvalidInputException":
+                raise WorkflowUnusable(
+                    f"Glue refuses to start workflow {workflow}: {error}. A workflow without a start trigger cannot be run: "
+                    "give it one of type ON_DEMAND, then redrive the message."
+                ) from error
+            raise
     logger.info("Workflow run started", extra={"workflow": workflow, "run_id": run_id})
 
 

@@ -42,7 +42,8 @@ def test_a_script_made_by_hand_is_loaded_counted_and_snapshot(loader: Loader) ->
     snapshot = snapshots.find(loader.rds, taken["DBSnapshotIdentifier"], INSTANCE)
     assert snapshot is not None
     assert (snapshot.run.import_date.isoformat(), snapshot.run.backdated, snapshot.run.dump) == ("2021-06-04", False, URI)
-    assert snapshot.row_counts_uri == f"{URI.removesuffix('.zip')}.{snapshot.identifier}.row-counts.json"
+    counts_uri = f"{URI.removesuffix('.zip')}.{snapshot.identifier}.row-counts.json"
+    assert {"Key": "row-counts-uri", "Value": counts_uri} in taken["TagList"]
     assert snapshot.correlation_id == URI
     (command,) = loader.announced()
     assert (command.snapshot_identifier, command.run) == (snapshot.identifier, snapshot.run)

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.sqs.models import sqs_backends
 
 from tests.fakes import FakeContext
 
@@ -21,23 +22,38 @@ class Stage:
     dlq_url: str
     people_url: str
 
-    def invoke(self, *bodies: str, receipt_handle: str = "r") -> list[str]:
-        """Ids of the messages that SQS would deliver again."""
+    def invoke(self, *bodies: str, receipt_handle: str = "r", seconds: int = 60) -> list[str]:
+        """Ids of the messages that SQS would deliver again, after an invocation that has some seconds left."""
         records = [
             {"messageId": f"m{i}", "receiptHandle": receipt_handle, "body": body, "attributes": {}, "messageAttributes": {}}
             for i, body in enumerate(bodies)
         ]
-        answer = self.handler({"Records": records}, FakeContext())
+        answer = self.handler({"Records": records}, FakeContext(seconds=seconds))
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def queued(self) -> list[dict[str, Any]]:
-        return [json.loads(m["Body"]) for m in _drain(self.queue_url)]
+    def queued(self, url: str = "") -> list[dict[str, Any]]:
+        """What is on its queue, or another, each with `delay`: for how many seconds SQS was told to keep it back."""
+        delays = _delays(url or self.queue_url)
+        return [json.loads(m["Body"]) | {"delay": delays[m["MessageId"]]} for m in _drain(url or self.queue_url)]
 
     def dead(self) -> list[dict[str, Any]]:
         return _drain(self.dlq_url)
 
     def told(self) -> list[dict[str, Any]]:
-        return [json.loads(m["Body"]) for m in _drain(self.people_url)]
+        return [json.loads(body) for body in self.published()]
+
+    def published(self) -> list[str]:
+        """What people were told, as it was sent."""
+        return [m["Body"] for m in _drain(self.people_url)]
+
+
+def _delays(url: str) -> dict[str, int]:
+    """By message id. From now on moto keeps none of them back, so that no test has to wait."""
+    delays = {}
+    for message in sqs_backends["123456789012"]["eu-west-2"].queues[url.rsplit("/", 1)[1]]._messages:  # noqa: SLF001
+        delays[message.id] = max(0, round((message.delayed_until - message.sent_timestamp) / 1000))
+        message.delayed_until = 0
+    return delays
 
 
 def _drain(url: str) -> list[dict[str, Any]]:
@@ -62,7 +78,7 @@ def environment(aws: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "QUEUE_URL": queue,
         "DEAD_LETTER_QUEUE_URL": dlq,
         "ALERTS_TOPIC_ARN": topic,
-        "POLL_DELAY_SECONDS": "0",
+        "POLL_DELAY_SECONDS": "7",
         "MAX_WAIT_HOURS": "12",
         "DB_INSTANCE_IDENTIFIER": "i",
     }

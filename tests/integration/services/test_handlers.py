@@ -10,12 +10,16 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.rds.models import rds_backends
 
 import prod_to_preprod.handler
 import s3_to_s3_copier.handler
 import snapshot_to_s3.handler
-from ingestion.messages import parse_message
+from ingestion.errors import NotFound, NotYet
+from ingestion.messages import Run, parse_message
 from tests.contract.test_events import EVENTS, bodies
+from tests.fakes import SNAPSHOT_TIME
+from tests.integration.services.lake import DAY, Lake
 
 SNAPSHOT = {
     "COPIER_QUEUE_URL": "http://unused",
@@ -38,6 +42,11 @@ MODULES = {
     "prod_to_preprod": (prod_to_preprod.handler, REPLICATOR),
 }
 MESSAGE = {"snapshot_to_s3": "ExportSnapshot", "s3_to_s3_copier": "CopyExport"}
+NAME = "sql-to-parquet-2021-06-04-101530"
+DATA = "dataplatform-stg-liberator-data-storage"
+RUN = Run(import_date=DAY, backdated=False, dump=f"s3://{DATA}/parking/liberator_dump_210604.zip")
+COUNTS = f"parking/liberator_dump_210604.{NAME}.row-counts.json"
+SNS_LIMIT = 262_144  # bytes
 
 
 @pytest.fixture
@@ -116,13 +125,131 @@ def _fails_for_an_unknown_reason(*_: Any) -> None:
     raise RuntimeError("?")
 
 
-def test_a_waiting_message_is_put_back_counted_up(function: Any) -> None:
+def test_a_waiting_message_is_put_back_counted_up_for_the_usual_delay(function: Any) -> None:
     running = function("snapshot_to_s3")
     _snapshot_in("creating")
     assert running.invoke(body_of("ExportSnapshot")) == []
     [again] = running.queued()
-    assert again["poll"]["attempt"] == 2
+    assert (again["poll"]["attempt"], again["delay"]) == (2, 7)
     assert running.dead() == []
+
+
+def test_a_copy_that_time_runs_short_for_is_put_back_without_delay(function: Any) -> None:
+    running = function("s3_to_s3_copier")
+    _exported()
+    assert running.invoke(body_of("CopyExport"), seconds=60) == []
+    [again] = running.queued()
+    assert (again["poll"]["attempt"], again["delay"]) == (2, 0)
+
+
+def test_a_started_export_is_looked_at_after_the_usual_delay(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = function("snapshot_to_s3")
+    copier = boto3.client("sqs").create_queue(QueueName="copier")["QueueUrl"]
+    monkeypatch.setenv("COPIER_QUEUE_URL", copier)
+    _snapshot_in("available")
+    assert running.invoke(body_of("ExportSnapshot")) == []
+    [copy] = running.queued(copier)
+    assert (copy["kind"], copy["export_task_identifier"], copy["delay"]) == ("CopyExport", NAME, 7)
+    assert running.queued() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [("snapshot_to_s3", "sns_snapshot_created"), ("s3_to_s3_copier", "eventbridge_export_completed")],
+)
+def test_an_event_that_rds_is_too_busy_for_is_put_back_as_it_came(
+    function: Any, monkeypatch: pytest.MonkeyPatch, name: str, case: str
+) -> None:
+    running = function(name)
+    [body] = bodies(name, case)
+
+    def busy(*_: Any) -> None:
+        raise NotYet("Throttling while describing a snapshot")
+
+    monkeypatch.setattr("ingestion.snapshots.find", busy)
+    assert running.invoke(body) == [], "no receive is counted"
+    assert running.queued() == [json.loads(body) | {"delay": 7}]
+    assert (running.dead(), running.told()) == ([], [])
+
+
+def test_where_nothing_can_be_put_back_sqs_delivers_it_again(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = function("prod_to_preprod")
+    [body] = bodies("prod_to_preprod", "eventbridge_put")
+
+    def busy(*_: Any) -> None:
+        raise NotYet("SlowDown while copying")
+
+    monkeypatch.setattr("prod_to_preprod.handler.replicate", busy)
+    assert running.invoke(body) == ["m0"]
+    assert running.queued() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "named"),
+    [
+        ("s3:GetObject", f"{DATA}/*", COUNTS),
+        ("s3:PutObject", "landing/parking/*", "copying s3://exports/"),
+        ("s3:PutObject", "landing/_manifests/*", f"attempts/import_date=20210604/{NAME}.json"),
+        ("s3:DeleteObject", "landing/*", "deleting from s3://landing"),
+    ],
+)
+def test_a_bucket_that_refuses_the_copier_reaches_the_dlq_and_a_person(
+    function: Any, action: str, resource: str, named: str
+) -> None:
+    running = function("s3_to_s3_copier")
+    _exported().deny(action, resource)
+    assert running.invoke(body_of("CopyExport"), seconds=900) == []
+    _ended(running, "AccessDenied", named)
+
+
+def test_row_counts_that_cannot_be_read_reach_the_dlq_and_a_person(function: Any) -> None:
+    running = function("s3_to_s3_copier")
+    _exported().put(COUNTS, b'{"tables": null}', DATA)
+    assert running.invoke(body_of("CopyExport"), seconds=900) == []
+    _ended(running, "UnreadableObject", f"s3://{DATA}/{COUNTS}")
+
+
+def _ended(running: Any, error: str, named: str) -> None:
+    [dead], [told] = running.dead(), running.told()
+    assert parse_message(dead["Body"]).kind == "CopyExport"
+    assert {key: value["StringValue"] for key, value in dead["MessageAttributes"].items()} == {
+        "stage": "s3_to_s3_copier",
+        "error": error,
+        "reason": told["reason"],
+    }
+    assert (told["kind"], told["error"], told["run"]["import_date"]) == ("IngestionFailed", error, "2021-06-04")
+    assert named in told["reason"]
+
+
+@pytest.mark.parametrize("ugly", ["\x00", "\U0001f600", "\ud800", '"', "\uffff"])
+def test_however_ugly_a_message_and_its_error_are_a_person_hears(
+    function: Any, monkeypatch: pytest.MonkeyPatch, ugly: str
+) -> None:
+    running = function("snapshot_to_s3")
+    message = json.loads(body_of("ExportSnapshot")) | {"correlation_id": ugly.replace("\ud800", "?") * 2_200}
+    message["run"]["dump"] = "s3://b/" + ugly.replace("\ud800", "?") * 1_000
+
+    def fail(*_: Any) -> None:
+        raise NotFound(ugly * 1_000_000)
+
+    monkeypatch.setattr("snapshot_to_s3.handler.export_snapshot", fail)
+    body = json.dumps(message) + " " * 100_000
+    assert running.invoke(body) == []
+    [told] = running.published()
+    assert len(told.encode()) <= SNS_LIMIT
+    told = json.loads(told)
+    assert (told["error"], told["run"]["import_date"]) == ("NotFound", "2021-06-04")
+    assert told["reason"].startswith(ugly.replace("\ud800", "?") * 1_000)
+    assert len(running.dead()) == 1
+
+
+@pytest.mark.parametrize("ugly", ["\x00", "\U0001f600", "\x7f", '"', "\uffff"])
+def test_so_is_one_that_is_no_message_at_all(function: Any, ugly: str) -> None:
+    running = function("snapshot_to_s3")
+    assert running.invoke(ugly * 200_000) == []
+    [told] = running.published()
+    assert len(told.encode()) <= SNS_LIMIT
+    assert json.loads(told)["message"].startswith(ugly * 10_000)
 
 
 def test_a_spent_budget_ends_the_wait_and_the_dead_letter_can_wait_again(function: Any) -> None:
@@ -147,16 +274,26 @@ def test_a_failed_alert_keeps_the_message(function: Any, environment: dict[str, 
 
 def _snapshot_in(status: str) -> None:
     """A snapshot of ours as events/ speaks of it, in moto, which knows no states but `available`."""
-    from moto.rds.models import rds_backends
-
     rds = boto3.client("rds")
-    identifier = "sql-to-parquet-2021-06-04-101530"
     rds.create_db_instance(DBInstanceIdentifier="i", DBInstanceClass="db.t3.micro", Engine="mysql", MasterUsername="u",
                            MasterUserPassword="password", AllocatedStorage=20)  # fmt: skip
     tags = {"import-date": "2021-06-04", "backdated": "false", "dump-uri": "s3://b/k.zip", "row-counts-uri": "s3://b/k.json"}
     rds.create_db_snapshot(
         DBInstanceIdentifier="i",
-        DBSnapshotIdentifier=identifier,
+        DBSnapshotIdentifier=NAME,
         Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
     )
-    rds_backends["123456789012"]["eu-west-2"].database_snapshots[identifier].status = status
+    rds_backends["123456789012"]["eu-west-2"].database_snapshots[NAME].status = status
+
+
+def _exported() -> Lake:
+    """The complete export of that snapshot, which moto gives no time of its own."""
+    lake, rds = Lake(), boto3.client("rds")
+    lake.s3.create_bucket(Bucket=DATA, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    lake.export(NAME, run=RUN)
+    _snapshot_in("available")
+    [snapshot] = rds.describe_db_snapshots(DBSnapshotIdentifier=NAME)["DBSnapshots"]
+    rds.start_export_task(ExportTaskIdentifier=NAME, SourceArn=snapshot["DBSnapshotArn"], S3BucketName="exports",
+                          IamRoleArn="arn:aws:iam::123456789012:role/export", KmsKeyId="k")  # fmt: skip
+    rds_backends["123456789012"]["eu-west-2"].export_tasks[NAME].snapshot_time = SNAPSHOT_TIME
+    return lake

@@ -3,102 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto.glue.models import glue_backends
 
 from ingestion import naming
-from ingestion.errors import AccessDenied, BadName, CopyMismatch, ExportUnusable, NotFound, NotYet
-from ingestion.messages import CopyExport, LandingZoneUpdated, Run
-from ingestion.row_counts import RowCounts
+from ingestion.errors import (
+    AccessDenied,
+    BadName,
+    CopyMismatch,
+    ExportUnusable,
+    NotFound,
+    NotYet,
+    UnreadableObject,
+    WorkflowUnusable,
+)
+from ingestion.messages import CopyExport, Run
 from s3_to_s3_copier import copying, landing, manifest
-from s3_to_s3_copier.landing import Aws, Places, copy_export
-from tests.fakes import SNAPSHOT_TIME, FakeRds, client_error
-
-DAY = date(2021, 6, 4)
-RUN = Run(import_date=DAY, backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
-PLACES = Places("exports", "landing", "daily", "backdated")
-TABLES = {"permits": 3, "pcns": 2, "empty": 0}
-
-
-class Lake:
-    """Buckets, workflows, and exports in RDS's layout."""
-
-    def __init__(self) -> None:
-        self.s3, self.glue, self.rds = boto3.client("s3"), boto3.client("glue"), FakeRds()
-        for bucket in ("data", "exports", "landing"):
-            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-        for workflow in ("daily", "backdated"):
-            self.glue.create_workflow(Name=workflow)
-        self.aws = Aws(self.rds, self.s3, self.glue)  # type: ignore[arg-type]
-        self.announced: list[LandingZoneUpdated] = []
-
-    def export(
-        self, task: str, tables: dict[str, int] = TABLES, *, parts: int = 2, at: datetime = SNAPSHOT_TIME, run: Run = RUN
-    ) -> CopyExport:
-        """A complete export of `tables` (name → rows), side files, the loader's counts; the command to copy it."""
-        self.rds.add_task(task, at=at)
-        for table, rows in tables.items():
-            for part in range(parts if rows else 0):
-                self.put(
-                    f"{task}/liberator/liberator.{table}/{part + 1}/part-0000{part}-{task}-c000.gz.parquet", b"x" * rows
-                )
-            self.put(f"{task}/liberator/liberator.{table}/1/_SUCCESS", b"")
-        self.side_files(task, [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in tables])
-        counts = RowCounts(database="liberator", dump=run.dump or "", snapshot=task, tables=tables)
-        if run.dump:
-            bucket, key = naming.split_s3_uri(naming.row_counts_uri(run.dump, task))
-            self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())
-        return CopyExport(run=run, correlation_id="dump@1", export_task_identifier=task)
-
-    def side_files(self, task: str, statuses: list[dict[str, Any]], *, per_file: int = 2) -> None:
-        self.put(
-            f"{task}/export_info_{task}.json", json.dumps({"exportTaskIdentifier": task, "status": "COMPLETE"}).encode()
-        )
-        for first in range(0, len(statuses), per_file):
-            some = statuses[first : first + per_file]
-            name = f"export_tables_info_{task}_from_{first + 1}_to_{first + len(some)}.json"
-            self.put(f"{task}/{name}", json.dumps({"perTableStatus": some}).encode())
-
-    def put(self, key: str, body: bytes, bucket: str = "exports") -> None:
-        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
-
-    def copy(self, command: CopyExport, seconds_left: Callable[[], float] = lambda: 900) -> LandingZoneUpdated | None:
-        """What it announced, if anything."""
-        before = len(self.announced)
-        copy_export(command, self.aws, PLACES, self.announced.append, seconds_left)
-        return self.announced[-1] if len(self.announced) > before else None
-
-    def finish_runs(self) -> None:
-        """moto's runs run for ever."""
-        for workflow in glue_backends["123456789012"]["eu-west-2"].workflows.values():
-            for run in workflow.runs.values():
-                run.status = "COMPLETED"
-
-    def landed(self) -> set[str]:
-        """File names in the landing zone, without the manifest."""
-        return set(copying.sizes(["parking/"], self.s3, "landing"))
-
-    def manifest(self) -> manifest.Manifest:
-        found = manifest.read(self.s3, "landing", "liberator", DAY)
-        assert found
-        return found.manifest
-
-    def runs(self, workflow: str = "daily") -> list[dict[str, str]]:
-        return [run["WorkflowRunProperties"] for run in self.glue.get_workflow_runs(Name=workflow)["Runs"]]
+from tests.fakes import SNAPSHOT_TIME, client_error
+from tests.integration.services.lake import DAY, RUN, TABLES, Lake, partition
 
 
 @pytest.fixture
 def lake(aws: str) -> Lake:
     return Lake()
-
-
-def partition(table: str, name: str) -> str:
-    return naming.partition_prefix("liberator", f"liberator.{table}", DAY) + name
 
 
 def test_an_export_lands_under_its_date_is_committed_and_its_workflow_runs(lake: Lake) -> None:
@@ -187,6 +116,61 @@ def test_a_later_snapshot_that_commits_while_the_earlier_one_copies_wins(
     assert lake.manifest().export_task_identifier == "task-2"
 
 
+def test_a_copy_that_is_overtaken_and_cleared_away_before_it_is_verified_is_superseded(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
+    sizes, listed = copying.sizes, 0
+
+    def overtaken(*args: Any) -> dict[str, int]:
+        nonlocal listed
+        listed += 1
+        if listed == 2:  # what lists them for the second time is the check after the copying
+            lake.copy(later)
+        return sizes(*args)
+
+    monkeypatch.setattr(copying, "sizes", overtaken)
+    lake.copy(early)
+    assert [event.export_task_identifier for event in lake.announced] == ["task-2"]
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_nothing_of_the_day_is_removed_before_the_commit_that_replaces_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.copy(lake.export("task-1"))
+    monkeypatch.setattr(manifest, "commit", _dies)
+    with pytest.raises(RuntimeError):
+        lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1)))
+    assert lake.manifest().export_task_identifier == "task-1"
+    assert lake.landed() >= lake.manifest().keys
+
+
+def test_a_commit_over_a_manifest_that_has_changed_since_it_was_read_is_refused(lake: Lake) -> None:
+    lake.copy(lake.export("task-1"))
+    read = manifest.read(lake.s3, "landing", "liberator", DAY)
+    assert read
+    assert manifest.commit(lake.s3, "landing", read.manifest.model_copy(update={"correlation_id": "other"}), over=read)
+    assert not manifest.commit(lake.s3, "landing", read.manifest, over=read)
+    assert lake.manifest().correlation_id == "other"
+
+
+def test_a_commit_that_s3_cannot_order_against_another_has_lost(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = lake.export("task-1")
+    put_object = lake.s3.put_object
+
+    def conflict(**request: Any) -> Any:
+        if request["Key"] == naming.manifest_key("liberator", DAY):
+            raise client_error("ConditionalRequestConflict", "PutObject")
+        return put_object(**request)
+
+    monkeypatch.setattr(lake.s3, "put_object", conflict)
+    with pytest.raises(NotYet, match="at the same time") as wait:
+        lake.copy(command)
+    assert wait.value.delay_seconds == 0
+
+
 def test_of_two_commits_at_the_same_time_one_loses_and_looks_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
     commit = manifest.commit
@@ -253,10 +237,10 @@ def test_a_run_that_died_before_the_workflow_began_is_announced_again_and_starte
     assert len(lake.runs()) == 1
 
 
-def test_a_workflow_that_runs_for_another_day_is_waited_for_before_anything_is_announced(lake: Lake) -> None:
+def test_a_workflow_that_runs_for_another_export_is_waited_for_before_anything_is_announced(lake: Lake) -> None:
     lake.glue.start_workflow_run(Name="daily", RunProperties={"export_task_identifier": "yesterday's"})
     command = lake.export("task-1")
-    with pytest.raises(NotYet, match="another day") as wait:
+    with pytest.raises(NotYet, match="another export: ") as wait:
         lake.copy(command)
     assert wait.value.delay_seconds is None
     assert lake.manifest().export_task_identifier == "task-1"
@@ -274,6 +258,32 @@ def test_a_start_that_loses_a_race_is_waited_for(lake: Lake, monkeypatch: pytest
         lake.copy(lake.export("task-1"))
 
 
+def test_a_run_beyond_the_first_page_of_runs_is_found(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = lake.export("task-1")
+    for task in ("task-0", "task-1"):
+        lake.glue.start_workflow_run(Name="daily", RunProperties={"export_task_identifier": task})
+        lake.finish_runs()
+    runs = lake.glue.get_workflow_runs(Name="daily")["Runs"]
+
+    def one_by_one(*, Name: str, NextToken: str = "0") -> Any:  # noqa: N803  moto fails where there is a second page
+        following = int(NextToken) + 1
+        return {"Runs": [runs[int(NextToken)]], **({"NextToken": str(following)} if following < len(runs) else {})}
+
+    monkeypatch.setattr(lake.glue, "get_workflow_runs", one_by_one)
+    assert lake.copy(command) is None, "announced before the run that is there"
+
+
+def test_a_workflow_that_cannot_be_started_ends_the_run_and_says_what_it_lacks(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> Any:
+        raise client_error("InvalidInputException", "StartWorkflowRun")
+
+    monkeypatch.setattr(lake.glue, "start_workflow_run", refuse)
+    with pytest.raises(WorkflowUnusable, match=r"daily.*start trigger.*redrive"):
+        lake.copy(lake.export("task-1"))
+
+
 def test_when_time_runs_short_the_next_invocation_goes_on(lake: Lake) -> None:
     command = lake.export("task-1", {"permits": 1}, parts=9)
     left = iter([900.0] * 4 + [10.0] * 100)
@@ -282,7 +292,7 @@ def test_when_time_runs_short_the_next_invocation_goes_on(lake: Lake) -> None:
     assert wait.value.delay_seconds == 0
     assert len(lake.landed()) == 4
     assert manifest.read(lake.s3, "landing", "liberator", DAY) is None
-    kept = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing")["Contents"]}
+    kept = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing", Prefix="parking/")["Contents"]}
     assert lake.copy(command)
     now = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing", Prefix="parking/")["Contents"]}
     assert len(now) == 9
@@ -297,6 +307,16 @@ def test_more_objects_than_a_page_holds_all_land(lake: Lake) -> None:
     assert lake.copy(command)
     assert len(lake.landed()) == 1100
     assert lake.landed() == lake.manifest().keys
+
+
+def test_an_export_under_a_prefix_of_the_bucket_lands_as_any_other(lake: Lake) -> None:
+    command = lake.export("task-1")
+    for key in copying.sizes([""], lake.s3, "exports"):
+        lake.s3.copy_object(CopySource=f"exports/{key}", Bucket="exports", Key=f"rds/daily/{key}")
+        lake.s3.delete_object(Bucket="exports", Key=key)
+    lake.rds.tasks["task-1"]["S3Prefix"] = "rds/daily"
+    lake.copy(command)
+    assert len(lake.landed()) == 4
 
 
 def test_parts_of_one_name_in_two_batches_both_land(lake: Lake) -> None:
@@ -395,6 +415,37 @@ def test_an_export_without_its_side_files_lands_nothing(lake: Lake, breaks: Any)
     with pytest.raises(ExportUnusable, match="export_info"):
         lake.copy(command)
     assert lake.landed() == set()
+
+
+@pytest.mark.parametrize(
+    "info",
+    [{"exportTaskIdentifier": "task-0", "status": "COMPLETE"}, {"exportTaskIdentifier": "task-1", "status": "FAILED"}],
+)
+def test_an_export_whose_own_file_says_otherwise_lands_nothing(lake: Lake, info: dict[str, str]) -> None:
+    command = lake.export("task-1")
+    lake.put("task-1/export_info_task-1.json", json.dumps(info).encode())
+    with pytest.raises(ExportUnusable, match=f"{info['exportTaskIdentifier']} is {info['status']}"):
+        lake.copy(command)
+    assert lake.landed() == set()
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key", "then"),
+    [
+        ("data", "parking/liberator_dump_210604.task-1.row-counts.json", "Load the dump again"),
+        ("landing", "_manifests/parking/liberator/import_date=20210604.json", "redrive"),
+        ("landing", "_manifests/parking/liberator/attempts/import_date=20210604/task-0.json", "redrive"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"{", b'{"version": 2}', b"\xff"])
+def test_what_we_wrote_and_cannot_read_any_more_ends_the_run_by_name(
+    lake: Lake, bucket: str, key: str, then: str, body: bytes
+) -> None:
+    command = lake.export("task-1")
+    lake.put(key, body, bucket)
+    with pytest.raises(UnreadableObject, match=f"s3://{bucket}/{key} .*{then}"):
+        lake.copy(command)
+    assert lake.runs() == []
 
 
 def test_an_unknown_kind_of_object_stops_the_copy(lake: Lake) -> None:

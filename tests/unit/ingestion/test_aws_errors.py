@@ -11,6 +11,8 @@ from tests.fakes import client_error
     [
         ("AccessDenied", AccessDenied, Terminal),
         ("KMSKeyNotAccessibleFault", AccessDenied, Terminal),
+        ("403", AccessDenied, Terminal),  # all that a HEAD request is told
+        ("404", NotFound, Terminal),
         ("NoSuchKey", NotFound, Terminal),
         ("DBSnapshotNotFound", NotFound, Terminal),
         ("ExportTaskLimitReachedFault", NotYet, Transient),

@@ -1,11 +1,11 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from ingestion.errors import UnreadableMessage
-from ingestion.messages import CopyExport, ExportSnapshot, Poll, parse_message
+from ingestion.messages import CopyExport, ExportSnapshot, IngestionFailed, Poll, Run, parse_message
 from ingestion.rds_events import read
 
 GOOD: dict[str, Any] = {
@@ -32,8 +32,10 @@ def test_a_message_survives_the_way_through_json() -> None:
         ({"kind": "CopyEverything"}, "kind"),
         ({"colour": "red"}, "colour"),
         ({"correlation_id": ""}, "correlation_id"),
+        ({"correlation_id": "x" * 2_201}, "correlation_id"),
         ({"run": {"import_date": "2021-06-31", "backdated": False, "dump": None}}, "run.import_date"),
         ({"run": {"import_date": "2021-06-04", "backdated": False, "dump": "k.zip"}}, "run.dump"),
+        ({"run": {"import_date": "2021-06-04", "backdated": False, "dump": f"s3://b/{'k' * 1_100}"}}, "run.dump"),
         ({"poll": {"attempt": 0, "started_at": "2021-06-04T10:00:00Z"}}, "poll.attempt"),
         ({"poll": {"attempt": 1, "started_at": "2021-06-04T10:00:00"}}, "poll.started_at"),
     ],
@@ -57,3 +59,20 @@ def test_a_message_without_a_poll_begins_to_wait_when_it_is_read() -> None:
     assert isinstance(message, CopyExport | ExportSnapshot)
     assert message.poll.attempt == 1
     assert before <= message.poll.started_at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("ugly", ["x", "\x00", "\U0001f600", "\u20ac", '"', "\\", "\ud800"])
+def test_sns_takes_a_failure_with_every_text_as_long_as_it_can_be(ugly: str) -> None:
+    text = ugly.encode(errors="replace").decode()
+    failed = IngestionFailed(
+        run=Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://b/" + text * 1_093),
+        correlation_id=text * 2_200,
+        stage="s3_to_s3_copier",
+        error="UnreadableMessage",
+        reason=ugly * 1_000_000,
+        message=ugly * 1_000_000,
+    )
+    assert len(failed.model_dump_json().encode()) <= 262_144
+    assert failed.reason == text * len(failed.reason)
+    assert len(failed.reason) >= 5_000
+    assert len(failed.message or "") >= 20_000

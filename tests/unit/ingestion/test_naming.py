@@ -66,6 +66,9 @@ def test_names_are_those_of_the_design() -> None:
     )
     assert list(naming.landing_keys([file], day)) == [landing]
     assert naming.manifest_key("liberator", day) == "_manifests/parking/liberator/import_date=20210604.json"
+    attempt = naming.attempt_key("liberator", day, TASK)
+    assert attempt == f"_manifests/parking/liberator/attempts/import_date=20210604/{TASK}.json"
+    assert attempt.startswith(naming.attempts_prefix("liberator", day))
 
 
 @given(NAMES, NAMES, st.none() | st.integers(0, 99).map(str), st.sampled_from(["", "deep/prefix/", "1/"]))

@@ -1,0 +1,127 @@
+"""What copies that died have left, and who clears it away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ingestion import naming
+from ingestion.errors import AccessDenied, NotYet
+from ingestion.messages import CopyExport
+from s3_to_s3_copier import attempts, landing
+from tests.fakes import SNAPSHOT_TIME
+from tests.integration.services.lake import DAY, Lake, partition
+
+LATER = SNAPSHOT_TIME + timedelta(hours=1)
+
+
+@pytest.fixture
+def lake(aws: str) -> Lake:
+    return Lake()
+
+
+def denied_half_way(lake: Lake, command: CopyExport) -> None:
+    lake.deny("s3:PutObject", "landing/parking/*.permits/*")
+    with pytest.raises(AccessDenied):
+        lake.copy(command)
+    lake.allow("landing")
+
+
+def of(lake: Lake, task: str) -> set[str]:
+    return {key for key in lake.landed() if task in key}
+
+
+def test_what_a_copy_that_ended_half_way_left_is_cleared_away_by_a_later_one(lake: Lake) -> None:
+    denied_half_way(lake, lake.export("task-1"))
+    assert of(lake, "task-1"), "its copies of the other tables"
+    lake.copy(lake.export("task-2", at=LATER))
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_so_is_what_a_copy_left_that_was_never_heard_of_again(lake: Lake) -> None:
+    command, left = lake.export("task-1"), iter([900.0] * 2 + [10.0] * 100)
+    with pytest.raises(NotYet):
+        lake.copy(command, lambda: next(left))
+    assert len(of(lake, "task-1")) == 2
+    lake.copy(lake.export("task-2", at=LATER))
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_a_copy_that_went_well_leaves_no_record(lake: Lake) -> None:
+    command = lake.export("task-1")
+    for _ in range(2):
+        lake.copy(command)
+        assert lake.attempts() == set()
+
+
+def test_a_later_copy_that_is_not_done_yet_is_left_alone_by_an_earlier_one_that_commits(lake: Lake) -> None:
+    later = lake.export("task-2", at=LATER)
+    denied_half_way(lake, later)
+    half = of(lake, "task-2")
+    lake.copy(lake.export("task-1"))
+    assert lake.manifest().export_task_identifier == "task-1"
+    assert of(lake, "task-2") == half
+    assert lake.attempts() == {"task-2"}
+    lake.finish_runs()
+    lake.copy(later)
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_a_file_of_one_name_in_both_exports_stays(lake: Lake) -> None:
+    commands = [
+        lake.export(task, {"permits": 1}, parts=0, at=at) for task, at in [("task-1", SNAPSHOT_TIME), ("task-2", LATER)]
+    ]
+    for task in ("task-1", "task-2"):
+        lake.put(f"{task}/liberator/liberator.permits/1/part-00000-a-c000.gz.parquet", task.encode())
+    denied_half_way(lake, commands[0])
+    lake.copy(commands[1])
+    assert lake.landed() == lake.manifest().keys == {partition("permits", "part-00000-a-c000.gz.parquet")}
+
+
+@pytest.mark.parametrize(("module", "step"), [(landing, "delete_all"), (attempts, "end")])
+def test_clearing_away_that_died_is_done_by_the_next_try(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, module: Any, step: str
+) -> None:
+    denied_half_way(lake, lake.export("task-1"))
+    second = lake.export("task-2", at=LATER)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, step, _dies)
+        with pytest.raises(RuntimeError):
+            lake.copy(second)
+    assert lake.attempts() == {"task-1", "task-2"}
+    lake.copy(second)
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_a_copy_that_begins_while_a_later_one_commits_takes_its_record_away_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, later = lake.export("task-1"), lake.export("task-2", at=LATER)
+    begin = attempts.begin
+
+    def overtaken(*args: Any) -> None:
+        monkeypatch.setattr(attempts, "begin", begin)
+        lake.copy(later)
+        begin(*args)
+
+    monkeypatch.setattr(attempts, "begin", overtaken)
+    lake.copy(early)
+    assert lake.manifest().export_task_identifier == "task-2"
+    assert lake.landed() == lake.manifest().keys
+    assert lake.attempts() == set()
+
+
+def test_a_record_that_another_copy_removes_meanwhile_is_passed_over(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = naming.attempt_key("liberator", DAY, "task-0")
+    monkeypatch.setattr(attempts, "sizes", lambda *_: {gone: 1})
+    assert lake.copy(lake.export("task-1"))
+
+
+def _dies(*_: Any, **__: Any) -> None:
+    raise RuntimeError("killed")

@@ -1,0 +1,114 @@
+"""Copying and deleting objects: what S3 is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from ingestion.errors import AccessDenied
+from ingestion.naming import ExportedFile
+from s3_to_s3_copier import copying
+from tests.integration.services.lake import Lake
+
+KEY = "parking/liberator/liberator.t/part.parquet"
+GIB = 1024**3
+
+
+@pytest.fixture
+def lake(aws: str) -> Lake:
+    return Lake()
+
+
+def copy(lake: Lake, body: bytes = b"exported") -> None:
+    lake.put("task-1/part.parquet", body)
+    file = ExportedFile("task-1/part.parquet", len(body), "liberator", "liberator.t", None, "part.parquet")
+    copying.copy_all({KEY: file}, lake.s3, source="exports", landing="landing", seconds_left=lambda: 900)
+
+
+def asked(lake: Lake, answer: Callable[[str], Any] = lambda _: None) -> list[tuple[str, dict[str, Any]]]:
+    """Operations with their parameters, from now on. What `answer` gives for an operation takes the place of S3's."""
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        found.append((model.name, dict(params)))
+
+    def reply(model: Any, **_: Any) -> Any:
+        return answer(model.name)
+
+    lake.s3.meta.events.register("provide-client-params.s3", note)
+    lake.s3.meta.events.register("before-call.s3", reply)
+    return found
+
+
+def test_a_copy_of_another_size_is_made_again(lake: Lake) -> None:
+    lake.put(KEY, b"exp", "landing")
+    copy(lake)
+    assert lake.s3.get_object(Bucket="landing", Key=KEY)["Body"].read() == b"exported"
+
+
+def test_a_copy_that_is_there_is_not_made_again(lake: Lake) -> None:
+    copy(lake)
+    calls = asked(lake)
+    copy(lake)
+    assert "CopyObject" not in [operation for operation, _ in calls]
+
+
+def test_tags_and_annotations_are_neither_read_nor_copied(lake: Lake) -> None:
+    calls = asked(lake)
+    copy(lake)
+    [request] = [params for operation, params in calls if operation == "CopyObject"]
+    assert (request["TaggingDirective"], request["AnnotationDirective"]) == ("REPLACE", "EXCLUDE")
+
+
+def test_nor_are_they_where_the_copy_is_made_by_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 6 MiB stand for 5 GB: moto keeps objects in memory.
+    monkeypatch.setattr(copying, "TRANSFER", TransferConfig(multipart_threshold=1 << 20, multipart_chunksize=5 << 20))
+    calls = asked(lake)
+    copy(lake, b"x" * (6 << 20))
+    used = {operation for operation, _ in calls} - {"PutObject", "ListObjectsV2", "HeadObject"}
+    assert used == {"CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"}
+
+
+def test_what_is_too_large_for_one_copyobject_is_copied_by_parts(lake: Lake) -> None:
+    def large(operation: str) -> Any:
+        """S3 with an object of more than 5 GiB, and no more of it than the test has to see."""
+        if operation == "HeadObject":
+            return type("Http", (), {"status_code": 200}), {"ContentLength": 5 * GIB + 1, "ETag": '"e"'}
+        if operation in {"CopyObject", "CreateMultipartUpload"}:
+            raise RuntimeError("seen")
+        return None
+
+    calls = asked(lake, large)
+    with pytest.raises(RuntimeError, match="seen"):
+        copy(lake)
+    assert calls[-1][0] == "CreateMultipartUpload"
+
+
+def test_more_objects_than_one_request_may_delete_are_all_deleted(lake: Lake) -> None:
+    keys = [f"parking/{number:04}" for number in range(1001)]
+    for key in keys:
+        lake.put(key, b"", "landing")
+    calls = asked(lake)
+    copying.delete_all(keys, lake.s3, "landing")
+    assert lake.landed() == set()
+    assert [len(params["Delete"]["Objects"]) for _, params in calls if "Delete" in params] == [1000, 1]
+
+
+def test_an_object_that_must_not_be_deleted_ends_the_run_by_name(lake: Lake) -> None:
+    copy(lake)
+    lake.deny("s3:DeleteObject", "landing/parking/*")
+    with pytest.raises(AccessDenied, match=f"deleting from s3://landing: .*{KEY}"):
+        copying.delete_all([KEY], lake.s3, "landing")
+
+
+def test_an_object_that_s3_fails_to_delete_is_tried_again(lake: Lake) -> None:
+    refused = {"Errors": [{"Key": KEY, "Code": "InternalError", "Message": "We encountered an internal error"}]}
+    asked(
+        lake, lambda operation: (type("Http", (), {"status_code": 200}), refused) if operation == "DeleteObjects" else None
+    )
+    with pytest.raises(ClientError, match="InternalError"):
+        copying.delete_all([KEY], lake.s3, "landing")
