@@ -35,12 +35,27 @@ class ExportStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class ColumnType(BaseModel):
+    """One entry of `originalTypeMappings`: MySQL's type, e.g. `date`, and the Parquet type that RDS made of it."""
+
+    name: str = Field(alias="columnName")
+    original_type: str = Field(alias="originalType")
+    exported_type: str = Field("", alias="expectedExportedType")
+
+
+class SchemaMetadata(BaseModel):
+    """`schemaMetadata` of a table."""
+
+    columns: list[ColumnType] = Field([], alias="originalTypeMappings")
+
+
 class TableStatus(BaseModel):
     """One entry of `perTableStatus`. `target` is `database.table`, with or without the database before it once more."""
 
     target: str
     status: str
     warning: str = Field("", alias="warningMessage")
+    schema_metadata: SchemaMetadata = Field(default_factory=SchemaMetadata, alias="schemaMetadata")
 
 
 class TablesInfo(BaseModel):
@@ -58,12 +73,16 @@ class ExportInfo(BaseModel):
 
 @dataclass(frozen=True)
 class Export:
-    """A whole export of one database. `tables` maps each table's plain name to its Parquet files, maybe none."""
+    """A whole export of one database. `tables` maps each table's plain name to its Parquet files, maybe none.
+
+    `columns` maps it to its columns, none where the export says nothing of them.
+    """
 
     task_identifier: str
     snapshot_time: datetime
     database: str
     tables: dict[str, list[ExportedFile]]
+    columns: dict[str, list[ColumnType]]
 
 
 def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: str) -> Export:
@@ -83,7 +102,8 @@ def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: 
         raise ExportUnusable(f"export_info at {where} says {info.export_task_identifier} is {info.status}, not COMPLETE.")
     files = [f for key, size in sizes.items() if (f := naming.parse_export_key(key, size))]
     database, tables = _tables(statuses, files, where)
-    return Export(task_identifier, task["SnapshotTime"], database, tables)
+    columns = {_plain_name(s.target, database): s.schema_metadata.columns for s in statuses}
+    return Export(task_identifier, task["SnapshotTime"], database, tables, columns)
 
 
 def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
@@ -141,13 +161,14 @@ def _tables(statuses: list[TableStatus], files: list[ExportedFile], where: str) 
     if len(databases) != 1:
         raise ExportUnusable(f"{where} holds {sorted(databases) or 'no database'}; a dump is exactly one database.")
     [database] = databases
-    tables: dict[str, list[ExportedFile]] = {}
-    for status in statuses:
-        target = naming.exported_name(status.target)
-        tables[target.removeprefix(f"{database}.").removeprefix(f"{database}.")] = []
+    tables: dict[str, list[ExportedFile]] = {_plain_name(status.target, database): [] for status in statuses}
     for file in files:
         name = file.table.removeprefix(f"{database}.")
         if name not in tables:
             raise ExportUnusable(f"{where} holds {file.key}, a table that export_tables_info does not name.")
         tables[name].append(file)
     return database, tables
+
+
+def _plain_name(target: str, database: str) -> str:
+    return naming.exported_name(target).removeprefix(f"{database}.").removeprefix(f"{database}.")

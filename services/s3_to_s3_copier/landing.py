@@ -17,7 +17,7 @@ from s3_to_s3_copier import attempts, workflow
 from s3_to_s3_copier import manifest as manifests
 from s3_to_s3_copier.copying import copy_all, delete_all
 from s3_to_s3_copier.export import Export, finished_export
-from s3_to_s3_copier.manifest import Committed, LandedObject, Manifest, ManifestTable
+from s3_to_s3_copier.manifest import Committed, LandedColumn, LandedObject, Manifest, ManifestTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,12 @@ def _manifest(
         export_task_identifier=export.task_identifier,
         snapshot_time=export.snapshot_time,
         tables=tuple(
-            ManifestTable(name=name, rows=rows[name] if rows else None, objects=tuple(found))
+            ManifestTable(
+                name=name,
+                rows=rows[name] if rows else None,
+                objects=tuple(found),
+                columns=tuple(LandedColumn(**column.model_dump()) for column in export.columns[name]),
+            )
             for name, found in sorted(objects.items())
         ),
     )

@@ -26,12 +26,21 @@ class LandedObject(Frozen):
     size: int
 
 
+class LandedColumn(Frozen):
+    """A column: MySQL's type, e.g. `date`, which its Parquet type, e.g. `binary (UTF8)`, does not tell. RDS's own words."""
+
+    name: str
+    original_type: str
+    exported_type: str
+
+
 class ManifestTable(Frozen):
     """One table of the day. `rows` is the loader's count, null where it left none; an empty table has no objects."""
 
     name: str
     rows: int | None
     objects: tuple[LandedObject, ...]
+    columns: tuple[LandedColumn, ...] = ()
 
 
 class Manifest(Frozen):
