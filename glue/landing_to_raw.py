@@ -100,7 +100,7 @@ def to_raw(run: Run, landing: Landing, raw: Zone) -> dict[str, int]:
 
 
 def _reasons(failures: Mapping[str, Exception]) -> dict[str, str]:
-    return {name: f"{type(error).__name__}: {error}".splitlines()[0] for name, error in failures.items()}
+    return {name: job.reason(error) for name, error in failures.items()}
 
 
 def _each(names: Iterable[str], work: Callable[[str], R], failures: dict[str, Exception]) -> dict[str, R]:
@@ -112,7 +112,7 @@ def _each(names: Iterable[str], work: Callable[[str], R], failures: dict[str, Ex
                 made[name] = future.result()
             except Exception as error:  # noqa: BLE001  whatever it is, it is this table's, and is told at the end
                 failures[name] = error
-                say("Failed", table=name, reason=f"{type(error).__name__}: {error}")
+                job.log.warning("Failed: %s", name, exc_info=error)
     return made
 
 
@@ -121,7 +121,7 @@ def _stage(name: str, table: SourceTable, landing: Landing, raw: Zone) -> Staged
     # In a path, Spark takes these for wildcards.
     paths = [re.sub(r"([\[\]{}*?\\])", r"\\\1", f"{landing.root}/{key}") for key in table.keys]
     # Of an empty table RDS writes no file.
-    frame = raw.spark.read.parquet(*paths) if paths else raw.spark.createDataFrame([], columns.source_schema(table.columns))
+    frame = raw.spark.read.parquet(*paths) if paths else raw.spark.range(0).select(columns.of_empty(table.columns))
     plain = columns.plain(frame.schema, table.columns)
     impossible = Observation()
     if plain.not_dates and paths:

@@ -118,8 +118,8 @@ def transform(run: Run, queries: Iterable[Query], raw: Zone, refined: Zone) -> d
             try:
                 made[name] = _make(targets[name], [c for c in checks if c.target == name], targets, run, raw, refined)
             except Exception as error:  # noqa: BLE001  whatever it is, it is this target's, and is told at the end
-                failures[name] = f"{type(error).__name__}: {error}".splitlines()[0]
-                say("Failed", target=name, reason=str(error))
+                failures[name] = job.reason(error)
+                job.log.warning("Failed: %s", name, exc_info=error)
     finally:
         refined.clear()
     say("Ended", targets=len(made), rows=sum(made.values()), failed=sorted(failures))

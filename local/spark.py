@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 INSTALL = "Install Java 17, Glue 5.0's (Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME."
 # Spark 3.5 runs on these: https://spark.apache.org/docs/3.5.4/#downloading
 OLDEST, NEWEST = 8, 17
-ENVIRONMENT = {"SPARK_LOCAL_IP": "127.0.0.1"}
+ENVIRONMENT = {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
 SETTINGS = {
     "spark.master": "local[*]",
     "spark.driver.bindAddress": "127.0.0.1",

@@ -94,11 +94,11 @@ def _plain(column: Column, field: T.StructField, original: str) -> Column:
     raise Unsupported(f"column {field.name} is {kind.simpleString()}, which no RDS export has")
 
 
-def source_schema(columns: Sequence[SourceColumn]) -> T.StructType:
-    """The schema of a table of which RDS wrote no file, for it is empty, by what it says of types. Raises Unsupported."""
-    if not columns:
+def of_empty(source: Sequence[SourceColumn]) -> list[Column]:
+    """The columns of a table of which RDS wrote no file, for it is empty, by what it says of types. Raises Unsupported."""
+    if not source:
         raise Unsupported("the table is empty, and the manifest says nothing of its columns: land the day again")
-    return T.StructType([T.StructField(c.name, _exported(c.exported_type.lower())) for c in columns])
+    return [F.lit(None).cast(_exported(c.exported_type.lower())).alias(c.name) for c in source]
 
 
 def _exported(kind: str) -> T.DataType:

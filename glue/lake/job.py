@@ -105,6 +105,13 @@ def run_of(run_id: str, properties: Mapping[str, str]) -> Run:
         ) from error
 
 
+def reason(error: Exception) -> str:
+    """One line for people: the first of the message, or of what in Spark's JVM caused it; the log has it whole."""
+    lines = f"{type(error).__name__}: {error}".splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return causes[-1] if causes else lines[0]
+
+
 def say(message: str, **fields: Any) -> None:
     """One log line: a message and JSON."""
     log.info("%s %s", message, json.dumps(fields, default=str))
