@@ -62,12 +62,22 @@ def differences(tables: list[TableReport]) -> list[str]:
 
 
 def download(s3: Any, bucket: str, folder: Path) -> None:
-    """A copy of the whole bucket."""
+    """A copy of the whole bucket, over an earlier one."""
+    targets = set()
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for found in page.get("Contents", []):
             target = folder / found["Key"]
             target.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(bucket, found["Key"], str(target))
+            targets.add(target)
+    forget_others(targets)
+
+
+def forget_others(written: set[Path]) -> None:
+    """Removes Parquet that an earlier copy has left in the partitions of this one: their rows would be there twice."""
+    for folder in {path.parent for path in written}:
+        for path in set(folder.glob("*.parquet")) - written:
+            path.unlink()
 
 
 def _rows(s3: Any, bucket: str, key: str) -> int:

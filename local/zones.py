@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 
 from lake.catalog import Catalog
 from lake.columns import clean
+from local.landed import forget_others
 
 if TYPE_CHECKING:
     from datetime import date
@@ -54,5 +55,6 @@ def differences(database: str, landed: list[TableReport], raw: list[ZoneTable]) 
 
 
 def keep(zone: Path, folder: Path) -> None:
-    """A copy of the zone's bucket, without the checksums that Spark writes beside local files."""
-    shutil.copytree(zone, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.crc"))
+    """A copy of the zone's bucket, over an earlier one, without what Spark writes beside local files."""
+    shutil.copytree(zone, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.crc", "_staging"))
+    forget_others({folder / path.relative_to(zone) for path in zone.rglob("*.parquet")})

@@ -1,0 +1,197 @@
+"""`make demo` as its user sees it: exit code, report, kept folders, one clear line when it can't be done, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pytest
+
+from local.functions import ROOT
+from local.spark import java_problem
+
+CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
+DAY = "import_year=2021/import_month=06/import_day=04/import_date=20210604"
+
+
+def command(*options: str | Path) -> list[str]:
+    return [sys.executable, "-m", "local", *map(str, options)]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    paths = [ROOT, ROOT / "services", ROOT / "ecs" / "dump_loader", ROOT / "glue"]
+    return os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "TMPDIR": str(folder)}
+
+
+@dataclass
+class Demo:
+    """A demo that has ended, and the folder that it was given."""
+
+    exit_code: int
+    output: str
+    folder: Path
+
+    @property
+    def report(self) -> Any:
+        return json.loads((self.folder / "report.json").read_text())
+
+    @property
+    def left(self) -> list[str]:
+        """What it left in the folder for temporary files, other programs' own things left out."""
+        return [path.name for path in (self.folder / "tmp").iterdir() if path.name.startswith("liberator")]
+
+
+def demo(folder: Path, *options: str | Path) -> Demo:
+    (folder / "tmp").mkdir()
+    ended = subprocess.run(
+        command(*options),
+        cwd=folder,
+        env=environment(folder / "tmp"),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    return Demo(ended.returncode, ended.stdout + ended.stderr, folder)
+
+
+def rows(folder: Path) -> int:
+    return int(ds.dataset(sorted(folder.glob("*.parquet")), format="parquet").count_rows())
+
+
+@pytest.fixture(scope="module")
+def chinook(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """A dump that nobody here made, of a past day, everything kept."""
+    folder = tmp_path_factory.mktemp("chinook")
+    return demo(
+        folder,
+        "--dump",
+        CHINOOK,
+        "--date",
+        "2021-06-04",
+        "--report",
+        folder / "report.json",
+        "--landing",
+        folder / "landing",
+    )
+
+
+def test_a_foreign_dump_lands_with_every_row(chinook: Demo) -> None:
+    assert chinook.exit_code == 0, chinook.output
+    report = chinook.report
+    assert (report["import_date"], report["backdated"], report["replicated"]) == ("2021-06-04", True, True)
+    assert {t["name"]: t["rows_landed"] for t in report["tables"]} == {t["name"]: t["rows_loaded"] for t in report["tables"]}
+    assert sum(t["rows_landed"] for t in report["tables"]) == 15_607
+    assert report["workflow"]["properties"]["import_date"] == "2021-06-04"
+    assert "backdated" in report["workflow"]["name"]
+    assert report["messages"][0]["queue"]
+
+
+def test_the_kept_landing_zone_is_what_the_report_says(chinook: Demo) -> None:
+    for table in chinook.report["tables"]:
+        partition = chinook.folder / "landing/parking/liberator" / f"liberator.{table['name']}" / DAY
+        assert rows(partition) == table["rows_landed"]
+    assert (chinook.folder / "landing/_manifests/parking/liberator/import_date=20210604.json").is_file()
+
+
+def test_nothing_else_is_left(chinook: Demo) -> None:
+    assert chinook.left == []
+
+
+def test_a_file_that_is_no_dump_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "some.zip").write_text("no zip")
+    ended = demo(tmp_path, "--dump", tmp_path / "some.zip")
+    assert ended.exit_code == 1
+    assert "is not a zip. Ask for the dump again" in ended.output.splitlines()[-1]
+    assert "Traceback" not in ended.output
+    assert ended.left == []
+
+
+def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    ended = demo(tmp_path, "--dump", "nowhere.zip")
+    assert ended.exit_code == 2
+    assert ended.output.endswith("there is no file nowhere.zip\n")
+
+
+def test_ctrl_c_stops_everything_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        command(), env=environment(tmp_path / "tmp"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout
+    for line in process.stdout:  # until it is at work
+        if "Loader" in line:
+            break
+    assert of_session(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output.endswith("Stopped. Nothing is left running.\n")
+    assert "Traceback" not in output
+    assert Demo(130, output, tmp_path).left == []
+    assert of_session(process.pid) == []
+    assert with_environment(str(tmp_path)) == []
+
+
+def of_session(session: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def with_environment(text: str) -> list[str]:
+    """The processes that were given this text: those, too, that have made a session of their own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if text in path.read_text(errors="replace"):
+                found.append((path.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The sample, carried on to the raw and the refined zone by real Spark."""
+    if problem := java_problem():
+        pytest.skip(problem)
+    folder = tmp_path_factory.mktemp("glue")
+    kept = ["--report", folder / "report.json", "--raw", folder / "raw", "--refined", folder / "refined"]
+    return demo(folder, "--glue", "--date", "2021-06-04", *kept)
+
+
+def test_with_glue_every_row_is_in_the_raw_zone_too(sample: Demo) -> None:
+    assert sample.exit_code == 0, sample.output
+    raw = {t["name"]: t["rows"] for t in sample.report["zones"] if t["zone"] == "raw"}
+    assert raw == {f"liberator_{t['name']}": t["rows_loaded"] for t in sample.report["tables"]}
+    for name, count in raw.items():
+        assert rows(sample.folder / "raw/parking" / name / DAY) == count
+
+
+def test_with_glue_the_refined_zone_is_made_of_it(sample: Demo) -> None:
+    refined = {t["name"]: t["rows"] for t in sample.report["zones"] if t["zone"] == "refined"}
+    loaded = {t["name"]: t["rows_loaded"] for t in sample.report["tables"]}
+    assert refined.keys() == {"parking_pcn_ledger", "parking_pcns_by_zone", "parking_permits_in_force"}
+    assert refined["parking_pcn_ledger"] == loaded["liberator_pcn_fd_all"]
+    for name, count in refined.items():
+        assert rows(sample.folder / "refined/parking" / name / DAY) == count > 0
+
+
+def test_with_glue_nothing_else_is_left(sample: Demo) -> None:
+    assert sample.left == []
+    assert not list((sample.folder / "raw").rglob("*.crc"))
