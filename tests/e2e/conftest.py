@@ -52,6 +52,14 @@ class System(Cloud):
                 return
         pytest.fail("The queues do not empty.")
 
+    def updates(self) -> list[dict[str, Any]]:
+        """Every LandingZoneUpdated, those that say the same once: two copies of one message may both announce (ADR 2)."""
+        told: list[dict[str, Any]] = []
+        for update in self.events("LandingZoneUpdated"):
+            if update not in told:
+                told.append(update)
+        return told
+
     def messages(self) -> list[str]:
         return [entry.stage for entry in self.story.messages()]
 

@@ -32,7 +32,7 @@ def test_the_dump_of_the_day_lands_and_starts_the_daily_workflow(
     running = system(built=runtime == "lambda")
     upload(running, dump())
     running.wait_for("LandingZoneUpdated")
-    [update] = running.events("LandingZoneUpdated")
+    [update] = running.updates()
     assert update["run"]["import_date"] == TODAY.isoformat()
     assert update["run"]["backdated"] is False
     running.assert_landed(update, {"permits": 30, "archive": 0})
@@ -66,7 +66,7 @@ def test_an_old_dump_is_ingested_as_backdated_by_its_date(system: Start, dump: D
     running = system()
     upload(running, dump(), date(2021, 6, 4))
     running.wait_for("LandingZoneUpdated")
-    [update] = running.events("LandingZoneUpdated")
+    [update] = running.updates()
     assert update["run"]["backdated"] is True
     assert "import_date=20210604" in running.landing_objects()[0]
     running.assert_landed(update, {"permits": 30, "archive": 0})
@@ -79,7 +79,7 @@ def test_the_dump_of_yesterday_is_still_a_daily_one(system: Start, dump: Dump) -
     running = system()
     upload(running, dump(), TODAY - timedelta(days=1))
     running.wait_for("LandingZoneUpdated")
-    assert running.events("LandingZoneUpdated")[0]["run"]["backdated"] is False
+    assert running.updates()[0]["run"]["backdated"] is False
 
 
 def test_a_past_day_is_ingested_by_hand_with_an_override(system: Start, dump: Dump) -> None:
@@ -88,7 +88,7 @@ def test_a_past_day_is_ingested_by_hand_with_an_override(system: Start, dump: Du
     upload(running, dump(), date(2022, 6, 1))
     running.run_task_by_hand(IMPORT_DATE_OVERRIDE=" 2022-06-01 ")
     running.wait_for("LandingZoneUpdated")
-    [update] = running.events("LandingZoneUpdated")
+    [update] = running.updates()
     assert (update["run"]["import_date"], update["run"]["backdated"]) == ("2022-06-01", True)
     assert "-2022-06-01-backdated-" in update["export_task_identifier"]
     assert running.replicated() == []
@@ -102,7 +102,7 @@ def test_the_same_day_again_replaces_what_was_there(system: Start, dump: Dump) -
     upload(running, dump(20))
     running.wait_for("Task stopped", 2)
     running.wait_until_idle()
-    first, last = running.events("LandingZoneUpdated")
+    first, last = running.updates()
     assert first["export_task_identifier"] != last["export_task_identifier"]
     running.assert_landed(last, {"permits": 20, "archive": 0})
     assert [run["export_task_identifier"] for run in running.runs("DailyWorkflow")] == [
@@ -117,7 +117,7 @@ def test_two_dumps_at_once_are_loaded_one_after_the_other(system: Start, dump: D
     upload(running, dump(35), date(2021, 6, 5))
     running.wait_for("Task stopped", 2)
     running.wait_until_idle()
-    updates = {update["run"]["import_date"]: update for update in running.events("LandingZoneUpdated")}
+    updates = {update["run"]["import_date"]: update for update in running.updates()}
     running.assert_landed(updates["2021-06-04"], {"permits": 25, "archive": 0})
     running.assert_landed(updates["2021-06-05"], {"permits": 35, "archive": 0})
     assert len(running.runs("BackdatedWorkflow")) == 2
@@ -131,7 +131,7 @@ def test_lost_events_are_made_good_by_polling(system: Start, dump: Dump, lost: s
     running = system(copies=lambda event, _way: 0 if event.event_id in lost else 1)
     upload(running, dump())
     running.wait_for("LandingZoneUpdated")
-    running.assert_landed(running.events("LandingZoneUpdated")[0], {"permits": 30, "archive": 0})
+    running.assert_landed(running.updates()[0], {"permits": 30, "archive": 0})
     assert lost.isdisjoint(running.messages())
 
 
@@ -140,10 +140,10 @@ def test_events_that_come_twice_land_once(system: Start, dump: Dump) -> None:
     upload(running, dump())
     running.wait_for("LandingZoneUpdated")
     running.wait_until_idle()
-    running.assert_landed(running.events("LandingZoneUpdated")[0], {"permits": 30, "archive": 0})
+    running.assert_landed(running.updates()[0], {"permits": 30, "archive": 0})
     assert len(running.runs("DailyWorkflow")) == 1
     assert len(running.rds.tasks) == 1
-    assert len(running.events("LandingZoneUpdated")) == 1
+    assert len(running.updates()) == 1
 
 
 def test_a_slow_export_is_polled_until_it_is_complete(system: Start, dump: Dump) -> None:

@@ -72,7 +72,7 @@ def test_the_landing_copy_of_a_past_export_is_made_again(running: Running) -> No
     running.run_documented("send-message", "CopyExport.json")
     running.wait_until_idle()
     assert running.lines_of_landing("20210604") == before
-    assert len(running.events("LandingZoneUpdated")) == 1, "the day is what it was"
+    assert len(running.updates()) == 1, "the day is what it was"
     assert len(running.runs("DailyWorkflow")) == 1
 
 
