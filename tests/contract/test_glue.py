@@ -21,6 +21,7 @@ from local.eventbridge import matches
 from local.eventbridge import transform as filled
 from local.functions import ROOT
 from local.template import Resource, Template, load
+from tests.policies import role_statements
 
 DAY = dt.date(2021, 6, 4)
 GLUES_OWN = {"--extra-py-files", "--enable-auto-scaling", "--enable-metrics", "--enable-observability-metrics",
@@ -99,6 +100,31 @@ def test_the_jobs_log_where_the_template_keeps_and_encrypts_logs(template: Templ
     for resource in template.of_type("AWS::Glue::Job"):
         prefix = resource.properties["DefaultArguments"]["--custom-logGroup-prefix"]
         assert {f"{prefix}/output", f"{prefix}/error"} <= logs
+
+
+def test_a_job_may_do_in_glue_what_its_code_does_and_nothing_else(template: Template) -> None:
+    asked = set()
+    for path in (ROOT / "glue/lake").glob("*.py"):
+        for method, paged in re.findall(
+            r"glue\.(?:get_paginator\(\"(\w+)\"\)|((?!exceptions|get_paginator)\w+)\()", path.read_text()
+        ):
+            asked.add("glue:" + "".join(word.title() for word in (method or paged).split("_")))
+    of_raw = {"glue:GetTables"}  # which tables the day had before: landing_to_raw alone asks
+    for logical_id, its in (("LandingToRawRole", asked), ("TransformRole", asked - of_raw)):
+        statements = role_statements(template.resources[logical_id])
+        allowed = {action for statement in statements for action in statement["Action"] if action.startswith("glue:")}
+        assert allowed == its
+
+
+def test_a_job_writes_its_own_zone_and_reads_the_one_before(template: Template) -> None:
+    def buckets(role: str, action: str) -> set[str]:
+        arns = [arn for s in role_statements(template.resources[role]) if action in s["Action"] for arn in s["Resource"]]
+        return {arn.removeprefix("arn:aws:s3:::dataplatform-stg-").split("/")[0] for arn in arns}
+
+    assert buckets("LandingToRawRole", "s3:PutObject") == {"raw-zone"}
+    assert buckets("LandingToRawRole", "s3:GetObject") == {"landing-zone", "raw-zone", "liberator-glue-assets"}
+    assert buckets("TransformRole", "s3:PutObject") == {"refined-zone"}
+    assert buckets("TransformRole", "s3:GetObject") == {"raw-zone", "refined-zone", "liberator-glue-assets"}
 
 
 def test_a_day_of_raw_has_the_partition_of_a_day_of_landing() -> None:
