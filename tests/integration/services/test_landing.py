@@ -21,6 +21,7 @@ from ingestion.errors import (
 )
 from ingestion.messages import CopyExport, Run
 from s3_to_s3_copier import copying, landing, manifest
+from s3_to_s3_copier.manifest import LandedColumn
 from tests.fakes import SNAPSHOT_TIME, client_error
 from tests.integration.services.lake import DAY, RUN, TABLES, Lake, partition
 
@@ -519,6 +520,26 @@ def test_the_manifest_of_the_day_is_for_readers_of_any_language(lake: Lake) -> N
     assert datetime.fromisoformat(document["snapshot_time"]) == datetime(2021, 6, 4, 10, 15, 30, tzinfo=UTC)
     assert document["tables"][2]["name"] == "permits"
     assert document["tables"][2]["objects"][0]["size"] == 3
+
+
+def test_the_manifest_says_what_mysqls_types_were(lake: Lake) -> None:
+    command = lake.export("task-1", {"permits": 3, "archive": 0})
+    mapping = {
+        "columnName": "issued",
+        "originalType": "date",
+        "expectedExportedType": "binary (UTF8)",
+        "originalNumPrecision": 0,
+    }
+    lake.side_files(
+        "task-1",
+        [
+            {"target": "liberator.permits", "status": "COMPLETE", "schemaMetadata": {"originalTypeMappings": [mapping]}},
+            {"target": "liberator.archive", "status": "COMPLETE"},
+        ],
+    )
+    lake.copy(command)
+    issued = LandedColumn(name="issued", original_type="date", exported_type="binary (UTF8)")
+    assert {table.name: table.columns for table in lake.manifest().tables} == {"permits": (issued,), "archive": ()}
 
 
 def _dies(*_: Any, **__: Any) -> None:
