@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from boto3.s3.transfer import TransferConfig
@@ -11,9 +12,11 @@ from botocore.exceptions import ClientError
 
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import CopyMismatch
+from ingestion.errors import CopyMismatch, Transient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
@@ -26,6 +29,7 @@ logger = Logger(child=True)
 TRANSFER = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=512 * 1024**2, max_concurrency=20)
 
 SOURCE_VERSION, SOURCE_MODIFIED = "source-version", "source-last-modified"
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,20 @@ def replicate(uploaded: UploadedObject, s3: S3Client, to: Destination) -> None:
     """Copies exactly the uploaded version to the same key, unless it, or a later one, is there.
 
     The copy carries the source's version and time as metadata: the same event twice copies once, and an old event that
-    comes late does not put an old dump over a newer one. Raises NotFound, AccessDenied, or CopyMismatch after the check.
+    comes late, or is handled side by side with a newer one, does not put an old dump over a newer one. Raises NotFound,
+    AccessDenied, CopyMismatch after the check, or Transient where others keep writing.
     """
+    for _ in range(ATTEMPTS):
+        if _replicated(uploaded, s3, to):
+            return
+    raise Transient(
+        f"s3://{to.bucket}/{uploaded.key}, or its source in {uploaded.bucket}, was replaced {ATTEMPTS} times while it was "
+        "being copied. It is tried again by itself; if that goes on, find out who uploads it so often."
+    )
+
+
+def _replicated(uploaded: UploadedObject, s3: S3Client, to: Destination) -> bool:
+    """False if, since they were looked at, the source or the destination was replaced: nothing has been copied then."""
     source = f"s3://{uploaded.bucket}/{uploaded.key}"
     pinned = {"VersionId": uploaded.version_id} if uploaded.version_id else {}
     with explained(f"reading {source} {uploaded.version_id or ''}"):
@@ -50,27 +66,35 @@ def replicate(uploaded: UploadedObject, s3: S3Client, to: Destination) -> None:
         SOURCE_VERSION: uploaded.version_id or original["ETag"].strip('"'),
         SOURCE_MODIFIED: original["LastModified"].isoformat(),
     }
-    if _is_there(_head(s3, to.bucket, uploaded.key), original, marks):
+    found = _head(s3, to.bucket, uploaded.key)
+    if _is_there(found, original, marks):
         logger.info("Already there, or a later one", extra={"source": source, "bucket": to.bucket})
-        return
+        return True
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": to.kms_key_arn} if to.kms_key_arn else {}
-    with explained(f"copying {source} to s3://{to.bucket}/{uploaded.key}"):
-        s3.copy(
-            {"Bucket": uploaded.bucket, "Key": uploaded.key, **pinned},  # type: ignore[typeddict-item]
-            to.bucket,
-            uploaded.key,
-            ExtraArgs={
-                # The other account owns what it is given: https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
-                "ACL": "bucket-owner-full-control",
-                "CopySourceIfMatch": original["ETag"],
-                "ContentType": original.get("ContentType", "application/zip"),
-                "Metadata": marks,
-                "MetadataDirective": "REPLACE",
-                "TaggingDirective": "REPLACE",  # copying tags takes rights that nobody here needs
-                **encryption,
-            },
-            Config=TRANSFER,
-        )
+    try:
+        with explained(f"copying {source} to s3://{to.bucket}/{uploaded.key}"), _only_in_place_of(found, s3):
+            s3.copy(
+                {"Bucket": uploaded.bucket, "Key": uploaded.key, **pinned},  # type: ignore[typeddict-item]
+                to.bucket,
+                uploaded.key,
+                ExtraArgs={
+                    # The other account owns what it is given: https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+                    "ACL": "bucket-owner-full-control",
+                    "CopySourceIfMatch": original["ETag"],
+                    "ContentType": original.get("ContentType", "application/zip"),
+                    "Metadata": marks,
+                    "MetadataDirective": "REPLACE",
+                    "TaggingDirective": "REPLACE",  # copying tags takes rights that nobody here needs
+                    "AnnotationDirective": "EXCLUDE",  # so does copying annotations, which is the default
+                    **encryption,
+                },
+                Config=TRANSFER,
+            )
+    except ClientError as error:
+        if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+            logger.info("Replaced meanwhile", extra={"source": source, "bucket": to.bucket})
+            return False
+        raise
     if not _is_there(_head(s3, to.bucket, uploaded.key), original, marks):
         raise CopyMismatch(
             f"s3://{to.bucket}/{uploaded.key} is not the copy of {source} that was just made: something else writes there. "
@@ -78,6 +102,30 @@ def replicate(uploaded: UploadedObject, s3: S3Client, to: Destination) -> None:
         )
     telemetry.size("BytesReplicated", original["ContentLength"])
     logger.info("Replicated", extra={"source": source, "bucket": to.bucket, "bytes": original["ContentLength"]})
+    return True
+
+
+@contextmanager
+def _only_in_place_of(found: HeadObjectOutputTypeDef | None, s3: S3Client) -> Iterator[None]:
+    """Within it, S3 refuses a copy onto anything else than what was found.
+
+    S3 takes the condition, s3.copy has no argument for it; so it is added where boto3 lets one add parameters.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
+    """
+    condition = {"IfMatch": found["ETag"]} if found else {"IfNoneMatch": "*"}
+    requests = [f"provide-client-params.s3.{operation}" for operation in ("CopyObject", "CompleteMultipartUpload")]
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params.update(condition)
+
+    for request in requests:
+        s3.meta.events.register(request, add)
+    try:
+        yield
+    finally:
+        for request in requests:
+            s3.meta.events.unregister(request, add)
 
 
 def _head(s3: S3Client, bucket: str, key: str) -> HeadObjectOutputTypeDef | None:

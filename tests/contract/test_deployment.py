@@ -6,6 +6,7 @@ The permissions are in tests/e2e/test_permissions.py, which compares them with w
 from __future__ import annotations
 
 import json
+import logging
 import re
 import tomllib
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import cfnlint.api
 import pytest
+from aws_lambda_powertools import Logger
 from cfnlint.config import ManualArgs
 from pydantic_settings import BaseSettings
 from samtranslator.yaml_helper import yaml_parse
@@ -146,7 +148,51 @@ def test_a_functions_environment_is_what_its_settings_are_and_makes_them(
     settings = FUNCTIONS[function]()
     assert settings.model_fields_set == own
     assert given["POWERTOOLS_SERVICE_NAME"] == properties["Handler"].split(".")[0]
-    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "LiberatorIngestion"
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
+def test_the_log_level_is_that_of_functions_and_loader(
+    source: dict[str, Any], level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert level in source["Parameters"]["LogLevel"]["AllowedValues"]
+    template = load(TEMPLATE, PRODUCTION | {"LogLevel": level})
+    for name, environment in _environments(template).items():
+        with monkeypatch.context() as there:
+            for variable, value in environment.items():
+                there.setenv(variable, value)
+            if template.resources[name].properties.get("LoggingConfig", {}).get("LogFormat") == "JSON":
+                there.setenv("AWS_LAMBDA_LOG_LEVEL", "INFO")  # Lambda's own, and Powertools obeys it
+            assert logging.getLevelName(Logger(service=f"{name} {level}").log_level) == level, name
+
+
+def test_no_log_level_keeps_the_metrics_back(production: Template) -> None:
+    """Lambda takes a line without a level for INFO, and filters in the format JSON only."""
+    for function in production.of_type("AWS::Lambda::Function"):
+        assert function.properties["LoggingConfig"]["LogFormat"] == "Text"
+
+
+def test_the_programs_send_their_metrics_where_alarms_and_dashboard_look_and_other_stacks_do_not() -> None:
+    looked_in = []
+    for prefix in ("dataplatform-prod", "another"):
+        template = load(TEMPLATE, PRODUCTION | {"Prefix": prefix})
+        [sent_to] = {it["POWERTOOLS_METRICS_NAMESPACE"] for it in _environments(template).values()}
+        alarms = {
+            a.properties["Namespace"]
+            for a in template.of_type("AWS::CloudWatch::Alarm")
+            if "service" in [d["Name"] for d in a.properties.get("Dimensions", [])]
+        }
+        lines = {line[0] for line in _metrics(template) if line[2] == "service"}
+        assert alarms == lines == {sent_to}
+        looked_in.append(sent_to)
+    assert len(set(looked_in)) == 2
+
+
+def test_no_queue_gives_a_message_up_sooner_than_the_operators_are_told(production: Template) -> None:
+    redrives = [
+        q.properties["RedrivePolicy"] for q in production.of_type("AWS::SQS::Queue") if "RedrivePolicy" in q.properties
+    ]
+    assert {redrive["maxReceiveCount"] for redrive in redrives} == {5}
+    assert "(five\nreceives)" in (ROOT / "docs/operations.md").read_text()
 
 
 # What a person may give to a task that is run by hand, and otherwise has its default.
@@ -228,8 +274,7 @@ def _metrics(template: Template) -> list[list[Any]]:
 
 
 def test_the_dashboard_shows_every_metric_that_we_have_and_none_that_we_have_not(template: Template) -> None:
-    ours = [line for line in _metrics(template) if line[0] == "LiberatorIngestion"]
-    assert all(line[2] == "service" for line in ours)
+    ours = [line for line in _metrics(template) if line[2] == "service"]
     assert {(line[3], line[1]) for line in ours} == {(service, name) for service, names in METRICS.items() for name in names}
 
 
@@ -248,9 +293,7 @@ def test_the_dashboard_and_the_alarms_are_of_things_of_this_stack(template: Temp
         f"{prefix}-prod-to-preprod",
         f"{prefix}-prod-to-preprod-dlq",
     }  # only in production; elsewhere their lines are empty
-    dimensions = [
-        tuple(zip(line[2::2], line[3::2], strict=False)) for line in _metrics(template) if line[0] != "LiberatorIngestion"
-    ]
+    dimensions = [tuple(zip(line[2::2], line[3::2], strict=False)) for line in _metrics(template) if line[2] != "service"]
     alarms = [a.properties for a in template.of_type("AWS::CloudWatch::Alarm")]
     stats = [m["MetricStat"]["Metric"] for a in alarms for m in a.get("Metrics", []) if "MetricStat" in m]
     for dimension in [d for a in [*alarms, *stats] for d in a.get("Dimensions", [])]:
@@ -337,6 +380,22 @@ def test_the_costs_are_added_up_rightly() -> None:
         sums.append(float(re.findall(r"\*\*([\d.]+)\*\*", table)[0]))
         assert sums[-1] == pytest.approx(sum(float(total) for _, _, total in lines))
     assert f"{sums[0]:.2f} + 30 \N{MULTIPLICATION SIGN} {sums[1]:.4f} = **about {sums[0] + 30 * sums[1]:.0f} USD**" in costs
+
+
+def test_what_a_person_is_told_to_give_to_the_task_is_what_its_settings_take(production: Template) -> None:
+    [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    named = set(re.findall(r'"name": "([^"]+)"', (ROOT / "docs/operations.md").read_text()))
+    assert named == {container["Name"], "IMPORT_DATE_OVERRIDE", "DUMP_KEY", "EVENT_TIME"}
+    assert {name.lower() for name in named - {container["Name"]}} <= LoaderSettings.model_fields.keys()
+
+
+def _environments(template: Template) -> dict[str, dict[str, str]]:
+    """What each program is given, by its logical id."""
+    [container] = template.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    functions = {f.logical_id: f.properties["Environment"]["Variables"] for f in template.of_type("AWS::Lambda::Function")}
+    return {
+        name: {variable: str(value) for variable, value in environment.items()} for name, environment in functions.items()
+    } | {"LoaderTaskDefinition": {e["Name"]: str(e["Value"]) for e in container["Environment"]}}
 
 
 def _names(properties: Any) -> list[Any]:

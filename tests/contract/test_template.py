@@ -451,6 +451,7 @@ def test_people_hear_of_a_loader_in_words(production: Template) -> None:
     said = transform(event, target["InputTransformer"])
     assert 'task/1 stopped: Essential container in task "exited".' in said
     assert production.resources["LoaderLogs"].ref in said
+    assert said.endswith("by uploading it again.")
 
 
 def test_people_hear_of_a_day_without_a_dump(production: Template) -> None:
@@ -486,6 +487,7 @@ def test_delays_budgets_and_windows_are_the_parameters() -> None:
     [container] = template.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
     environment = {e["Name"]: e["Value"] for e in container["Environment"]}
     assert (environment["DAILY_WINDOW_DAYS"], environment["DB_NAME"]) == ("2", "parking")
+    assert environment["MAX_WAIT_HOURS"] == "3"
     assert template.resources["SnapshotToS3Function"].properties["Environment"]["Variables"]["DATABASE_NAME"] == "parking"
 
 
@@ -582,7 +584,7 @@ def test_every_log_is_encrypted_and_ends(production: Template) -> None:
         assert group["KmsKeyId"] == production.resources["Key"].arn
     for function in production.of_type("AWS::Lambda::Function"):
         assert function.properties["LoggingConfig"] == {
-            "LogFormat": "JSON",
+            "LogFormat": "Text",
             "LogGroup": f"/aws/lambda/{function.properties['FunctionName']}",
         }
         assert function.properties["LoggingConfig"]["LogGroup"] in logs

@@ -71,7 +71,7 @@ def main() -> int:
     except Stopped:
         stopped = Terminal(
             "The task was stopped before it had ended. A snapshot that it had begun (see its log) goes on without it; "
-            "if there was none, nothing was taken of the load: run it again."
+            "if there was none, nothing was taken of the load: load the dump again."
         )
         logger.error(str(stopped), error="Stopped")
         return _failed(request, stopped, logger, name="Stopped") + 142  # as a shell reports SIGTERM: 143
@@ -120,6 +120,7 @@ def _run(settings: Settings, request: Request, logger: Logger) -> None:
             progress_seconds=settings.progress_seconds,
             snapshot_timeout=settings.snapshot_timeout,
             lock_timeout=settings.lock_timeout,
+            max_wait=settings.max_wait,
         ),
         lambda command: queues.send(sqs, settings.snapshot_queue_url, command, delay_seconds=settings.poll_delay_seconds),
         logger,

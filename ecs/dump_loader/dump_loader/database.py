@@ -103,7 +103,7 @@ class Lock:
         if not held:
             raise Terminal(
                 f"The connection that holds the lock {self.name} was lost{reason}: another load may have changed the "
-                "database meanwhile, so no snapshot is taken. Run the task again."
+                "database meanwhile, so no snapshot is taken. Load the dump again."
             )
 
 
@@ -121,7 +121,7 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
             if time.monotonic() >= deadline:
                 raise Terminal(
                     f"Another load has used database {database} for {timeout}, longer than LOCK_TIMEOUT_MINUTES. "
-                    "See whether that task still makes progress; stop it if not, and run this one again."
+                    "See whether that task still makes progress; stop it if not, and load this dump again."
                 )
             logger.info("Waiting for another load to end", database=database)
             patience = max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic()))

@@ -114,7 +114,7 @@ def _of_day(s3: S3Client, bucket: str, day: date) -> Dump:
     if not found:
         raise NotFound(
             f"There is no dump of {day}: neither {uri_of(bucket, keys[0])} nor {uri_of(bucket, keys[1])} exists. "
-            "Upload it under one of these names, and run the task again."
+            "Upload it under one of these names: that loads it."
         )
     key, head = max(found, key=lambda f: f[1]["LastModified"])
     return _dump(bucket, key, head, Run(import_date=day, backdated=True, dump=uri_of(bucket, key)))

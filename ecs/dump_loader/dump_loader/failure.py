@@ -36,7 +36,7 @@ def rejected(statement: Statement, *, retried: Container[int] = ()) -> Iterator[
         if code in _CONNECTION_LOST or isinstance(error, pymysql.err.InterfaceError):
             raise Transient(
                 f"The connection to the database was lost at statement {statement.number}, line {statement.line}: {error}. "
-                "Look at the instance's events and memory, then run the task again."
+                "Look at the instance's events and memory, then load the dump again."
             ) from error
         message = error.args[1] if len(error.args) > 1 else ""
         raise DumpRejected(

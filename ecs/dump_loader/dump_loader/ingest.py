@@ -41,6 +41,7 @@ class Limits:
     progress_seconds: float
     snapshot_timeout: timedelta
     lock_timeout: timedelta
+    max_wait: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def ingest(
             # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
             # "creating" RDS has read the volume can't be seen from outside.
             identifier = _snapshot(s3, rds, dump, target, limits, counts, announce, logger)
-    snapshot.delete_earlier(rds, target.instance, identifier, logger=logger)
+    snapshot.delete_earlier(rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger)
     return identifier
 
 

@@ -123,7 +123,7 @@ class S3File(io.RawIOBase):
                 if error_code(error) in ("PreconditionFailed", "412"):
                     raise Terminal(
                         f"{self._dump.uri} was replaced while it was being loaded. Its own upload starts another load; "
-                        "if none does, run the task again with IMPORT_DATE_OVERRIDE."
+                        "if none does, load the dump again."
                     ) from error
                 raise
         wanted = len(got) + last + 1 - first

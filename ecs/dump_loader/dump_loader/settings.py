@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     alerts_topic_arn: str
     snapshot_queue_url: Annotated[str, Field(min_length=1)]
     poll_delay_seconds: Annotated[int, Field(ge=0, le=900)] = 900
+    max_wait_hours: Annotated[float, Field(gt=0)] = 12
     connections: Annotated[int, Field(ge=1, le=32)] = 4
     max_dump_bytes: Annotated[int, Field(gt=0)] = 500_000_000_000
     progress_seconds: Annotated[float, Field(gt=0)] = 30
@@ -68,3 +69,7 @@ class Settings(BaseSettings):
     @property
     def lock_timeout(self) -> timedelta:
         return timedelta(minutes=self.lock_timeout_minutes)
+
+    @property
+    def max_wait(self) -> timedelta:
+        return timedelta(hours=self.max_wait_hours)

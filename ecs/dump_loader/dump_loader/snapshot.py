@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from dump_loader.dumps import Dump
     from ingestion.snapshots import Snapshot
 
-# How long a snapshot may wait for its export to be started: the budget of the queue's messages, MAX_WAIT_HOURS.
-MAX_WAIT = timedelta(hours=12)
 # Writes the row counts for (snapshot identifier, URI); False if there are some already: the name is another load's.
 Reserve = Callable[[str, str], bool]
 LOAD_ID = "load-id"
 _AVAILABLE = "available"
 _STATE_ERRORS = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
+_BUSY = "See in RDS what the instance is doing; then load the dump again."
+_GOES_ON = (
+    "It goes on without this task, and is exported when it is available (within MaxWaitHours): don't load the dump again "
+    "unless RDS says that it failed, and no other one before it is available."
+)
 _EXPORT_ENDED = frozenset({"COMPLETE", "FAILED", "CANCELED"})
 _INSTANCE_LOST = frozenset(
     {"deleting", "failed", "incompatible-parameters", "incompatible-restore", "storage-full", "stopped"}
@@ -48,13 +51,10 @@ class Waiting:
     timeout: timedelta
     every: float = 5.0
 
-    def until(self, deadline: float, waiting_for: str) -> None:
-        """Waits once. Raises Terminal when the time is over."""
+    def until(self, deadline: float, waiting_for: str, *, then: str) -> None:
+        """Waits once. Raises Terminal when the time is over; `then` is what a person does about it."""
         if time.monotonic() >= deadline:
-            raise Terminal(
-                f"Still waiting after {self.timeout} (SNAPSHOT_TIMEOUT_MINUTES) for {waiting_for}. "
-                "See in RDS what the instance is doing; then run the task again."
-            )
+            raise Terminal(f"Still waiting after {self.timeout} (SNAPSHOT_TIMEOUT_MINUTES) for {waiting_for}. {then}")
         time.sleep(self.every)
 
     def deadline(self) -> float:
@@ -77,16 +77,22 @@ def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting
         while True:
             _await_instance(rds, instance, deadline, waiting, logger)
             try:
-                _create(rds, instance, identifier, [*tags, {"Key": LOAD_ID, "Value": load_id}])
+                created = _create(rds, instance, identifier, [*tags, {"Key": LOAD_ID, "Value": load_id}])
             except ClientError as error:
                 if error_code(error) not in _STATE_ERRORS:
                     raise
                 # the instance's state has changed since we looked: a backup window, a modification
-                waiting.until(deadline, f"instance {instance} to take a snapshot ({error_code(error)})")
+                waiting.until(deadline, f"instance {instance} to take a snapshot ({error_code(error)})", then=_BUSY)
             else:
                 break
         if _load_id(rds, identifier) == load_id:
             return identifier
+        if created:
+            # whoever exports it would not know it as ours either, nor would another name be any better
+            raise Terminal(
+                f"Snapshot {identifier} was created, but its tag {LOAD_ID} can't be read back. Let the task's role do "
+                "rds:ListTagsForResource, delete the snapshot, then load the dump again."
+            )
     raise AssertionError("there is always a later second")
 
 
@@ -95,14 +101,16 @@ def _seconds_from(start: datetime) -> Iterator[datetime]:
     return (start + timedelta(seconds=s) for s in count())
 
 
-def _create(rds: RDSClient, instance: str, identifier: str, tags: Sequence[TagTypeDef]) -> None:
-    """Creates it, or leaves it to the caller to see whose snapshot it is that already exists."""
+def _create(rds: RDSClient, instance: str, identifier: str, tags: Sequence[TagTypeDef]) -> bool:
+    """Creates it; False leaves it to the caller to see whose snapshot it is that already exists."""
     with explained(f"creating snapshot {identifier} of instance {instance}"):
         try:
             rds.create_db_snapshot(DBSnapshotIdentifier=identifier, DBInstanceIdentifier=instance, Tags=tags)
         except ClientError as error:
             if error_code(error) != "DBSnapshotAlreadyExists":
                 raise
+            return False
+    return True
 
 
 def _load_id(rds: RDSClient, identifier: str) -> str | None:
@@ -120,10 +128,10 @@ def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Wai
             return
         if status in _INSTANCE_LOST:
             raise Terminal(
-                f"Instance {instance} is {status}, so no snapshot can be taken. Repair it, then run the task again."
+                f"Instance {instance} is {status}, so no snapshot can be taken. Repair it, then load the dump again."
             )
         logger.info("Waiting for the instance", instance=instance, status=status)
-        waiting.until(deadline, f"instance {instance} to be available (it is {status})")
+        waiting.until(deadline, f"instance {instance} to be available (it is {status})", then=_BUSY)
 
 
 def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float, logger: Logger) -> None:
@@ -142,14 +150,14 @@ def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float
         if time.monotonic() - spoken >= every:
             spoken = time.monotonic()
             logger.info("Waiting for the snapshot", snapshot=identifier, percent=described.get("PercentProgress"))
-        waiting.until(deadline, f"snapshot {identifier} to be available")
+        waiting.until(deadline, f"snapshot {identifier} to be available", then=_GOES_ON)
 
 
-def delete_earlier(rds: RDSClient, instance: str, keep: str, *, logger: Logger) -> None:
+def delete_earlier(rds: RDSClient, instance: str, keep: str, *, max_wait: timedelta, logger: Logger) -> None:
     """Deletes our snapshots from before `keep` whose export has ended, or was never begun while it could have been.
 
     One that is being exported is kept, for the export would fail. So is a young one without an export task: its message may
-    still be on its way (five exports already running, a function throttled), and MAX_WAIT is how long that can last.
+    still be on its way (five exports already running, a function throttled), and `max_wait` is how long that can last.
     Whatever fails here is logged and left for the next load: this one is complete.
     """
     try:
@@ -158,7 +166,7 @@ def delete_earlier(rds: RDSClient, instance: str, keep: str, *, logger: Logger) 
         for snapshot in everything:
             if snapshot.identifier == keep or kept is None or not _older(snapshot, kept):
                 continue
-            if reason := _still_needed(rds, snapshot):
+            if reason := _still_needed(rds, snapshot, max_wait):
                 logger.info("Keeping an earlier snapshot", snapshot=snapshot.identifier, reason=reason)
                 continue
             with explained(f"deleting snapshot {snapshot.identifier}"):
@@ -174,14 +182,14 @@ def _older(snapshot: Snapshot, kept: Snapshot) -> bool:
     return snapshot.created_at < kept.created_at
 
 
-def _still_needed(rds: RDSClient, snapshot: Snapshot) -> str:
+def _still_needed(rds: RDSClient, snapshot: Snapshot, max_wait: timedelta) -> str:
     """Why the snapshot has to stay, or nothing."""
     if snapshot.status not in (SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED):
         return f"it is {snapshot.status}"
     statuses = {task.get("Status", "").upper() for task in _exports(rds, snapshot)}
     if going_on := statuses - _EXPORT_ENDED:
         return f"its export is {', '.join(sorted(going_on))}"
-    if not statuses and snapshot.created_at and datetime.now(UTC) - snapshot.created_at < MAX_WAIT:
+    if not statuses and snapshot.created_at and datetime.now(UTC) - snapshot.created_at < max_wait:
         return "its export has not been started yet"
     return ""
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -77,6 +78,22 @@ def test_by_hand_a_day_is_loaded_as_backdated(loader: Loader, override: str, key
     assert outcome.exit_code == 0, outcome.log
     (taken,) = outcome.snapshots
     assert taken["DBSnapshotIdentifier"].startswith("sql-to-parquet-2021-06-04-backdated-")
+
+
+def test_by_hand_a_dump_is_loaded_as_its_upload_would_have_been(loader: Loader) -> None:
+    loader.upload(CHINOOK.read_bytes())
+    (taken,) = loader.run(by_event=None, DUMP_KEY=KEY, EVENT_TIME="2021-06-04T03:00:00Z").snapshots
+    assert "-backdated-" not in taken["DBSnapshotIdentifier"]
+
+
+@pytest.mark.parametrize(("hours", "kept"), [("1", 2), ("0.0001", 1)])
+def test_a_snapshot_that_nobody_has_exported_is_kept_as_long_as_its_messages_may_wait(
+    loader: Loader, hours: str, kept: int
+) -> None:
+    loader.upload(CHINOOK.read_bytes())
+    (first,) = loader.run(MAX_WAIT_HOURS=hours).snapshots
+    until(lambda: datetime.now(UTC) > first["SnapshotCreateTime"] + timedelta(seconds=1))
+    assert len(loader.run(MAX_WAIT_HOURS=hours).snapshots) == kept
 
 
 def test_of_two_dumps_of_a_day_the_one_uploaded_last_is_loaded(loader: Loader) -> None:

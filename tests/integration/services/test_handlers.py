@@ -272,6 +272,20 @@ def test_a_failed_alert_keeps_the_message(function: Any, environment: dict[str, 
     assert running.invoke("not json") == ["m0"]
 
 
+def test_each_object_of_a_notification_is_replicated(function: Any) -> None:
+    running = function("prod_to_preprod")
+    s3, keys = boto3.client("s3"), ["parking/liberator_dump_210604.zip", "parking/liberator_dump_210605.zip"]
+    for bucket in ("production", "pre-production"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    for key in keys:
+        s3.put_object(Bucket="production", Key=key, Body=b"zip")
+    uploads = [
+        {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "production"}, "object": {"key": key}}} for key in keys
+    ]
+    assert running.invoke(json.dumps({"Records": uploads})) == []
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket="pre-production")["Contents"]] == keys
+
+
 def _snapshot_in(status: str) -> None:
     """A snapshot of ours as events/ speaks of it, in moto, which knows no states but `available`."""
     rds = boto3.client("rds")

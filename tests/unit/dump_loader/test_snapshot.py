@@ -35,6 +35,7 @@ class Rds:
     exports: list[dict[str, str]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     refuses_to_delete: str = ""
+    hides_tags: bool = False
 
     def add(
         self, identifier: str, *, age: timedelta, ours: bool = True, status: str = "available", export: str = ""
@@ -62,7 +63,8 @@ class Rds:
             raise client_error("DBSnapshotAlreadyExists")
 
     def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
-        return {"DBSnapshots": [self.snapshots[DBSnapshotIdentifier]]}
+        described = self.snapshots[DBSnapshotIdentifier]
+        return {"DBSnapshots": [described | {"TagList": []} if self.hides_tags else described]}
 
     def delete_db_snapshot(self, *, DBSnapshotIdentifier: str) -> None:  # noqa: N803
         if self.refuses_to_delete:
@@ -160,6 +162,16 @@ def test_another_snapshot_of_that_name_is_never_adopted(ours: bool) -> None:
     assert take(rds)[0] not in before
 
 
+@pytest.mark.parametrize(("fails", "taken"), [([], 1), (["lost answer"], 2)])
+def test_a_load_that_can_not_know_its_own_snapshot_again_ends_instead_of_taking_ever_more(
+    fails: list[str], taken: int
+) -> None:
+    rds = Rds(hides_tags=True, fails=list(fails))
+    with pytest.raises(Terminal, match=r"sql-to-parquet-2021-06-04-.* can't be read back.*rds:ListTagsForResource"):
+        take(rds)
+    assert len(rds.snapshots) == taken
+
+
 @pytest.mark.parametrize("status", ["failed", "deleting", "incompatible-restore"])
 def test_a_snapshot_that_fails_ends_it(status: str) -> None:
     rds = Rds()
@@ -168,9 +180,16 @@ def test_a_snapshot_that_fails_ends_it(status: str) -> None:
         snapshot.await_end(rds, "s", waiting=AT_ONCE, every=1, logger=LOGGER)  # type: ignore[arg-type]
 
 
-def deleted(rds: Rds) -> list[str]:
+def test_a_snapshot_that_takes_too_long_goes_on_and_the_alert_says_so() -> None:
+    rds = Rds()
+    rds.add("s", age=timedelta(0), status="creating")
+    with pytest.raises(Terminal, match=r"goes on without this task.*don't load the dump again"):
+        snapshot.await_end(rds, "s", waiting=Waiting(timedelta(0), every=0.0), every=1, logger=LOGGER)  # type: ignore[arg-type]
+
+
+def deleted(rds: Rds, *, max_wait: timedelta = timedelta(hours=12)) -> list[str]:
     rds.add("mine", age=timedelta(0))
-    snapshot.delete_earlier(rds, INSTANCE, "mine", logger=LOGGER)  # type: ignore[arg-type]
+    snapshot.delete_earlier(rds, INSTANCE, "mine", max_wait=max_wait, logger=LOGGER)  # type: ignore[arg-type]
     return rds.deleted
 
 
@@ -192,7 +211,8 @@ def test_one_whose_export_can_still_begin_is_kept_until_it_is_too_old() -> None:
     rds = Rds()
     rds.add("young", age=timedelta(hours=11))
     rds.add("old", age=timedelta(hours=13))
-    assert deleted(rds) == ["old"]
+    assert deleted(rds, max_wait=timedelta(hours=14)) == []
+    assert deleted(rds, max_wait=timedelta(hours=12)) == ["old"]
 
 
 def test_neither_later_ones_nor_others_nor_unfinished_ones_are_deleted() -> None:
