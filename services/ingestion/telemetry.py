@@ -1,31 +1,38 @@
-"""The metrics of every deployable, in one namespace; their dimension `service` is POWERTOOLS_SERVICE_NAME.
+"""The metrics of every deployable, in the stack's namespace; their dimension `service` is POWERTOOLS_SERVICE_NAME.
 
 They are written as log lines in CloudWatch's embedded metric format.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
 """
 
+import os
+from functools import cache
+
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-_metrics = Metrics(namespace="LiberatorIngestion")
+
+@cache
+def _metrics() -> Metrics:
+    """Made with the first metric, since importing needs no environment. Two stacks in one account have two namespaces."""
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "LiberatorIngestion"))
 
 
 def count(name: str, value: float = 1) -> None:
     """Adds to a metric without a unit other than Count."""
-    _metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    _metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
 def seconds(name: str, value: float) -> None:
     """Adds a duration."""
-    _metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=value)
+    _metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=value)
 
 
 def size(name: str, value: float) -> None:
     """Adds a number of bytes."""
-    _metrics.add_metric(name=name, unit=MetricUnit.Bytes, value=value)
+    _metrics().add_metric(name=name, unit=MetricUnit.Bytes, value=value)
 
 
 def flush() -> None:
     """Writes what was added, if anything was."""
-    if _metrics.metric_set:
-        _metrics.flush_metrics()
+    if _metrics().metric_set:
+        _metrics().flush_metrics()

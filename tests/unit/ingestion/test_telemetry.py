@@ -8,6 +8,8 @@ from ingestion import telemetry
 
 def test_a_metric_is_a_log_line_that_cloudwatch_reads(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "copier")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "LiberatorIngestion/some-stack")
+    telemetry._metrics.cache_clear()  # noqa: SLF001
     telemetry.flush()
     capsys.readouterr()  # what other tests measured
     telemetry.flush()
@@ -17,8 +19,9 @@ def test_a_metric_is_a_log_line_that_cloudwatch_reads(capsys: Any, monkeypatch: 
     telemetry.flush()
     line = json.loads(capsys.readouterr().out)
     [declared] = line["_aws"]["CloudWatchMetrics"]
-    assert declared["Namespace"] == "LiberatorIngestion"
+    assert declared["Namespace"] == "LiberatorIngestion/some-stack"
     assert {(m["Name"], m["Unit"]) for m in declared["Metrics"]} == {("Polls", "Count"), ("BytesLanded", "Bytes")}
     assert (line["Polls"], line["BytesLanded"]) == ([1.0], [5.0])
     telemetry.flush()
     assert capsys.readouterr().out == "", "each is written once"
+    telemetry._metrics.cache_clear()  # noqa: SLF001
