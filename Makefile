@@ -22,8 +22,8 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)")
 
 .PHONY: test
-test: .venv/dev.stamp server ## all tests; ARGS="-k manifest" passes options to pytest
-	$(BIN)/pytest $(ARGS)
+test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest" passes options to pytest
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: lint types template security test ## everything that CI does, and the linters

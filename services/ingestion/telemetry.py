@@ -4,7 +4,9 @@ They are written as log lines in CloudWatch's embedded metric format.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
 """
 
+import json
 import os
+import sys
 from functools import cache
 
 from aws_lambda_powertools import Metrics
@@ -34,5 +36,8 @@ def size(name: str, value: float) -> None:
 
 def flush() -> None:
     """Writes what was added, if anything was."""
-    if _metrics().metric_set:
-        _metrics().flush_metrics()
+    metrics = _metrics()
+    if metrics.metric_set:
+        # In one write, as log lines are: Powertools' own flush writes its line break apart, and another thread may log between.
+        sys.stdout.write(json.dumps(metrics.serialize_metric_set(), separators=(",", ":")) + "\n")
+        metrics.clear_metrics()
