@@ -38,6 +38,6 @@ def flush() -> None:
     """Writes what was added, if anything was."""
     metrics = _metrics()
     if metrics.metric_set:
-        # In one write, as log lines are: Powertools' own flush writes its line break apart, and another thread may log between.
+        # In one write, as log lines are: Powertools' own flush writes the line break apart, and a thread may log between.
         sys.stdout.write(json.dumps(metrics.serialize_metric_set(), separators=(",", ":")) + "\n")
         metrics.clear_metrics()
