@@ -34,7 +34,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Destination:
-    """A bucket of another account. `kms_key_arn` is null where the bucket's own default encryption applies."""
+    """A bucket of another account. `kms_key_arn` is its customer managed key; null where it has none."""
 
     bucket: str
     kms_key_arn: str | None

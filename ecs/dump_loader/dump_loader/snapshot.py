@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Writes the row counts for (snapshot identifier, URI); False if there are some already: the name is another load's.
 Reserve = Callable[[str, str], bool]
 LOAD_ID = "load-id"
+_LOOKS_AT_TAGS = 5  # RDS doesn't say how soon a new snapshot shows its tags, and the load that hangs on them took hours
 _AVAILABLE = "available"
 _STATE_ERRORS = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
 _BUSY = "See in RDS what the instance is doing; then load the dump again."
@@ -85,7 +86,7 @@ def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting
                 waiting.until(deadline, f"instance {instance} to take a snapshot ({error_code(error)})", then=_BUSY)
             else:
                 break
-        if _load_id(rds, identifier) == load_id:
+        if _load_id(rds, identifier, waiting) == load_id:
             return identifier
         if created:
             # whoever exports it would not know it as ours either, nor would another name be any better
@@ -113,10 +114,17 @@ def _create(rds: RDSClient, instance: str, identifier: str, tags: Sequence[TagTy
     return True
 
 
-def _load_id(rds: RDSClient, identifier: str) -> str | None:
-    with explained(f"describing snapshot {identifier}"):
-        (described,) = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"]
-    return next((tag["Value"] for tag in described.get("TagList", []) if tag["Key"] == LOAD_ID), None)
+def _load_id(rds: RDSClient, identifier: str, waiting: Waiting) -> str | None:
+    """By which load it was taken; None if no look shows it."""
+    for look in range(_LOOKS_AT_TAGS):
+        if look:
+            time.sleep(waiting.every)
+        with explained(f"describing snapshot {identifier}"):
+            (described,) = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"]
+        for tag in described.get("TagList", []):
+            if tag["Key"] == LOAD_ID:
+                return tag["Value"]
+    return None
 
 
 def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Waiting, logger: Logger) -> None:
