@@ -57,7 +57,7 @@ class Consumer[M]:
             except Exception:
                 # The one place that turns an unknown error into a retry: SQS counts receives, then moves it to the DLQ.
                 logger.exception("Will be tried again", extra={"stage": self.stage})
-                self._come_back_soon(record)
+                self._come_back_later(record)
                 raise
 
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -86,8 +86,8 @@ class Consumer[M]:
         except Terminal as error:
             self._end(body, message, error)
 
-    def _come_back_soon(self, record: SQSRecord) -> None:
-        """Shortens the visibility timeout, which is six times the function's: an hour and a half for the copier."""
+    def _come_back_later(self, record: SQSRecord) -> None:
+        """Sets the visibility timeout, which is six times the function's: an hour and a half for the copier, six minutes else."""
         with suppress(ClientError):  # then it comes back later
             self.sqs.change_message_visibility(
                 QueueUrl=self.settings.queue_url,
