@@ -87,7 +87,7 @@ class Consumer[M]:
             self._end(body, message, error)
 
     def _come_back_later(self, record: SQSRecord) -> None:
-        """Sets the visibility timeout, which is six times the function's: an hour and a half for the copier, six minutes else."""
+        """Sets its visibility timeout, else six times the function's: six minutes, or an hour and a half for the copier."""
         with suppress(ClientError):  # then it comes back later
             self.sqs.change_message_visibility(
                 QueueUrl=self.settings.queue_url,
