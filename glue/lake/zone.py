@@ -81,12 +81,12 @@ class Zone:
         self.catalog.add_partition(staged.table, day, staged.types, place)
 
     def withdraw(self, table: str, day: date) -> bool:
-        """Takes a day out of a table; False where it was not in it."""
-        if self.catalog.location(table, day) is None:
-            return False
+        """Takes a day out of a table, its files too where only they are left; False where it was not in it."""
+        place = self.place(table, day)
+        there = self.catalog.location(table, day) is not None or bool(self.files.names(place))
         self.catalog.drop_partition(table, day)
-        self.files.delete(self.place(table, day))
-        return True
+        self.files.delete(place)
+        return there
 
     def read(self, table: str, day: date) -> DataFrame | None:
         """The day with all the table's columns and the partition's; None where the table has no such day."""

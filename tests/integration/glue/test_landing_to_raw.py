@@ -93,6 +93,13 @@ def test_a_changed_dump_of_the_day_replaces_rows_and_tables(lake: Lake) -> None:
     assert lake.days("liberator_street") == ["20210603"], "gone from this day, still there on the other"
 
 
+def test_files_of_a_vanished_table_go_even_if_an_earlier_run_died_over_it(lake: Lake) -> None:
+    lake.carry({"zone": ids(1), "street": ids(7)})
+    lake.zone("raw").catalog.drop_partition("liberator_street", DAY)
+    lake.carry({"zone": ids(1)})
+    assert not lake.partition("liberator_street").exists()
+
+
 def test_tables_that_the_filter_leaves_out_are_left_alone(lake: Lake) -> None:
     lake.carry({"fpn": ids(1), "zone": ids(1)})
     lake.carry({"zone": ids(2)}, wanted=r"^liberator_(?!fpn).*")
