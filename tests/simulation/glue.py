@@ -1,0 +1,54 @@
+"""Glue's workflows: a run takes its time, and only one of each workflow goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.world import World, error
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of a workflow, with its properties."""
+
+    workflow: str
+    id: str
+    properties: dict[str, str]
+    status: str = "RUNNING"
+
+
+@dataclass
+class Glue:
+    """`takes` gives a run's seconds; `started` hears of a run before it begins."""
+
+    world: World
+    concurrent: dict[str, int]
+    takes: Callable[[], float]
+    started: Callable[[Run], None]
+    runs: list[Run] = field(default_factory=list)
+
+    def get_workflow_runs(self, *, Name: str, NextToken: str = "0") -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            runs = [run for run in reversed(self.runs) if run.workflow == Name]
+            first = int(NextToken)
+            page = [
+                {"WorkflowRunId": run.id, "Status": run.status, "WorkflowRunProperties": run.properties}
+                for run in runs[first : first + 1]
+            ]
+            return {"Runs": page} | ({"NextToken": str(first + 1)} if first + 1 < len(runs) else {})
+
+        return self.world.call("glue.get_workflow_runs", effect)
+
+    def start_workflow_run(self, *, Name: str, RunProperties: dict[str, str]) -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            if sum(run.workflow == Name and run.status == "RUNNING" for run in self.runs) >= self.concurrent[Name]:
+                raise error("ConcurrentRunsExceededException", "StartWorkflowRun")
+            run = Run(Name, f"wr_{len(self.runs) + 1}", dict(RunProperties))
+            self.started(run)
+            self.runs.append(run)
+            self.world.after(self.takes(), lambda: setattr(run, "status", "COMPLETED"))
+            return {"RunId": run.id}
+
+        return self.world.call("glue.start_workflow_run", effect)

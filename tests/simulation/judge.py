@@ -1,0 +1,202 @@
+"""What must be so: at every write, when a workflow starts, when all is quiet, and after people have mended everything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from ingestion import naming
+from tests.simulation.glue import Run
+from tests.simulation.rds import Snapshot, Tables
+from tests.simulation.system import PRE_PRODUCTION_BUCKET, System, name_of
+
+
+@dataclass(eq=False)
+class Dump:
+    """One upload. `version` is the object's; `arrived` the day on which it was uploaded."""
+
+    day: date
+    mark: str
+    tables: Tables
+    version: str
+    arrived: date
+    at: str
+
+    @property
+    def key(self) -> str:
+        return naming.dump_keys(self.day)[0]
+
+    @property
+    def backdated(self) -> bool:
+        return self.day < self.arrived - timedelta(days=1)
+
+
+@dataclass
+class Judge:
+    """Violations are told to the world."""
+
+    system: System
+    dumps: dict[str, Dump] = field(default_factory=dict)
+    _parsed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.world, self.database = self.system.world, self.system.rds.database
+        self.system.on_written, self.system.on_started = self._written, self._started
+
+    # ── what is there ──
+
+    def manifest(self, day: date) -> dict[str, Any] | None:
+        stored = self.system.s3.buckets.get(self.system.landing, {}).get(naming.manifest_key(self.database, day))
+        if stored is None:
+            return None
+        key = (str(day), stored.etag)
+        if key not in self._parsed:
+            self._parsed[key] = json.loads(stored.body)
+        return self._parsed[key]
+
+    def _snapshots(self) -> list[Snapshot]:
+        return [s for s in [*self.system.rds.gone, *self.system.rds.snapshots.values()] if s.ours]
+
+    def dump_of(self, snapshot: Snapshot) -> Dump:
+        tags = {tag["Key"]: tag["Value"] for tag in snapshot.tags}
+        return self.dumps[tags["correlation-id"].rsplit("@", 1)[-1]]
+
+    def _snapshot(self, identifier: str) -> Snapshot:
+        return next(s for s in self._snapshots() if s.identifier == identifier)
+
+    def landed(self, dump: Dump) -> bool:
+        """Its day is committed, from its own snapshot, or from one that is later than each of its own; with its workflow."""
+        committed = self.manifest(dump.day)
+        if committed is None:
+            return False
+        winner = self._snapshot(committed["export_task_identifier"])
+        own = [s for s in self._snapshots() if self.dump_of(s) is dump]
+        runs = [run for run in self.system.glue.runs if run.properties["export_task_identifier"] == winner.identifier]
+        if not runs:
+            return False
+        if self.dump_of(winner) is dump:
+            return True
+        uploaded_later = int(self.dump_of(winner).version[1:]) > int(dump.version[1:])
+        return any(order(s) < order(winner) for s in own) if own else uploaded_later
+
+    # ── at any moment ──
+
+    def _written(self, bucket: str, _key: str) -> None:
+        if bucket == self.system.landing:
+            for day in {dump.day for dump in self.dumps.values()}:
+                self._judge_reader(day)
+
+    def _judge_reader(self, day: date) -> None:
+        manifest = self.manifest(day)
+        if manifest is None:
+            return
+        there = self.system.s3.buckets[self.system.landing]
+        dump = self.dumps[manifest["correlation_id"].rsplit("@", 1)[-1]]
+        named = {o["key"]: o["size"] for table in manifest["tables"] for o in table["objects"]}
+        for key, size in named.items():
+            if key not in there or len(there[key].body) != size:
+                self.world.violate(f"a reader of {day} does not find {key} whole")
+                return
+            if not there[key].body.startswith(dump.mark.encode() + b"/"):
+                self.world.violate(f"a reader of {day} finds in {key} {there[key].body[:20]!r}, not of {dump.mark}")
+        if {table["name"]: table["rows"] for table in manifest["tables"]} != dump.tables:
+            self.world.violate(f"a reader of {day} finds other tables than those of {dump.mark}")
+        if len(named) != sum(min(rows, 4) for rows in dump.tables.values()):
+            self.world.violate(f"a reader of {day} finds {len(named)} objects, not all of {dump.mark}")
+
+    def _started(self, run: Run) -> None:
+        task = run.properties["export_task_identifier"]
+        self.world.tell("Glue", f"starts {run.workflow} for {task}")
+        snapshot = self._snapshot(task)
+        dump, committed = self.dump_of(snapshot), self.manifest(self.dump_of(snapshot).day)
+        if committed is None or order(self._snapshot(committed["export_task_identifier"])) < order(snapshot):
+            self.world.violate(f"the workflow of {task} starts before its day is committed")
+        if any(earlier.properties["export_task_identifier"] == task for earlier in self.system.glue.runs):
+            self.world.violate(f"the workflow of {task} starts twice")
+        if run.workflow != name_of("BackdatedWorkflow" if dump.backdated else "DailyWorkflow"):
+            self.world.violate(f"{run.workflow} starts, but {task} is {'' if dump.backdated else 'not '}backdated")
+        if run.properties["import_date"] != dump.day.isoformat():
+            self.world.violate(f"the workflow of {task} starts for {run.properties['import_date']}")
+        if not any(update["export_task_identifier"] == task for update in self.system.announced):
+            self.world.violate(f"the workflow of {task} starts unannounced")
+
+    # ── when all is quiet ──
+
+    def quiet(self) -> None:
+        """Nothing waits or runs any more, and whatever did not land is known to people and can be redriven."""
+        for queue in self.system.sqs.queues.values():
+            if queue.dead and queue.letters:
+                self.world.violate(f"{queue.name} still holds {len(queue.letters)} messages")
+        for dump in self.dumps.values():
+            if not self.landed(dump) and not self._told(dump):
+                self.world.violate(f"{dump.mark} has not landed, and nobody was told")
+
+    def dead_letters(self) -> list[str]:
+        return [letter.body for q in self.system.sqs.queues.values() if q.name.endswith("-dlq") for letter in q.letters]
+
+    def _told(self, dump: Dump) -> bool:
+        """A dead letter names its snapshot (the alarm of its queue tells people), or its loader died (so does ECS's rule)."""
+        failed = [task for task in self.system.tasks if task.version == dump.version and task.code]
+        if failed and sum(heard["kind"] == "Alert" for heard in self.system.told) >= len(failed):
+            return True
+        own = [s.identifier for s in self._snapshots() if self.dump_of(s) is dump]
+        return any(identifier in body for identifier in own for body in self.dead_letters())
+
+    def must_load_again(self, dump: Dump) -> bool:
+        """What people were told asks for it: the load died, or its snapshot or export will never be whole."""
+        if self.landed(dump):
+            return False
+        if any(task.version == dump.version and task.code for task in self.system.tasks):
+            return True
+        own = [s.identifier for s in self._snapshots() if self.dump_of(s) is dump]
+        return any(
+            heard["kind"] == "IngestionFailed"
+            and heard["error"] in {"SnapshotUnusable", "ExportUnusable", "NotFound"}
+            and any(identifier in (heard["message"] or "") for identifier in own)
+            for heard in self.system.told
+        )
+
+    # ── after everything was mended ──
+
+    def mended(self) -> None:
+        self.quiet()
+        for dump in self.dumps.values():
+            if not self.landed(dump):
+                self.world.violate(f"{dump.mark} has not landed, though everything was redriven")
+        named: set[str] = set()
+        for day in {dump.day for dump in self.dumps.values()}:
+            self._judge_reader(day)
+            if manifest := self.manifest(day):
+                named |= {o["key"] for table in manifest["tables"] for o in table["objects"]}
+                self._judge_winner(day, manifest["export_task_identifier"])
+        keys = set(self.system.s3.keys(self.system.landing))
+        manifests = {naming.manifest_key(self.database, dump.day) for dump in self.dumps.values()}
+        for key in sorted(keys - named - manifests):
+            self.world.violate(f"{key} is left in the landing zone")
+        self._judge_replicas()
+
+    def _judge_winner(self, day: date, winner: str) -> None:
+        complete = [
+            task.snapshot
+            for task in self.system.rds.tasks.values()
+            if task.status == "COMPLETE" and self.dump_of(task.snapshot).day == day
+        ]
+        last = max(complete, key=order).identifier
+        if winner != last:
+            self.world.violate(f"{winner} is committed for {day}, but {last} is later")
+        runs = sum(run.properties["export_task_identifier"] == winner for run in self.system.glue.runs)
+        if runs != 1:
+            self.world.violate(f"the workflow of {winner} was started {runs} times")
+
+    def _judge_replicas(self) -> None:
+        for key in {dump.key for dump in self.dumps.values()}:
+            latest = self.system.s3.buckets[self.system.data][key]
+            copy = self.system.s3.buckets.get(PRE_PRODUCTION_BUCKET, {}).get(key)
+            if copy is None or copy.body != latest.body:
+                self.world.violate(f"pre-production does not have the latest {key}")
+
+
+def order(snapshot: Snapshot) -> tuple[object, str]:
+    return (snapshot.created, snapshot.identifier)

@@ -1,0 +1,216 @@
+"""What happens in one run: which dumps arrive, which calls fail, and what people do about it at the end."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from random import Random
+
+from tests.simulation.judge import Dump, Judge
+from tests.simulation.rds import Durations, Tables
+from tests.simulation.system import Knobs, System, template
+from tests.simulation.world import Call, Fault, World
+
+HOUR = 3600
+DAILY, BACKDATED = 0, 400  # days before the upload
+TABLES = (("permits", 5), ("archive", 0), ("tickets", 3), ("log", 1))
+LOUD = [fault for fault in Fault if fault is not Fault.SLOW]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A dump of `days_ago`, uploaded at `at` seconds."""
+
+    at: float
+    days_ago: int
+    tables: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`calm` ends the trouble; only then do people redrive and load again."""
+
+    uploads: tuple[Upload, ...]
+    knobs: Callable[[Random], Knobs]
+    faults: Callable[[Random], Callable[[Call], Fault | None]]
+    latency: Callable[[Random], float]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`violations` is empty where everything was as it must be."""
+
+    violations: list[str]
+    story: list[str]
+    calls: list[Call]
+    system: System
+
+
+@cache
+def _zip(mark: str, tables: tuple[tuple[str, int], ...]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("dump.sql"), json.dumps({"mark": mark, "tables": dict(tables)}))
+    return packed.getvalue()
+
+
+def play(scenario: Scenario) -> Outcome:
+    """One run, from the first upload until everything is mended."""
+    chance = Random(scenario.seed)  # noqa: S311  no secret
+    world = World(chance, scenario.faults(chance), lambda: scenario.latency(chance))
+    system = System(world, scenario.knobs(chance))
+    judge = Judge(system)
+    for number, upload in enumerate(scenario.uploads, 1):
+        world.after(upload.at, lambda number=number, upload=upload: _upload(judge, number, upload))
+    try:
+        _live(judge, max(upload.at for upload in scenario.uploads))
+    finally:
+        world.close()
+    return Outcome(world.violations, world.story, world.calls, system)
+
+
+def _upload(judge: Judge, number: int, upload: Upload) -> None:
+    world, system = judge.world, judge.system
+    tables: Tables = dict(upload.tables)
+    version = f"v{1 + max((int(v[1:]) for _, _, v in system.s3.versions), default=0)}"
+    day = world.now.date() - timedelta(days=upload.days_ago)
+    dump = Dump(day, f"dump-{number}", tables, version, world.now.date(), f"{world.now:%Y-%m-%dT%H:%M:%SZ}")
+    judge.dumps[version] = dump
+    system.upload(dump.key, _zip(dump.mark, upload.tables))
+    assert system.s3.buckets[system.data][dump.key].version == version
+
+
+def _live(judge: Judge, last: float) -> None:
+    """MAX_WAIT_HOURS for each of the two messages, twelve hours for the loader's lock, a day for loads and retries."""
+    world = judge.world
+    budget = (2 * float(template().parameters["MaxWaitHours"]) + 12 + 24) * HOUR
+    if not _settle(judge, last + budget, "after the last dump"):
+        return
+    judge.quiet()
+    if world.violations:
+        return
+    world.tell("people", "mend everything")
+    world.faults = lambda _: None
+    judge.system.knobs.durations.fails = lambda _: False
+    _redrive(judge)
+    if not _settle(judge, world.seconds + budget, "after the redrive"):
+        return
+    for dump in list(judge.dumps.values()):
+        if judge.must_load_again(dump):
+            judge.system.load_again(dump.version, dump.key, dump.at)
+            if not _settle(judge, world.seconds + budget, "after the load"):
+                return
+    judge.mended()
+
+
+def _settle(judge: Judge, until: float, when: str) -> bool:
+    world = judge.world
+    if not world.run(until):
+        if not world.violations:
+            world.violate(f"something still goes on, long {when}: {[q.name for q in judge.system.sqs.queues.values() if q.letters]}")
+        return False
+    return True
+
+
+def _redrive(judge: Judge) -> None:
+    for queue in judge.system.sqs.queues.values():
+        if queue.dead:
+            dead = judge.system.sqs.queues[queue.dead]
+            letters, dead.letters = dead.letters, []
+            for letter in letters:
+                judge.system.sqs.put(queue, letter.body)
+
+
+# ── the runs ──
+
+
+def _steady(_: Random) -> Knobs:
+    """Nothing is lost, late or doubled."""
+    return Knobs(
+        durations=Durations(lambda: 60.0, lambda: 40.0, lambda: 1200.0, lambda _: False),
+        workflow=lambda: 600.0,
+        message_late=lambda: 0.2,
+        message_copies=lambda: 1,
+        event_late=lambda: 5.0,
+        event_copies=lambda: 1,
+        upload_late=lambda: 30.0,
+        upload_copies=lambda: 1,
+        deletion_lost=lambda: False,
+    )
+
+
+def single(days_ago: int, number: int | None = None, fault: Fault | None = None) -> Scenario:
+    """One dump; the call of this number fails."""
+    return Scenario(
+        (Upload(0, days_ago, TABLES),),
+        _steady,
+        lambda _: lambda call: fault if call.number == number else None,
+        lambda _: 0.05,
+    )
+
+
+def seeded(seed: int) -> Scenario:
+    """Everything by chance."""
+    chance = Random(f"scenario {seed}")  # noqa: S311  no secret
+    days = [chance.choice([0, 0, 1, 2, 300, 301]) for _ in range(chance.choice([1, 2, 2, 3, 4]))]
+    if chance.random() < 0.4:
+        days = [days[0]] * len(days)
+    gaps = [chance.choice([0, 60, 2 * HOUR, 13 * HOUR, 24 * HOUR]) * chance.choice([1, chance.random()]) for _ in days]
+    uploads, at = [], 0.0
+    for ago, gap in zip(days, gaps, strict=True):
+        shift = round(at // (24 * HOUR)) if ago >= 300 else 0  # the same past day, whenever it is uploaded
+        uploads.append(Upload(at, ago + shift, tuple((name, chance.randint(0, 9)) for name, _ in TABLES)))
+        at += gap
+    return Scenario(tuple(uploads), _by_chance, _faults_by_chance, _latency_by_chance(chance), seed)
+
+
+def _latency_by_chance(scenario: Random) -> Callable[[Random], float]:
+    longest = scenario.choice([0.0, 0.1, 2.0])  # 0: exact to the second, so that two loads ask for the same name
+    return lambda chance: chance.random() * longest
+
+
+def _by_chance(chance: Random) -> Knobs:
+    trouble = chance.choice([0.0, 0.05, 0.3])
+    lost = chance.choice([0.0, 0.3, 1.0])
+    slow = chance.choice([1, 1, 1, 10])
+    steady = chance.random() < 0.2
+
+    def takes(seconds: float) -> Callable[[], float]:
+        return (lambda: seconds) if steady else lambda: seconds * chance.uniform(0.2, 2) * slow
+
+    def maybe(probability: float) -> bool:
+        return chance.random() < probability
+
+    return Knobs(
+        durations=Durations(takes(600), takes(240), takes(2700), lambda _: maybe(trouble / 3)),
+        workflow=takes(1800),
+        message_late=lambda: chance.random() * 3,
+        message_copies=lambda: 2 if maybe(trouble / 3) else 1,
+        event_late=lambda: chance.random() * (4 * HOUR if maybe(trouble) else 10),
+        event_copies=lambda: 0 if maybe(lost) else 2 if maybe(trouble) else 1,
+        upload_late=lambda: 30 + chance.random() * (2 * HOUR if maybe(trouble) else 60),
+        upload_copies=lambda: 2 if maybe(trouble / 3) else 1,
+        deletion_lost=lambda: maybe(trouble / 3),
+    )
+
+
+def _faults_by_chance(chance: Random) -> Callable[[Call], Fault | None]:
+    """Of every call alike; in some runs an outage of some hours too, of one service."""
+    rate = chance.choice([0.0, 0.002, 0.01, 0.05])
+    kinds = chance.sample(list(Fault), chance.randint(1, len(Fault)))
+    service = chance.choice(["s3", "rds", "sqs", "sns", "glue"])
+    first = chance.randint(0, 400)
+    outage = range(first, first + chance.choice([0, 0, 20, 100]))
+
+    def choose(call: Call) -> Fault | None:
+        if call.number in outage and call.operation.startswith(service):
+            return chance.choice(kinds)
+        return chance.choice(kinds) if chance.random() < rate else None
+
+    return choose

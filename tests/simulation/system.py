@@ -1,0 +1,303 @@
+"""The stack: the template's queues, rules, functions and task, wired as the template wires them, over the models."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from local.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
+from local.eventbridge import Bus, matches
+from local.functions import ROOT
+from local.rds import events
+from local.template import Resource, Template, load
+from tests.simulation import patches
+from tests.simulation.glue import Glue, Run
+from tests.simulation.queues import Letter, Queue, Sns, Sqs
+from tests.simulation.rds import Durations, Rds, Snapshot
+from tests.simulation.s3 import S3
+from tests.simulation.world import Actor, World
+
+
+@cache
+def template() -> Template:
+    """As it is deployed to production."""
+    return load(ROOT / "template.yaml", PARAMETERS)
+
+
+def name_of(logical_id: str) -> str:
+    """The physical name of a bucket, queue, topic or workflow."""
+    properties = template().resources[logical_id].properties
+    return str(next(v for k, v in properties.items() if k in {"BucketName", "QueueName", "TopicName", "Name"}))
+
+
+@dataclass
+class Knobs:
+    """How AWS behaves, apart from faults: each a draw of its own."""
+
+    durations: Durations
+    workflow: Callable[[], float]
+    message_late: Callable[[], float]
+    message_copies: Callable[[], int]
+    event_late: Callable[[], float]
+    event_copies: Callable[[], int]
+    upload_late: Callable[[], float]
+    upload_copies: Callable[[], int]
+    deletion_lost: Callable[[], bool]
+
+
+@dataclass
+class Task:
+    """A loader's task: the version of the dump that it was started for, and how it ended (None: not yet)."""
+
+    version: str
+    code: int | None = None
+
+
+class Mapping:
+    """A function's event source mapping."""
+
+    def __init__(self, resource: Resource, system: System) -> None:
+        p = resource.properties
+        self.system, self.world = system, system.world
+        self.queue = system.sqs.queues[p["EventSourceArn"].rsplit(":", 1)[-1]]
+        [self.function] = [f for f in template().of_type("AWS::Lambda::Function") if f.ref == p["FunctionName"]]
+        self.batch = int(p.get("BatchSize", 10))
+        self.most = int(p.get("ScalingConfig", {}).get("MaximumConcurrency", 5))
+        assert p["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        self.running = 0
+        self.module = patches.HANDLERS[self.function.properties["Handler"].removesuffix(".handler")]
+        self.module.consumer.cache_clear()
+        self.queue.arrived = self.poll
+
+    def poll(self) -> None:
+        while self.running < self.most and (letters := self.system.sqs.receive(self.queue, self.batch)):
+            self.running += 1
+            self.invoke(letters)
+
+    def invoke(self, letters: list[Letter]) -> None:
+        timeout = int(self.function.properties["Timeout"])
+        name = self.module.__name__.split(".")[0]
+        actor = Actor(name, deadline=self.world.seconds + timeout)
+        context = SimpleNamespace(
+            function_name=name,
+            memory_limit_in_mb=512,
+            invoked_function_arn=self.function.arn,
+            aws_request_id="request",
+            get_remaining_time_in_millis=lambda: 1000 * (actor.deadline - self.world.seconds),  # type: ignore[operator]
+        )
+        records = [
+            {
+                "messageId": letter.id,
+                "receiptHandle": letter.receipt,
+                "body": letter.body,
+                "attributes": {"ApproximateReceiveCount": str(letter.receives)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": self.queue.name,
+            }
+            for letter in letters
+        ]
+
+        def run() -> Any:
+            os.environ.update({k: str(v) for k, v in self.function.properties["Environment"]["Variables"].items()})
+            self.module.consumer()  # reads the environment now, before another function's is put there
+            return self.module.handler({"Records": records}, context)
+
+        def ended(answer: object) -> None:
+            self.running -= 1
+            if isinstance(answer, dict):
+                failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
+                for letter in letters:
+                    if letter.id not in failed and not self.system.knobs.deletion_lost():
+                        self.system.sqs.delete(self.queue, letter)
+            else:
+                self.world.tell(name, f"did not answer: {answer!r}")
+                self.module.consumer.cache_clear()
+            self.world.after(0.01, self.poll)
+
+        self.world.start(actor, run, ended)
+
+
+@dataclass
+class System:
+    """`told` is what people heard, `announced` what readers of the landing zone did."""
+
+    world: World
+    knobs: Knobs
+    told: list[dict[str, Any]] = field(default_factory=list)
+    announced: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    on_written: Callable[[str, str], None] = lambda _bucket, _key: None
+    on_started: Callable[[Run], None] = lambda _run: None
+
+    def __post_init__(self) -> None:
+        found, world, knobs = template(), self.world, self.knobs
+        queues = {}
+        for resource in found.of_type("AWS::SQS::Queue"):
+            p = resource.properties
+            redrive = p.get("RedrivePolicy", {})
+            dead = redrive.get("deadLetterTargetArn", "").rsplit(":", 1)[-1] or None
+            queues[p["QueueName"]] = Queue(
+                p["QueueName"], int(p.get("VisibilityTimeout", 30)), redrive.get("maxReceiveCount"), dead
+            )
+        self.sqs = Sqs(world, queues, knobs.message_late, knobs.message_copies)
+        self.sns = Sns(world, self._published)
+        self.s3 = S3(world, self._written)
+        [database] = found.of_type("AWS::RDS::DBInstance")
+        self.rds = Rds(
+            world,
+            self.s3,
+            database.properties["DBInstanceIdentifier"],
+            found.parameters["DatabaseName"],
+            knobs.durations,
+            self._rds_event,
+            max_wait=3600 * float(found.parameters["MaxWaitHours"]),
+        )
+        concurrent = {w.ref: int(w.properties["MaxConcurrentRuns"]) for w in found.of_type("AWS::Glue::Workflow")}
+        self.glue = Glue(world, concurrent, knobs.workflow, lambda run: self.on_started(run))
+        self.clients = {"sqs": self.sqs, "sns": self.sns, "s3": self.s3, "rds": self.rds, "glue": self.glue}
+        self.bus = Bus(
+            found.of_type("AWS::Events::Rule"),
+            {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self._run_task_later(overrides)},
+        )
+        for mapping in found.of_type("AWS::Lambda::EventSourceMapping"):
+            Mapping(mapping, self)
+        self.data, self.landing = name_of("DataBucket"), name_of("LandingBucket")
+        self.rds.world.after(0, self._others)
+        patches.current = self
+
+    # ── what comes from outside ──
+
+    def upload(self, key: str, body: bytes) -> None:
+        self.world.tell("supplier", f"uploads {key}")
+        self.s3.store(self.data, key, body)
+
+    def load_again(self, version: str, key: str, at: str) -> None:
+        """As docs/operations.md says: by hand, with the file and the time of its upload."""
+        self.world.tell("person", f"loads {key} again")
+        values = {"DUMP_KEY": key, "EVENT_TIME": at}
+        environment = [{"name": name, "value": value} for name, value in values.items()]
+        self._run_task({"containerOverrides": [{"environment": environment}]}, version)
+
+    def _others(self) -> None:
+        """Snapshots that are not ours, of which RDS tells every queue too."""
+        for identifier, instance, kind in (
+            ("before-upgrade", self.rds.instance, "manual"),
+            ("sql-to-parquet-2020-01-01-000000", self.rds.instance, "manual"),
+            ("rds:automated", self.rds.instance, "automated"),
+            ("somebody-elses", "another-instance", "manual"),
+        ):
+            snapshot = Snapshot(identifier, instance, kind, [], self.world.now, status="available")
+            self.rds.snapshots[identifier] = snapshot
+            for event_id in ("RDS-EVENT-0042", "RDS-EVENT-0161"):
+                self._rds_event(events.event_of(event_id, identifier, snapshot.arn, self.world.now, []))
+        [topic] = {s.properties["SnsTopicArn"] for s in template().of_type("AWS::RDS::EventSubscription")}
+        self._published(topic, "This is to notify you that a subscription was made.")
+
+    # ── what AWS carries where ──
+
+    def _written(self, bucket: str, key: str) -> None:
+        self.on_written(bucket, key)
+        if bucket != self.data or key not in self.s3.buckets[bucket]:
+            return
+        detail = {
+            "bucket": {"name": bucket},
+            "object": {"key": key, "version-id": self.s3.buckets[bucket][key].version},
+            "reason": "PutObject",
+        }
+        for _ in range(self.knobs.upload_copies()):
+            self._put({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+    def _rds_event(self, event: events.RdsEvent) -> None:
+        for _ in range(self.knobs.event_copies()):
+            body = events.eventbridge_event(event)
+            self.world.after(self.knobs.event_late(), lambda body=body: self._put(body))
+        for subscription in template().of_type("AWS::RDS::EventSubscription"):
+            p = subscription.properties
+            if event.category in p["EventCategories"]:
+                for _ in range(self.knobs.event_copies()):
+                    self.world.after(
+                        self.knobs.event_late(), lambda: self._published(p["SnsTopicArn"], events.sns_message(event))
+                    )
+
+    def _put(self, event: dict[str, Any]) -> None:
+        event["time"] = f"{self.world.now:%Y-%m-%dT%H:%M:%SZ}"
+        self.bus.put(event)
+
+    def _to_queue(self, target: dict[str, Any], body: Any) -> None:
+        self.sqs.put(self.sqs.queues[target["Arn"].rsplit(":", 1)[-1]], json.dumps(body))
+
+    def _to_topic(self, target: dict[str, Any], body: Any) -> None:
+        self._published(target["Arn"], json.dumps(body))
+
+    def _published(self, topic: str, message: str) -> None:
+        name = topic.rsplit(":", 1)[-1]
+        if name == name_of("AlertsTopic"):
+            heard = json.loads(message)
+            self.told.append(heard if isinstance(heard, dict) else {"kind": "Alert", "text": heard})
+            self.world.tell("people", f"hear {message[:400]}")
+        elif name == name_of("EventsTopic"):
+            self.announced.append(json.loads(message))
+            self.world.tell("readers", f"hear {message[:120]}")
+        for subscription in template().of_type("AWS::SNS::Subscription"):
+            if subscription.properties["TopicArn"] == topic and subscription.properties["Protocol"] == "sqs":
+                queue = self.sqs.queues[subscription.properties["Endpoint"].rsplit(":", 1)[-1]]
+                self.sqs.put(queue, json.dumps({"Type": "Notification", "TopicArn": topic, "Message": message}))
+
+    # ── the loader ──
+
+    def _run_task_later(self, overrides: dict[str, Any]) -> None:
+        [container] = overrides["containerOverrides"]
+        [version] = [e["value"] for e in container["environment"] if e["name"] == "DUMP_VERSION_ID"]
+        self.world.after(self.knobs.upload_late(), lambda: self._run_task(overrides, version))
+
+    def _run_task(self, overrides: dict[str, Any], version: str) -> None:
+        [definition] = template().of_type("AWS::ECS::TaskDefinition")
+        [container] = definition.properties["ContainerDefinitions"]
+        environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
+        environment |= {"DB_CREDENTIALS": '{"username": "loader", "password": "secret"}'}
+        environment |= {e["name"]: e["value"] for e in overrides["containerOverrides"][0]["environment"]}
+        task = Task(version)
+        self.tasks.append(task)
+        actor = Actor(f"dump_loader {len(self.tasks)}", stopped=patches.loader.Stopped)
+
+        def run() -> int:
+            for name in ("DUMP_BUCKET", "DUMP_KEY", "DUMP_VERSION_ID", "EVENT_TIME"):
+                os.environ.pop(name, None)
+            os.environ.update(environment)
+            return patches.loader.main()
+
+        def ended(code: object) -> None:
+            task.code = code if isinstance(code, int) else 137
+            self.world.tell(actor.name, f"ends with {task.code} {'' if isinstance(code, int) else repr(code)}")
+            if self.rds.lock is actor:
+                self.rds.lock = None
+            self.world.after(self.knobs.message_late(), lambda: self._put(_stopped(task.code)))
+
+        self.world.start(actor, run, ended)
+
+
+def _stopped(code: int | None) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html"""
+    [definition] = template().of_type("AWS::ECS::TaskDefinition")
+    return {
+        "source": "aws.ecs",
+        "detail-type": "ECS Task State Change",
+        "detail": {
+            "clusterArn": template().resources["Cluster"].arn,
+            "taskArn": "arn:aws:ecs:eu-west-2:123456789012:task/0",
+            "taskDefinitionArn": f"{definition.arn.removesuffix(':1')}:1",
+            "lastStatus": "STOPPED",
+            "stopCode": "EssentialContainerExited",
+            "stoppedReason": "Essential container in task exited",
+            "containers": [{"exitCode": code}],
+        },
+    }
+
+
+__all__ = ["PRE_PRODUCTION_BUCKET", "Knobs", "System", "matches", "name_of", "template"]
