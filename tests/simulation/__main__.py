@@ -1,4 +1,4 @@
-"""`--seeds N` plays N seeds by two processes; `--seed S` one, with its story; `--every` every call with every fault."""
+"""`--seeds N` plays N seeds by two processes; `--seed S` one, with its story."""
 
 from __future__ import annotations
 
@@ -7,21 +7,7 @@ import sys
 import time
 from multiprocessing import get_context
 
-from tests.simulation import patches, scenario
-
-
-def _play(seed: int) -> tuple[int, list[str]]:
-    try:
-        return seed, scenario.play(scenario.seeded(seed)).violations
-    except Exception as error:  # noqa: BLE001  a model's or a test's own bug must not hide its seed
-        return seed, [f"{type(error).__name__}: {error}"]
-
-
-def _install() -> None:
-    _installed.__enter__()
-
-
-_installed = patches.installed()
+from tests.simulation import patches, scenario, seeds
 
 
 def main() -> int:
@@ -37,9 +23,9 @@ def main() -> int:
         print(*outcome.story, sep="\n")  # noqa: T201
         return bool(outcome.violations)
     began, failed = time.monotonic(), 0
-    seeds = range(asked.first, asked.first + asked.seeds)
-    with get_context("spawn").Pool(asked.processes, _install) as pool:
-        for seed, violations in pool.imap_unordered(_play, seeds, chunksize=20):
+    numbers = range(asked.first, asked.first + asked.seeds)
+    with get_context("spawn").Pool(asked.processes, seeds.install) as pool:
+        for seed, violations in pool.imap_unordered(seeds.play, numbers, chunksize=20):
             if violations:
                 failed += 1
                 print(f"seed {seed}: {violations[0]}", flush=True)  # noqa: T201

@@ -133,7 +133,7 @@ def _redrive(judge: Judge) -> None:
 def _steady(_: Random) -> Knobs:
     """Nothing is lost, late or doubled."""
     return Knobs(
-        durations=Durations(lambda: 60.0, lambda: 40.0, lambda: 1200.0, lambda _: False),
+        durations=Durations(lambda: 60.0, lambda: 20.0, lambda: 600.0, lambda _: False),
         workflow=lambda: 600.0,
         message_late=lambda: 0.2,
         message_copies=lambda: 1,

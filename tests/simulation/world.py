@@ -129,7 +129,7 @@ class World:
         def body() -> None:
             try:
                 result: object = do()
-            except (Exception, Killed) as error:  # noqa: BLE001  a process that raised has ended
+            except BaseException as error:  # noqa: BLE001  a process that raised has ended
                 result = error
             del self._actors[this]
             if not self._closed:
@@ -180,9 +180,11 @@ class World:
             case Fault.KILLED_BEFORE:
                 self._end(actor)
             case Fault.STOPPED:
-                if actor.stopped is None:
+                stopped, actor.stopped = actor.stopped, None  # a second SIGTERM is ignored
+                if stopped:
+                    raise stopped
+                if actor.deadline is not None:  # nobody stops a function
                     self._end(actor)
-                raise actor.stopped
             case Fault.REPEATED:
                 try:
                     effect()
