@@ -166,7 +166,7 @@ def seeded(seed: int) -> Scenario:
     for ago, gap in zip(days, gaps, strict=True):
         shift = round(at // (24 * HOUR)) if ago >= 300 else 0  # the same past day, whenever it is uploaded
         uploads.append(Upload(at, ago + shift, tuple((name, chance.randint(0, 9)) for name, _ in TABLES)))
-        at += gap
+        at += gap + 2  # S3 knows the time of an upload to the second
     return Scenario(tuple(uploads), _by_chance, _faults_by_chance, _latency_by_chance(chance), seed)
 
 
@@ -187,16 +187,23 @@ def _by_chance(chance: Random) -> Knobs:
     def maybe(probability: float) -> bool:
         return chance.random() < probability
 
+    left = 8  # a message that is put back 48 times, and each time doubled, would fill the queue: AWS doubles one in a million
+
+    def rarely() -> bool:
+        nonlocal left
+        left -= (now := left > 0 and maybe(trouble / 3))
+        return now
+
     return Knobs(
         durations=Durations(takes(600), takes(240), takes(2700), lambda _: maybe(trouble / 3)),
         workflow=takes(1800),
         message_late=lambda: chance.random() * 3,
-        message_copies=lambda: 2 if maybe(trouble / 3) else 1,
+        message_copies=lambda: 2 if rarely() else 1,
         event_late=lambda: chance.random() * (4 * HOUR if maybe(trouble) else 10),
         event_copies=lambda: 0 if maybe(lost) else 2 if maybe(trouble) else 1,
         upload_late=lambda: 30 + chance.random() * (2 * HOUR if maybe(trouble) else 60),
         upload_copies=lambda: 2 if maybe(trouble / 3) else 1,
-        deletion_lost=lambda: maybe(trouble / 3),
+        deletion_lost=rarely,
     )
 
 

@@ -80,7 +80,10 @@ def ingest(
         lock = database.locked(
             target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
         )
+        waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
         with lock as held:
+            # A load that died has released its lock, but what RDS reads for its snapshot is about to be dropped here.
+            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)
             chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
             loaded = Loaded()
             with (
@@ -91,7 +94,7 @@ def ingest(
             held.refuse_lost()
             # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
             # "creating" RDS has read the volume can't be seen from outside.
-            identifier = _snapshot(s3, rds, dump, target, limits, counts, announce, logger)
+            identifier = _snapshot(s3, rds, dump, target, limits, waiting, counts, announce, logger)
     snapshot.delete_earlier(rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger)
     return identifier
 
@@ -142,12 +145,11 @@ def _snapshot(
     dump: Dump,
     target: Target,
     limits: Limits,
+    waiting: snapshot.Waiting,
     counts: dict[str, int],
     announce: Callable[[ExportSnapshot], None],
     logger: Logger,
 ) -> str:
-    waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
-
     def write_counts(identifier: str, uri: str) -> bool:
         """Before the snapshot, so that whoever hears of a snapshot finds its counts; never over those of another load."""
         body = RowCounts(database=target.database, dump=dump.uri, snapshot=identifier, tables=counts).model_dump_json()

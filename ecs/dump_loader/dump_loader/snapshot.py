@@ -62,6 +62,17 @@ class Waiting:
         return time.monotonic() + self.timeout.total_seconds()
 
 
+def await_none_creating(rds: RDSClient, instance: str, *, waiting: Waiting, logger: Logger) -> None:
+    """Waits until no snapshot of ours is being created: that of a load that died, and its lock with it, goes on without it.
+
+    Raises Terminal when the time is over.
+    """
+    deadline = waiting.deadline()
+    while creating := [s.identifier for s in snapshots.ours(rds, instance) if s.status == SnapshotStatus.CREATING]:
+        logger.info("Waiting for the snapshot of an earlier load", snapshot=creating[0])
+        waiting.until(deadline, f"snapshot {creating[0]} of an earlier load", then=_BUSY)
+
+
 def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting: Waiting, logger: Logger) -> str:
     """Creates the snapshot, and returns its identifier.
 
