@@ -50,15 +50,14 @@ class Zone:
         return f"{self.root}/{table}/{partition}"
 
     def stage(self, table: str, frame: DataFrame) -> Staged:
-        """Writes a frame of plain columns beside the zone, as wide as the table is by now. Raises columns.Unsupported.
+        """Writes a frame of plain columns beside the zone: nothing that a reader sees changes.
 
-        Nothing that a reader sees changes.
+        Raises columns.Unsupported where not all days of the table could be read afterwards.
         """
-        known = merged(self.catalog.columns(table), dict(frame.dtypes))
-        as_known = frame.select([F.col(name).cast(known[name]) for name in frame.columns])
-        uri = f"{self.staging}/{table}"
-        as_known.write.mode("overwrite").parquet(uri)
-        return Staged(table, dict(as_known.dtypes), self._files(dict(as_known.dtypes), uri).count(), uri)
+        types, uri = dict(frame.dtypes), f"{self.staging}/{table}"
+        merged(self.catalog.columns(table), types)
+        frame.write.mode("overwrite").parquet(uri)
+        return Staged(table, types, self._files(types, uri).count(), uri)
 
     def staged(self, staged: Staged) -> DataFrame:
         """What is staged, as its files have it."""

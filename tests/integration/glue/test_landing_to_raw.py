@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lake import job, manifest
+from lake.files import Files
 from lake.job import JobFailed
 from landing_to_raw import Landing, to_raw
 from tests.integration.glue.conftest import DAY, Lake, Table
@@ -82,6 +83,44 @@ def test_the_same_day_again_changes_nothing_for_a_reader(lake: Lake) -> None:
         lake.carry({"zone": ids(1, 2)})
         assert lake.rows("liberator_zone") == [{"id": 1}, {"id": 2}]
         assert lake.days("liberator_zone") == ["20210604"]
+
+
+def test_a_reader_of_the_catalog_sees_a_whole_day_or_none(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.carry({"zone": ids(1, 2)})
+    seen: list[tuple[str, list[str], list[str]]] = []
+
+    def watched(name: str) -> None:
+        does = getattr(Files, name)
+
+        def told(files: Files, *uris: str) -> None:
+            if "liberator_zone/import_year" in uris[-1]:
+                seen.append((name, lake.days("liberator_zone"), [str(row["id"]) for row in rows_there(lake)]))
+            does(files, *uris)
+
+        monkeypatch.setattr(Files, name, told)
+
+    watched("delete")
+    watched("move")
+    lake.carry({"zone": ids(3)})
+    assert seen == [("delete", [], ["1", "2"]), ("move", [], [])]
+    assert lake.days("liberator_zone") == ["20210604"]
+
+
+def rows_there(lake: Lake) -> list[dict[str, Any]]:
+    return lake.rows("liberator_zone") if lake.partition("liberator_zone").exists() else []
+
+
+def test_two_runs_that_write_one_day_at_once_do_not_mix_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = Files.move
+
+    def beside_another(files: Files, source: str, destination: str) -> None:
+        move(files, source, destination)
+        (lake.partition("liberator_zone") / "part-of-another-run.parquet").touch()
+
+    monkeypatch.setattr(Files, "move", beside_another)
+    with pytest.raises(JobFailed, match="another run writes the same day"):
+        lake.carry({"zone": ids(1)})
+    assert lake.days("liberator_zone") == [], "what is mixed is not published"
 
 
 def test_a_changed_dump_of_the_day_replaces_rows_and_tables(lake: Lake) -> None:
