@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -128,7 +128,8 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
         try:
             yield Lock(connection, name)
         finally:
-            if connection.open:
+            # a lost connection has lost the lock too, and must not hide why the load ended
+            with suppress(pymysql.err.MySQLError):
                 rows(connection, "SELECT RELEASE_LOCK(%s)", name)
 
 
