@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
+from dump_loader.failure import unanswered
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
 from ingestion import telemetry
@@ -80,7 +81,7 @@ def ingest(
         lock = database.locked(
             target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
         )
-        with lock as held:
+        with unanswered(target.database), lock as held:
             chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
             loaded = Loaded()
             with (

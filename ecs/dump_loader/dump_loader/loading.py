@@ -51,7 +51,8 @@ def load(
     of its INSERTs (auto-increment values, LAST_INSERT_ID(), foreign keys, user variables): it is executed by one
     connection, statement after statement, as the mysql client would.
     """
-    splitter = Splitter(chunks, max_bytes=min(server.max_allowed_packet - 1024, LONGEST_STATEMENT))
+    longest = min(server.max_allowed_packet - 1024, LONGEST_STATEMENT)
+    splitter = Splitter(chunks, max_bytes=longest)
     with ExitStack() as stack:
         executor: _Serial | _Parallel | None = None
         for statement in splitter:
@@ -59,7 +60,7 @@ def load(
                 policy = Policy(server, database=database, own=signature.database)
                 many = signature.by_mysqldump and connections > 1
                 opened = [stack.enter_context(closing(connect(database))) for _ in range(connections + 1 if many else 1)]
-                executor = stack.enter_context(closing(_Parallel(opened) if many else _Serial(opened[0])))
+                executor = stack.enter_context(closing(_Parallel(opened, longest) if many else _Serial(opened[0])))
             verdict = policy.judge(statement)
             executor.execute(statement, verdict)
             if verdict.treatment is Treatment.EVERYWHERE:
@@ -82,6 +83,7 @@ class _Serial:
         self._connection = connection
         self._pending = 0
         self._pending_bytes = 0
+        self._last: Statement | None = None
         connection.autocommit(False)  # noqa: FBT003  pymysql's signature
 
     @property
@@ -93,14 +95,19 @@ class _Serial:
             return
         with rejected(statement):
             self._connection.query(verdict.sql)
-            self._pending += 1
-            self._pending_bytes += len(verdict.sql)
-            if self._pending >= BATCH_STATEMENTS or self._pending_bytes >= BATCH_BYTES:
-                self.finish()
+        self._pending += 1
+        self._pending_bytes += len(verdict.sql)
+        self._last = statement
+        if self._pending >= BATCH_STATEMENTS or self._pending_bytes >= BATCH_BYTES:
+            self.finish()
 
     def finish(self) -> None:
-        self._connection.commit()
+        if self._last is None:
+            return
+        with rejected(self._last):
+            self._connection.commit()
         self._pending = self._pending_bytes = 0
+        self._last = None  # it may be 64 MB
 
     def close(self) -> None:
         """The connection is its opener's to close."""
@@ -112,13 +119,13 @@ class _Parallel:
     The rows must be committed, not only executed: a definition waits for every transaction that has touched its table.
     """
 
-    def __init__(self, connections: list[Connection]) -> None:
+    def __init__(self, connections: list[Connection], longest: int) -> None:
         self._connections = connections
         for connection in connections:
             connection.query(_UNCHECKED)
         for connection in connections[1:]:
             connection.autocommit(False)  # noqa: FBT003  pymysql's signature
-        self._pool = Pool(connections[1:])
+        self._pool = Pool(connections[1:], longest=longest)
         self._batch = Batch()
         self._with_triggers: set[str] = set()
 
