@@ -6,11 +6,12 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dump_loader.database import backslash_escapes
+from dump_loader.database import backslash_escapes, unreadable
 from dump_loader.failure import rejected
 from dump_loader.policy import Policy, Treatment, Verdict
 from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
 from dump_loader.splitter import Splitter
+from ingestion.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,12 +65,22 @@ def load(
             verdict = policy.judge(statement)
             executor.execute(statement, verdict)
             if verdict.treatment is Treatment.EVERYWHERE:
+                executor.refuse_unreadable(statement)
                 splitter.backslash_escapes = policy.backslash_escapes = executor.backslash_escapes
             loaded.statements = statement.number
             loaded.bytes += len(statement.text)
             del statement, verdict  # one may be 64 MB, and the next is read before these names are used again
         if executor is not None:
             executor.finish()
+
+
+def _refuse_unreadable(connection: Connection, statement: Statement) -> None:
+    with rejected(statement):
+        why = unreadable(connection)
+    if why:
+        raise DumpRejected(
+            f"Statement {statement.number}, line {statement.line}, is refused: what follows can't be read safely {why}."
+        )
 
 
 class _Serial:
@@ -89,6 +100,9 @@ class _Serial:
     @property
     def backslash_escapes(self) -> bool:
         return backslash_escapes(self._connection)
+
+    def refuse_unreadable(self, statement: Statement) -> None:
+        _refuse_unreadable(self._connection, statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:
@@ -132,6 +146,9 @@ class _Parallel:
     @property
     def backslash_escapes(self) -> bool:
         return backslash_escapes(self._connections[0])
+
+    def refuse_unreadable(self, statement: Statement) -> None:
+        _refuse_unreadable(self._connections[0], statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:
