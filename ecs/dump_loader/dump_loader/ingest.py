@@ -75,9 +75,7 @@ def ingest(
     with closing(file), archive.opened(file, dump.size, dump.uri) as opened:
         # everything that can be known without the database is found out before the last load is dropped
         sql = archive.member(opened, dump.uri, max_bytes=limits.max_dump_bytes)
-        logger.info(
-            "Found the dump", dump=dump.uri, member=sql.info.filename, bytes=dump.size, expands_to=sql.info.file_size
-        )
+        logger.info("Found the dump", dump=dump.uri, member=sql.name, bytes=dump.size, expands_to=sql.info.file_size)
         lock = database.locked(
             target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
         )
