@@ -212,7 +212,8 @@ def test_a_snapshot_of_the_same_second_of_another_day_is_stepped_around(loader: 
     now = time.time()
     for second in range(60):  # the loader will want one of these
         name = time.strftime("sql-to-parquet-2021-06-04-%H%M%S", time.gmtime(now + second))
-        loader.rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=INSTANCE)
+        theirs = [{"Key": "load-id", "Value": "of another day"}]
+        loader.rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=INSTANCE, Tags=theirs)
     outcome = loader.load(CHINOOK.read_bytes())
     assert outcome.exit_code == 0, outcome.log
     assert len(outcome.snapshots) == 61
