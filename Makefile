@@ -28,6 +28,13 @@ test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest"
 .PHONY: check
 check: lint types template security test ## everything that CI does, and the linters
 
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: .venv/fuzz.stamp ## the zip reader and the splitter, fed by atheris; SECONDS=60 for each
+	@mkdir -p .fuzz/zip .fuzz/splitter
+	cd .fuzz && ../.venv/fuzz/bin/python ../tests/fuzz/fuzz_zip.py zip -max_total_time=$(SECONDS) -max_len=8192
+	cd .fuzz && ../.venv/fuzz/bin/python ../tests/fuzz/fuzz_splitter.py splitter -max_total_time=$(SECONDS) -max_len=2048
+
 .PHONY: bench
 bench: .venv/dev.stamp server ## our way and the alternative, side by side, as a ratio
 	$(BIN)/python -m bench.load_dump
@@ -112,7 +119,7 @@ environment:
 sample: .venv/local.stamp server ## rebuild the bundled sample dump
 	$(BIN)/python -m local.sample
 
-REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements requirements/security
+REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements requirements/security requirements/fuzz
 .PHONY: requirements
 requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; UPGRADE=1 for newer versions
 	for file in $(REQUIREMENTS); do \
@@ -151,4 +158,11 @@ server:
 	@echo "Installing the security linter …"
 	@$(BIN)/python -m venv .venv/security
 	@.venv/security/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Apart too: it instruments what it runs, and nothing else needs it.
+.venv/fuzz.stamp: requirements/fuzz.txt | .venv/bin/python
+	@echo "Installing the fuzzer …"
+	@$(BIN)/python -m venv .venv/fuzz
+	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@

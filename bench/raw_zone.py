@@ -12,6 +12,7 @@ of 10 files, gzip as RDS writes it; the catalog is moto's.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import statistics
@@ -28,9 +29,9 @@ from lake import job
 from lake.catalog import Catalog, values_of
 from lake.columns import PARTITION_KEYS
 from lake.files import Files
-from lake.manifest import Manifest, SourceColumn, SourceTable
+from lake.manifest import SourceColumn, SourceTable
 from lake.zone import Zone
-from landing_to_raw import Landing, to_raw
+from landing_to_raw import to_raw
 from local import spark as local_spark
 from local.aws import LocalAws
 
@@ -74,8 +75,11 @@ def plain(spark: Any, _: LocalAws, folder: Path, table: SourceTable) -> None:
 
 def ours(spark: Any, aws: LocalAws, folder: Path, table: SourceTable) -> None:
     raw = Zone(spark, Files(spark), Catalog(aws.client("glue"), "raw"), f"file://{folder}/raw/parking", "wr_1")
-    day = Manifest("liberator", DAY, "task", (table,))
-    to_raw(job.Run("wr_1", DAY, "s3://landing/manifest", "task"), Landing(f"file://{folder}", day, re.compile("")), raw)
+    objects = [{"key": key, "size": (folder / key).stat().st_size} for key in table.keys]
+    tables = [{"name": table.name, "rows": table.rows, "objects": objects, "columns": [vars(c) for c in table.columns]}]
+    day = {"database": "liberator", "run": {"import_date": str(DAY)}, "export_task_identifier": "task", "tables": tables}
+    (folder / "manifest").write_text(json.dumps(day))
+    to_raw(job.Run("wr_1", DAY, "s3://landing/manifest", "task"), f"file://{folder}", re.compile(""), raw)
 
 
 def _table(spark: Any, folder: Path, rows: int) -> SourceTable:
@@ -94,7 +98,8 @@ def _table(spark: Any, folder: Path, rows: int) -> SourceTable:
     )
     keys = [f"landing/{name}/{path.name}" for path in sorted((folder / "landing" / name).glob("*.parquet"))]
     size = sum((folder / key).stat().st_size for key in keys)
-    return SourceTable(name, rows, tuple(keys), size, tuple(SourceColumn(c, t, "") for c, t in TYPES.items()))
+    columns = spark.read.parquet(str(folder / "landing" / name)).columns
+    return SourceTable(name, rows, tuple(keys), size, tuple(SourceColumn(c, TYPES.get(c, ""), "") for c in columns))
 
 
 def _print(rows: int, seconds: dict[tuple[str, int], float], size: int) -> None:

@@ -45,13 +45,14 @@ class Landing:
     manifest: Manifest
     wanted: re.Pattern[str]
 
-    def tables(self) -> dict[str, SourceTable]:
-        """Raw name → landed table. Raises JobFailed where two tables would get one name."""
-        names = [(columns.clean(f"{self.manifest.database}_{table.name}"), table) for table in self.manifest.tables]
-        named = dict(names)
-        if twice := sorted(name for name in named if sum(name == other for other, _ in names) > 1):
-            raise JobFailed(f"Tables of which the raw names would be the same: {twice}. Leave one out by --table_filter")
-        return {name: table for name, table in named.items() if self.wanted.search(name)}
+    def tables(self) -> dict[str, list[SourceTable]]:
+        """Raw name → the landed tables that would have it: one, but for names that differ only in odd characters."""
+        named: dict[str, list[SourceTable]] = {}
+        for table in self.manifest.tables:
+            name = columns.clean(f"{self.manifest.database}_{table.name}")
+            if self.wanted.search(name):
+                named.setdefault(name, []).append(table)
+        return named
 
 
 def main(command_line: Sequence[str]) -> None:
@@ -63,18 +64,17 @@ def main(command_line: Sequence[str]) -> None:
         table_filter="regular expression that a table's raw name, <database>_<table>, has to match",
     )
     spark, glue, run = job.begin(options)
-    files = Files(spark)
-    found = manifest.read(files, options.landing, run.manifest)
-    raw = Zone(spark, files, Catalog(glue, options.raw_database), f"{options.raw}/parking", run.run_id)
-    to_raw(run, Landing(options.landing, found, re.compile(options.table_filter)), raw)
+    raw = Zone(spark, Files(spark), Catalog(glue, options.raw_database), f"{options.raw}/parking", run.run_id)
+    to_raw(run, options.landing, re.compile(options.table_filter), raw)
 
 
-def to_raw(run: Run, landing: Landing, raw: Zone) -> dict[str, int]:
+def to_raw(run: Run, landing_root: str, wanted: re.Pattern[str], raw: Zone) -> dict[str, int]:
     """Writes every wanted table; returns the rows of each. Raises JobFailed at the end, naming each table that failed.
 
     Everything is staged and counted first. One count that differs from the loader's and nothing at all is published;
     any other failure concerns its own table only.
     """
+    landing = Landing(landing_root, manifest.read(raw.files, landing_root, run.manifest), wanted)
     if landing.manifest.import_date != run.import_date:
         raise JobFailed(f"{run.manifest} is of {landing.manifest.import_date}, the run of {run.import_date}")
     if landing.manifest.export_task != run.export_task:
@@ -87,14 +87,16 @@ def to_raw(run: Run, landing: Landing, raw: Zone) -> dict[str, int]:
             raise JobFailed(
                 "Nothing was published, for rows are missing or too many. Load the dump again", _reasons(failures)
             )
+        if manifest.read(raw.files, landing_root, run.manifest) != landing.manifest:
+            raise JobFailed("Nothing was published, for another export of the day was landed meanwhile. Run it again")
         published = _each(staged, lambda name: _publish(staged[name], run, landing, raw), failures)
-        _withdraw_others(landing, run, raw)
+        _each(_others(landing, raw), lambda name: _withdraw(name, run, raw), failures)
     finally:
         raw.clear()
     say("Ended", tables=len(published), rows=sum(published.values()), failed=sorted(failures))
     if failures:
         raise JobFailed(
-            f"{len(failures)} of {len(tables)} tables are not in the raw zone, the others are", _reasons(failures)
+            f"{len(failures)} tables are not as they should be, the other {len(published)} are", _reasons(failures)
         )
     return published
 
@@ -116,8 +118,11 @@ def _each(names: Iterable[str], work: Callable[[str], R], failures: dict[str, Ex
     return made
 
 
-def _stage(name: str, table: SourceTable, landing: Landing, raw: Zone) -> Staged:
+def _stage(name: str, tables: Sequence[SourceTable], landing: Landing, raw: Zone) -> Staged:
     """Writes the table's day beside the zone. Raises CountMismatch, columns.Unsupported, or what Spark raises."""
+    if len(tables) > 1:
+        raise columns.Unsupported(f"{[table.name for table in tables]} would have the same name here: leave out all but one")
+    [table] = tables
     # In a path, Spark takes these for wildcards.
     paths = [re.sub(r"([\[\]{}*?\\])", r"\\\1", f"{landing.root}/{key}") for key in table.keys]
     # Of an empty table RDS writes no file.
@@ -140,12 +145,16 @@ def _publish(staged: Staged, run: Run, landing: Landing, raw: Zone) -> int:
     return staged.rows
 
 
-def _withdraw_others(landing: Landing, run: Run, raw: Zone) -> None:
-    """An earlier run of the day may have had tables that the dump has no more."""
-    landed = {columns.clean(f"{landing.manifest.database}_{table.name}") for table in landing.manifest.tables}
-    for name in raw.catalog.tables_of(landing.manifest.database):
-        if name not in landed and landing.wanted.search(name) and raw.withdraw(name, run.import_date):
-            say("Withdrawn, for the dump of the day has no such table any more", table=name)
+def _others(landing: Landing, raw: Zone) -> list[str]:
+    """What earlier runs of the day may have had and the dump has no more."""
+    database = landing.manifest.database
+    landed = {columns.clean(f"{database}_{table.name}") for table in landing.manifest.tables}
+    return [name for name in raw.catalog.tables_of(database) if name not in landed and landing.wanted.search(name)]
+
+
+def _withdraw(name: str, run: Run, raw: Zone) -> None:
+    if raw.withdraw(name, run.import_date):
+        say("Withdrawn, for the dump of the day has no such table any more", table=name)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main(command_line: Sequence[str]) -> None:
     )
     spark, glue, run = job.begin(options)
     files = Files(spark)
-    names = files.names(options.transforms, ".sql")
+    names = [name for name in files.names(options.transforms) if name.endswith(".sql")]
     queries = [query_of(name, files.read_text(f"{options.transforms}/{name}")) for name in names]
     raw = Zone(spark, files, Catalog(glue, options.raw_database), f"{options.raw}/parking", run.run_id)
     refined = Zone(spark, files, Catalog(glue, options.refined_database), f"{options.refined}/parking", run.run_id)
@@ -111,12 +111,15 @@ def transform(run: Run, queries: Iterable[Query], raw: Zone, refined: Zone) -> d
     made: dict[str, int] = {}
     failures: dict[str, str] = {}
     try:
-        for name in _order(targets):
-            if failed := [other for other in targets[name].depends_on if other in failures]:
+        its_checks = {name: [check for check in checks if check.target == name] for name in targets}
+        needed = {name: _needed(query, its_checks[name]) for name, query in targets.items()}
+        for name in _order(needed):
+            if failed := sorted(needed[name] & failures.keys()):
                 failures[name] = f"not made, for it depends on {failed[0]}"
                 continue
             try:
-                made[name] = _make(targets[name], [c for c in checks if c.target == name], targets, run, raw, refined)
+                tables = {other: refined if other in targets else raw for other in needed[name]}
+                made[name] = _make(targets[name], its_checks[name], tables, run, refined)
             except Exception as error:  # noqa: BLE001  whatever it is, it is this target's, and is told at the end
                 failures[name] = job.reason(error)
                 job.log.warning("Failed: %s", name, exc_info=error)
@@ -128,32 +131,41 @@ def transform(run: Run, queries: Iterable[Query], raw: Zone, refined: Zone) -> d
     return made
 
 
-def _order(targets: dict[str, Query]) -> list[str]:
-    """A target after those that it depends on."""
-    graph = {name: [other for other in query.depends_on if other in targets] for name, query in targets.items()}
+def _needed(query: Query, checks: Iterable[Query]) -> set[str]:
+    """The tables that a target's query and its checks read, but for the target itself."""
+    return {*query.depends_on, *(name for check in checks for name in check.depends_on)} - {query.target}
+
+
+def _order(needed: dict[str, set[str]]) -> list[str]:
+    """A target after those that it needs."""
     try:
+        graph = {name: needed[name] & needed.keys() for name in sorted(needed)}
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise JobFailed(f"These targets depend on each other: {' → '.join(error.args[1])}") from error
 
 
-def _make(query: Query, checks: list[Query], targets: dict[str, Query], run: Run, raw: Zone, refined: Zone) -> int:
-    """Stages the target, lets its checks look at it, and publishes it."""
-    for name in {*query.depends_on, *(other for check in checks for other in check.depends_on)}:
-        frame = (refined if name in targets else raw).read(name, run.import_date)
-        if frame is None:
-            raise Missing(f"{name} has no {run.import_date} in the {'refined' if name in targets else 'raw'} zone")
-        frame.createOrReplaceTempView(name)
-    result = refined.spark.sql(query.sql)
-    # Rebalanced, so that a small target is one file and a large one has files of the size that the session asks for.
-    plain = result.select(*columns.plain(result.schema).columns).hint("rebalance")
-    staged = refined.stage(query.target, plain)
-    refined.staged(staged).createOrReplaceTempView(query.target)
-    for check in checks:
-        if rows := refined.spark.sql(check.sql).limit(_SHOWN).collect():
-            shown = ", ".join(str(row.asDict()) for row in rows)
-            raise CheckFailed(f"{check.says} ({check.file}), for example {shown}. What was there before is still there")
-    refined.publish(staged, run.import_date, SOURCE)
+def _make(query: Query, checks: list[Query], tables: dict[str, Zone], run: Run, refined: Zone) -> int:
+    """Stages the target, lets its checks look at it, and publishes it. Only what it names can it read."""
+    spark = refined.spark
+    try:
+        for name, zone in tables.items():
+            frame = zone.read(name, run.import_date)
+            if frame is None:
+                raise Missing(f"{name} has no {run.import_date} in {zone.root}")
+            frame.createOrReplaceTempView(name)
+        result = spark.sql(query.sql).drop(*columns.PARTITION_KEYS)
+        # Rebalanced, so that a small target is one file and a large one has files of the size that the session asks for.
+        staged = refined.stage(query.target, result.select(*columns.plain(result.schema).columns).hint("rebalance"))
+        refined.staged(staged).createOrReplaceTempView(query.target)
+        for check in checks:
+            if rows := spark.sql(check.sql).limit(_SHOWN).collect():
+                shown = ", ".join(str(row.asDict()) for row in rows)
+                raise CheckFailed(f"{check.says} ({check.file}), for example {shown}. What was there before is still there")
+        refined.publish(staged, run.import_date, SOURCE)
+    finally:
+        for name in (*tables, query.target):
+            spark.catalog.dropTempView(name)
     say("Made", target=query.target, rows=staged.rows, checks=len(checks))
     return staged.rows
 

@@ -35,8 +35,10 @@ def workflow_runs(carry_out: Callable[[str, str], None]) -> Iterator[None]:
             run_id = start(backend, workflow_name, properties)
 
         def run() -> None:
-            carry_out(workflow_name, run_id)
-            workflow.runs[run_id].status = "COMPLETED"
+            try:
+                carry_out(workflow_name, run_id)
+            finally:
+                workflow.runs[run_id].status = "COMPLETED"
 
         threading.Thread(target=run, daemon=True).start()
         return run_id

@@ -47,6 +47,14 @@ class GlueJobs:
     _stopped: bool = False
 
     def carry_out(self, workflow: str, run_id: str) -> None:
+        """Runs the workflow, and tells of its end whatever happens."""
+        ended = "not carried out"
+        try:
+            ended = self._carry_out(workflow, run_id)
+        finally:
+            self.story.tell("Workflow ended", ended)
+
+    def _carry_out(self, workflow: str, run_id: str) -> str:
         """Fires the workflow's triggers, the first on demand, the others as the jobs before them end."""
         landing = self.bucket("LandingBucket")
         landed.download(self.aws.client("s3"), landing, self.folder(landing))
@@ -57,7 +65,7 @@ class GlueJobs:
                 triggers.remove(trigger)
                 for action in trigger.properties["Actions"]:
                     ended[action["JobName"]] = self._with_retries(action["JobName"], workflow, run_id)
-        self.story.tell("Workflow ended", ", ".join(f"{job} {state}" for job, state in ended.items()))
+        return ", ".join(f"{job} {state}" for job, state in ended.items())
 
     def stop(self) -> None:
         with self._lock:

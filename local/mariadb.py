@@ -56,12 +56,16 @@ class MariaDbError(Exception):
 
 
 class MariaDb:
-    """Context manager: a running server, gone with its data at the end of the block or of the process."""
+    """Context manager: a running server, gone with its data at the end of the block or of the process.
+
+    `settings` are options of the server; they come last, so they win.
+    """
 
     host = "127.0.0.1"
     user = "liberator"
 
-    def __init__(self) -> None:
+    def __init__(self, *settings: str) -> None:
+        self._extra = settings
         self.password = secrets.token_urlsafe(18)
         self.port = 0
         self.directory: Path
@@ -110,6 +114,13 @@ class MariaDb:
         """A connection over the socket with all rights: for what RDS does beneath the server, never for a loader."""
         account = {"unix_socket": self.socket, "user": "root", "charset": "utf8mb4", "ssl_disabled": True}
         return pymysql.connect(**{**account, "database": database, **options})
+
+    def start_again(self, *settings: str) -> None:
+        """The same data, on a port that may be another; `settings`, if any, instead of the present ones."""
+        if self._process is not None:
+            _end(self._process)
+        self._extra = settings or self._extra
+        self._start(find_server())
 
     def stop(self) -> None:
         """Stops the server and removes its directory; a Ctrl-C meanwhile waits until that is done."""
@@ -195,6 +206,7 @@ class MariaDb:
             "--innodb-flush-method=nosync",
             "--innodb-doublewrite=0",
             "--innodb-fast-shutdown=2",
+            *self._extra,
         ]
 
     def _answers(self) -> bool:

@@ -43,32 +43,30 @@ class Catalog:
         """Name → type of the table's columns, without the partition keys; none where there is no such table."""
         return _columns(self._table(table))
 
-    def widen(self, table: str, new: Mapping[str, str], location: str, source_database: str) -> dict[str, str]:
-        """Makes the table, or its columns wide enough for a day that has `new`. Raises columns.Unsupported."""
+    def widen(self, table: str, new: Mapping[str, str], location: str, source_database: str) -> None:
+        """Makes the table, or its columns wide enough for a day that has `new`; what people wrote into it stays.
+
+        Raises columns.Unsupported, too where the table is of another database: `a`.`b_c` and `a_b`.`c` have one name here.
+        """
         for attempt in range(1, _ATTEMPTS + 1):
             found = self._table(table)
+            whose = found["Parameters"].get(SOURCE_DATABASE) if found else source_database
+            if whose != source_database:
+                raise columns.Unsupported(f"{table} is of {whose} already, and can't be of {source_database} too")
             wanted = columns.merged(_columns(found), new)
-            definition: Any = {
-                "Name": table,
-                "TableType": "EXTERNAL_TABLE",
-                "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", SOURCE_DATABASE: source_database},
-                "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
-                "StorageDescriptor": _storage(wanted, location),
-            }
             try:
                 if found is None:
-                    self.glue.create_table(DatabaseName=self.database, TableInput=definition)
-                elif list(_columns(found).items()) != list(wanted.items()):
+                    self.glue.create_table(DatabaseName=self.database, TableInput=_table(table, wanted, location, whose))
+                elif _columns(found) != wanted:
                     # Of the version that was read: another run may be widening the same table.
                     self.glue.update_table(
-                        DatabaseName=self.database, TableInput=definition, VersionId=found.get("VersionId", "0")
+                        DatabaseName=self.database, TableInput=_widened(found, wanted), VersionId=found.get("VersionId", "0")
                     )
-                return wanted
+                return
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code")
                 if code not in {"AlreadyExistsException", "ConcurrentModificationException"} or attempt == _ATTEMPTS:
                     raise
-        raise AssertionError("the last attempt returns or raises")
 
     def tables_of(self, source_database: str) -> list[str]:
         """The names of the tables that jobs have made of this database."""
@@ -111,6 +109,25 @@ class Catalog:
 
 def _columns(table: Any) -> dict[str, str]:
     return {c["Name"]: c["Type"] for c in table["StorageDescriptor"]["Columns"]} if table else {}
+
+
+def _table(name: str, types: Mapping[str, str], location: str, source_database: str) -> Any:
+    return {
+        "Name": name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", SOURCE_DATABASE: source_database},
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
+        "StorageDescriptor": _storage(types, location),
+    }
+
+
+def _widened(found: Any, types: Mapping[str, str]) -> Any:
+    """The table as it is, descriptions and comments included, with these columns."""
+    known = {column["Name"]: column for column in found["StorageDescriptor"]["Columns"]}
+    wide = [{**known.get(name, {}), "Name": name, "Type": kind} for name, kind in types.items()]
+    kept = ("Name", "Description", "Owner", "Retention", "PartitionKeys", "TableType", "Parameters")
+    storage = found["StorageDescriptor"] | {"Columns": wide}
+    return {key: found[key] for key in kept if key in found} | {"StorageDescriptor": storage}
 
 
 def _storage(types: Mapping[str, str], location: str) -> dict[str, Any]:

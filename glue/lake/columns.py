@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column
 
@@ -24,8 +24,9 @@ PARTITION_KEYS = ("import_year", "import_month", "import_day", "import_date")
 _INTEGERS = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
 _KEPT = (T.DoubleType, T.DecimalType, T.StringType, T.BinaryType, T.BooleanType, T.DateType, T.TimestampType)
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
-# MySQL's zero dates, https://dev.mysql.com/doc/refman/8.4/en/datetime.html: no year, no month or no day.
-_ZERO_DATE = r"^0000-|-00(-|$)"
+# Of MySQL's zero dates those that Spark takes for one; of those without month or day it makes null by itself.
+# https://dev.mysql.com/doc/refman/8.4/en/datetime.html
+_YEAR_ZERO = r"^0000-"
 
 
 class Unsupported(Exception):
@@ -48,23 +49,26 @@ def clean(name: str) -> str:
     return re.sub(r"[^a-z0-9_]", "_", name.lower())
 
 
-def clean_all(names: Iterable[str]) -> list[str]:
-    """Clean names, one for each; of those that would be the same, or a partition key, the later ones get `_2`, `_3`, …"""
-    taken, cleaned = set(PARTITION_KEYS), []
-    for name in names:
-        base, number = clean(name), 1
-        unique = base
-        while unique in taken:
-            number += 1
-            unique = f"{base}_{number}"
-        taken.add(unique)
-        cleaned.append(unique)
+def clean_all(names: Sequence[str]) -> list[str]:
+    """Clean names, one for each; the partition's own get a `_2`. Raises Unsupported where two would be the same.
+
+    To number them instead would give a column another name on a day on which its neighbour is missing.
+    """
+    cleaned = [f"{clean(name)}_2" if clean(name) in PARTITION_KEYS else clean(name) for name in names]
+    if twice := sorted({name for name in cleaned if cleaned.count(name) > 1}):
+        both = [name for name, its in zip(names, cleaned, strict=True) if its in twice]
+        raise Unsupported(f"columns {both} would have the same name here: {twice}")
     return cleaned
 
 
-def plain(schema: T.StructType, source: Sequence[SourceColumn] = ()) -> Plain:
-    """How columns of this schema become plain, by what RDS says of MySQL's types. Raises Unsupported."""
-    originals = {column.name: column.original_type.lower().partition("(")[0] for column in source}
+def plain(schema: T.StructType, source: Sequence[SourceColumn] | None = None) -> Plain:
+    """How columns of this schema become plain, by what RDS says of MySQL's types; None where they are not MySQL's.
+
+    Raises Unsupported, too where RDS says nothing of a column: a date taken for a string would keep out all later days.
+    """
+    originals = {column.name: column.original_type.lower().partition("(")[0] for column in source or ()}
+    if source is not None and (unknown := sorted(set(schema.names) - originals.keys())):
+        raise Unsupported(f"the manifest says nothing of the types of columns {unknown}: send the day's CopyExport again")
     selected, not_dates = [], {}
     for name, field in zip(clean_all(schema.names), schema.fields, strict=True):
         column, original = F.col(f"`{field.name.replace('`', '``')}`"), originals.get(field.name, "")
@@ -80,7 +84,7 @@ def _plain(column: Column, field: T.StructField, original: str) -> Column:
     if isinstance(kind, _INTEGERS):
         return column.cast("bigint")
     if isinstance(kind, T.StringType) and original == "date":
-        return F.when(~column.rlike(_ZERO_DATE), column.cast("date"))
+        return F.when(~column.rlike(_YEAR_ZERO), column.cast("date"))
     if isinstance(kind, T.BinaryType) and original == "char":
         return F.decode(column, "UTF-8")
     if isinstance(kind, T.BinaryType) and original == "bit":
@@ -97,11 +101,14 @@ def _plain(column: Column, field: T.StructField, original: str) -> Column:
 def of_empty(source: Sequence[SourceColumn]) -> list[Column]:
     """The columns of a table of which RDS wrote no file, for it is empty, by what it says of types. Raises Unsupported."""
     if not source:
-        raise Unsupported("the table is empty, and the manifest says nothing of its columns: land the day again")
-    return [F.lit(None).cast(_exported(c.exported_type.lower())).alias(c.name) for c in source]
+        raise Unsupported(
+            "the table is empty, and the manifest says nothing of its columns: send the day's CopyExport again"
+        )
+    return [F.lit(None).cast(_exported(column)).alias(column.name) for column in source]
 
 
-def _exported(kind: str) -> T.DataType:
+def _exported(column: SourceColumn) -> T.DataType:
+    kind = column.exported_type.lower()
     if match := _DECIMAL.search(kind):
         return T.DecimalType(int(match[1]), int(match[2]))
     if "timestamp" in kind:
@@ -110,7 +117,11 @@ def _exported(kind: str) -> T.DataType:
         return T.LongType()
     if kind.startswith(("double", "float")):
         return T.DoubleType()
-    return T.StringType() if "utf8" in kind or kind.startswith("string") else T.BinaryType()
+    if "utf8" in kind or "string" in kind:
+        return T.StringType()
+    if kind in ("binary", "byte_array"):
+        return T.BinaryType()
+    raise Unsupported(f"the table is empty, and {column.name} is {kind or 'of no type'}, which no RDS export has")
 
 
 def merged(known: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

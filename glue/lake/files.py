@@ -26,13 +26,20 @@ class Files:
             raise FileNotFoundError(uri) from error
         return str(row[0]) if row else ""
 
-    def names(self, folder: str, suffix: str = "") -> list[str]:
-        """The names of the files in a folder, hidden ones left out; none where there is no such folder."""
+    def names(self, folder: str) -> list[str]:
+        """The names of all files in a folder and below it, hidden ones left out. Raises FileNotFoundError."""
+        if not self.exists(folder):
+            raise FileNotFoundError(folder)
         system, path = self._at(folder)
-        if not system.exists(path):
-            return []
-        found = [status.getPath().getName() for status in system.listStatus(path) if status.isFile()]
-        return sorted(name for name in found if name.endswith(suffix) and not name.startswith(("_", ".")))
+        found, files = [], system.listFiles(path, True)  # noqa: FBT003  recursive
+        while files.hasNext():
+            found.append(files.next().getPath().getName())
+        return sorted(name for name in found if not name.startswith(("_", ".")) and not name.endswith("_$folder$"))
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is such a file or folder."""
+        system, path = self._at(uri)
+        return bool(system.exists(path))
 
     def delete(self, uri: str) -> None:
         """Deletes a folder with all that is in it; nothing where there is none."""

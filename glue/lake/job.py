@@ -100,8 +100,8 @@ def run_of(run_id: str, properties: Mapping[str, str]) -> Run:
         )
     except (KeyError, ValueError) as error:
         raise JobFailed(
-            f"The run properties {dict(properties)} lack or garble {error}: start the workflow by sending CopyExport again, "
-            "or with import_date, manifest and export_task_identifier as an earlier run of the day has them"
+            f"The run properties {dict(properties)} lack or garble {error}: start the workflow with import_date, manifest "
+            "and export_task_identifier as an earlier run of the day has them"
         ) from error
 
 

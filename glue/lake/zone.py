@@ -50,15 +50,14 @@ class Zone:
         return f"{self.root}/{table}/{partition}"
 
     def stage(self, table: str, frame: DataFrame) -> Staged:
-        """Writes a frame of plain columns beside the zone, as wide as the table is by now. Raises columns.Unsupported.
+        """Writes a frame of plain columns beside the zone: nothing that a reader sees changes.
 
-        Nothing that a reader sees changes.
+        Raises columns.Unsupported where not all days of the table could be read afterwards.
         """
-        known = merged(self.catalog.columns(table), dict(frame.dtypes))
-        as_known = frame.select([F.col(name).cast(known[name]) for name in frame.columns])
-        uri = f"{self.staging}/{table}"
-        as_known.write.mode("overwrite").parquet(uri)
-        return Staged(table, dict(as_known.dtypes), self._files(dict(as_known.dtypes), uri).count(), uri)
+        types, uri = dict(frame.dtypes), f"{self.staging}/{table}"
+        merged(self.catalog.columns(table), types)
+        frame.write.mode("overwrite").parquet(uri)
+        return Staged(table, types, self._files(types, uri).count(), uri)
 
     def staged(self, staged: Staged) -> DataFrame:
         """What is staged, as its files have it."""
@@ -67,23 +66,24 @@ class Zone:
     def publish(self, staged: Staged, day: date, source_database: str) -> None:
         """Puts the staged files in the place of the day's. Raises OSError where another run does the same.
 
-        Whoever reads through the catalog sees the old day, then no such day, then the new one; never half a day. A run that
-        dies in between leaves the day missing and its job failed, and the next run begins anew.
+        Whoever reads through the catalog sees the old day, then no such day, then the new one; never half a day, nor two
+        days in one. A run that dies in between leaves the day missing and its job failed, and the next run begins anew.
         """
-        place = self.place(staged.table, day)
+        place, names = self.place(staged.table, day), self.files.names(staged.uri)
         self.catalog.widen(staged.table, staged.types, f"{self.root}/{staged.table}", source_database)
         self.catalog.drop_partition(staged.table, day)
         self.files.delete(place)
-        names = self.files.names(staged.uri)
         self.files.move(staged.uri, place)
-        if self.files.names(place) != names:
-            raise OSError(f"{place} holds other files than were put there: another run writes the same day. Run it again")
         self.catalog.add_partition(staged.table, day, staged.types, place)
+        # After the day is registered: of two runs that write it at once, the one whose files come last sees those of both.
+        if self.files.names(place) != names:
+            self.catalog.drop_partition(staged.table, day)
+            raise OSError(f"{place} holds other files than were put there: another run writes the same day. Run it again")
 
     def withdraw(self, table: str, day: date) -> bool:
         """Takes a day out of a table, its files too where only they are left; False where it was not in it."""
         place = self.place(table, day)
-        there = self.catalog.location(table, day) is not None or bool(self.files.names(place))
+        there = self.catalog.location(table, day) is not None or self.files.exists(place)
         self.catalog.drop_partition(table, day)
         self.files.delete(place)
         return there

@@ -16,6 +16,11 @@ CORRELATION_ID_LIMIT = 2_200  # an S3 URI and a version id, which has at most 1,
 URI_LIMIT = 1_100  # a key has at most 1,024 bytes, a bucket's name 63
 
 
+# Of a snapshot (RDS allows 255 characters) or an export task (60). It becomes part of a key: nothing else may be in it.
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
+RdsName = Annotated[str, Field(pattern=r"^[A-Za-z](-?[A-Za-z0-9])*$", max_length=255)]
+
+
 class Frozen(BaseModel):
     """Immutable, and refuses fields that it does not know."""
 
@@ -58,7 +63,7 @@ class ExportSnapshot(Message):
     """Export this snapshot to S3 once it is available. Without `poll`, waiting begins when the message is read."""
 
     kind: Literal["ExportSnapshot"] = "ExportSnapshot"
-    snapshot_identifier: Annotated[str, Field(min_length=1)]
+    snapshot_identifier: RdsName
     poll: Poll = Field(default_factory=Poll.begin)
 
 
@@ -66,7 +71,7 @@ class CopyExport(Message):
     """Copy this export to the landing zone once it is complete. Without `poll`, waiting begins when the message is read."""
 
     kind: Literal["CopyExport"] = "CopyExport"
-    export_task_identifier: Annotated[str, Field(min_length=1)]
+    export_task_identifier: RdsName
     poll: Poll = Field(default_factory=Poll.begin)
 
 

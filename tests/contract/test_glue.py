@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 import landing_to_raw
 import transform
@@ -125,6 +126,20 @@ def test_a_job_writes_its_own_zone_and_reads_the_one_before(template: Template) 
     assert buckets("LandingToRawRole", "s3:GetObject") == {"landing-zone", "raw-zone", "liberator-glue-assets"}
     assert buckets("TransformRole", "s3:PutObject") == {"refined-zone"}
     assert buckets("TransformRole", "s3:GetObject") == {"raw-zone", "refined-zone", "liberator-glue-assets"}
+    for role in ("LandingToRawRole", "TransformRole"):
+        own = buckets(role, "s3:PutObject")
+        assert buckets(role, "s3:DeleteObject") == buckets(role, "s3:AbortMultipartUpload") == own
+        assert buckets(role, "s3:ListBucket") >= own
+        actions = {action for s in role_statements(template.resources[role]) for action in s["Action"]}
+        assert {"kms:Decrypt", "kms:GenerateDataKey"} <= actions
+
+
+def test_what_a_dead_job_has_staged_goes_and_not_before_the_job_must_have_ended(template: Template) -> None:
+    for zone in ("RawBucket", "RefinedBucket"):
+        rules = template.resources[zone].properties["LifecycleConfiguration"]["Rules"]
+        [staged] = [rule for rule in rules if rule.get("Prefix") == "parking/_staging/"]
+        longest = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]["GlueTimeoutMinutes"]["MaxValue"]
+        assert staged["ExpirationInDays"] * 24 * 60 > longest
 
 
 def test_a_day_of_raw_has_the_partition_of_a_day_of_landing() -> None:

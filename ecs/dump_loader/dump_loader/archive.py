@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import queue
 import re
+import struct
 import threading
 import zipfile
 import zlib
@@ -24,6 +25,15 @@ _AGAIN = "Ask for the dump again, and upload it under the same name."
 _RUBBISH = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$)")
 _ENCRYPTED = 0x1
 _GZIP = 31  # zlib's wbits: a gzip header is expected
+# What zipfile raises for bytes that nobody zipped so: names that are no text, sizes that are no numbers, unknown flags.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError, RuntimeError, ValueError
+)  # fmt: skip
+_LARGEST_READ = 1024 * 1024
+# Deflate manages 1030-fold, for one letter again and again; dumps that are all alike manage a tenth of that.
+_BOMB_FOLD = 500
+_BOMB_BYTES = 256 * 1024 * 1024
+_NAME_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,10 @@ class Member:
     uri: str
 
     @property
+    def name(self) -> str:
+        return _shown(self.info)
+
+    @property
     def gzipped(self) -> bool:
         return self.info.filename.lower().endswith(".gz")
 
@@ -42,12 +56,26 @@ class Member:
         return min(100.0, max(0.0, 100 * (position - self.info.header_offset) / max(1, self.info.compress_size)))
 
 
+class _Buffered(io.BufferedReader):
+    """Refuses to be asked for a directory of gigabytes, which zipfile would hold in memory several times over."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not -1 <= size <= _LARGEST_READ:
+            raise zipfile.BadZipFile(f"a directory of more than {_LARGEST_READ:,} bytes")
+        return super().read(size)
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    """The name for a message of one line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in info.filename[:_NAME_SHOWN])
+
+
 @contextmanager
 def opened(file: io.RawIOBase, size: int, uri: str) -> Iterator[zipfile.ZipFile]:
     """The zip of `size` bytes. Raises DumpRejected where there is none."""
     try:
-        archive = zipfile.ZipFile(io.BufferedReader(file, _BUFFER))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        archive = zipfile.ZipFile(_Buffered(file, _BUFFER))
+    except _DAMAGED as error:
         file.seek(0)
         beginning = file.read(4) or b""
         if size == 0:
@@ -67,14 +95,14 @@ def member(archive: zipfile.ZipFile, uri: str, *, max_bytes: int) -> Member:
     for info in files:
         _refuse_unsafe_name(info, uri)
     found = [i for i in files if i.filename.lower().endswith((".sql", ".sql.gz"))]
-    names = ", ".join(sorted(i.filename for i in files)[:5])
+    names = ", ".join(sorted(_shown(i) for i in files)[:5])
     if not files:
         raise DumpRejected(f"{uri} is an empty zip: it holds no file. {_AGAIN}")
     if not found:
         raise DumpRejected(f"{uri} holds no SQL file (*.sql or *.sql.gz), but {names}. {_AGAIN}")
     if len(found) > 1:
         raise DumpRejected(
-            f"{uri} holds {len(found)} SQL files: {', '.join(sorted(i.filename for i in found)[:5])}. "
+            f"{uri} holds {len(found)} SQL files: {', '.join(sorted(_shown(i) for i in found)[:5])}. "
             "Which of them is the dump can't be known: upload a zip with that one alone."
         )
     _refuse_unreadable(found[0], uri, max_bytes)
@@ -86,27 +114,42 @@ def _refuse_unsafe_name(info: zipfile.ZipInfo, uri: str) -> None:
     parts = re.split(r"[/\\]", name)
     if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
         raise DumpRejected(
-            f"{uri} holds {name!r}, a name that points out of the zip. Find out who made it; upload one with plain names."
+            f"{uri} holds {name[:_NAME_SHOWN]!r}, a name that points out of the zip. "
+            "Find out who made it; upload one with plain names."
         )
 
 
 def _refuse_unreadable(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> None:
     if info.flag_bits & _ENCRYPTED:
         raise DumpRejected(
-            f"{info.filename} in {uri} is encrypted. Ask for the dump without a password, and upload it again."
+            f"{_shown(info)} in {uri} is encrypted. Ask for the dump without a password, and upload it again."
         )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         method = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
         raise DumpRejected(
-            f"{info.filename} in {uri} is compressed by {method}. Zip it by deflate (the usual way), and upload it again."
+            f"{_shown(info)} in {uri} is compressed by {method}. Zip it by deflate (the usual way), and upload it again."
         )
     if info.file_size > max_bytes:
         raise _too_large(info, uri, max_bytes)
+    if info.file_size > _bomb(info):
+        raise _no_dump(info, uri)
+
+
+def _bomb(info: zipfile.ZipInfo) -> int:
+    """From how many bytes on it is no dump: unpacking all of a bomb would take hours, for nothing."""
+    return max(_BOMB_BYTES, _BOMB_FOLD * info.compress_size)
+
+
+def _no_dump(info: zipfile.ZipInfo, uri: str) -> DumpRejected:
+    return DumpRejected(
+        f"{_shown(info)} in {uri} expands more than {_BOMB_FOLD}-fold, to more than {_bomb(info):,} bytes: "
+        "no dump does. Find out who made it, and ask for the dump again."
+    )
 
 
 def _too_large(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> DumpRejected:
     return DumpRejected(
-        f"{info.filename} in {uri} expands to more than {max_bytes:,} bytes. If the dump really is that large, "
+        f"{_shown(info)} in {uri} expands to more than {max_bytes:,} bytes. If the dump really is that large, "
         "raise MAX_DUMP_BYTES and upload it again."
     )
 
@@ -114,15 +157,17 @@ def _too_large(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> DumpRejected:
 def chunks(archive: zipfile.ZipFile, sql: Member, *, max_bytes: int) -> Iterator[bytes]:
     """The SQL, unpacked, never more than a chunk at a time. Raises DumpRejected if it is cut short, damaged or too large."""
     total = 0
-    where = f"{sql.info.filename} in {sql.uri}"
+    where, bomb = f"{sql.name} in {sql.uri}", _bomb(sql.info)
     try:
         with archive.open(sql.info) as stream:
             for chunk in _gunzipped(stream, where) if sql.gzipped else _unpacked(stream):
                 total += len(chunk)
                 if total > max_bytes:
                     raise _too_large(sql.info, sql.uri, max_bytes)
+                if total > bomb:
+                    raise _no_dump(sql.info, sql.uri)
                 yield chunk
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGED as error:
         raise DumpRejected(f"{where} is truncated or damaged ({error or 'it ends too early'}). {_AGAIN}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,21 @@ def backslash_escapes(connection: Connection) -> bool:
     return not status & _NO_BACKSLASH_ESCAPES
 
 
+def unreadable(connection: Connection) -> str:
+    """What of the session makes its statements mean something else to the server than to the splitter; mostly nothing.
+
+    The server is asked, not the dump: a variable can be given its value in too many ways.
+    """
+    ((mode, charset, name),) = rows(
+        connection,
+        "SELECT @@sql_mode LIKE '%ANSI_QUOTES%', FIND_IN_SET(@@character_set_client, 'big5,cp932,gb18030,gbk,sjis'),"
+        " @@character_set_client",
+    )
+    if mode:
+        return "with sql_mode ANSI_QUOTES, which makes a name of every string; dump without --compatible"
+    return f"with the client's character set {name}; dump with --default-character-set=utf8mb4" if charset else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """An advisory lock of the server, held by a connection and gone with it, however the process ends."""
@@ -128,7 +143,8 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
         try:
             yield Lock(connection, name)
         finally:
-            if connection.open:
+            # a lost connection has lost the lock too, and must not hide why the load ended
+            with suppress(pymysql.err.MySQLError):
                 rows(connection, "SELECT RELEASE_LOCK(%s)", name)
 
 

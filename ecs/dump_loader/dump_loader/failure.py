@@ -1,4 +1,4 @@
-"""Turns the server's error about a statement into one that says which statement of the dump it was."""
+"""Turns the server's errors into ones that say which statement of the dump it was, and whether the dump is at fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
-from ingestion.errors import DumpRejected, Transient
+from ingestion.errors import DumpRejected, Terminal, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from dump_loader.splitter import Statement
 
 _SHOWN = 200
-_CONNECTION_LOST = frozenset({2006, 2013, 2055, 1053, 1927, 4031})
+_CONNECTION_LOST = frozenset({2006, 2013, 2055, 1053, 1317, 1927, 4031})
+# No storage, memory, connection or lock to be had, or read-only: another instance, or this one later, would take the dump.
+_INSTANCE_LACKS = frozenset({3, 1021, 1026, 1037, 1038, 1040, 1041, 1114, 1135, 1203, 1205, 1206, 1213, 1290, 1836})
+_LOOK_AT_INSTANCE = "Look at the instance's events, free storage, memory and other sessions, then load the dump again."
 
 
 def shown(statement: Statement) -> str:
@@ -26,7 +29,9 @@ def shown(statement: Statement) -> str:
 
 @contextmanager
 def rejected(statement: Statement, *, retried: Container[int] = ()) -> Iterator[None]:
-    """Raises DumpRejected for an error of the server; Transient for a lost connection. Codes in `retried` go through."""
+    """Raises DumpRejected for an error of the server, Terminal where the instance is the reason, Transient for a lost
+    connection. Codes in `retried` go through.
+    """
     try:
         yield
     except pymysql.err.MySQLError as error:
@@ -36,10 +41,26 @@ def rejected(statement: Statement, *, retried: Container[int] = ()) -> Iterator[
         if code in _CONNECTION_LOST or isinstance(error, pymysql.err.InterfaceError):
             raise Transient(
                 f"The connection to the database was lost at statement {statement.number}, line {statement.line}: {error}. "
-                "Look at the instance's events and memory, then load the dump again."
+                f"{_LOOK_AT_INSTANCE}"
             ) from error
         message = error.args[1] if len(error.args) > 1 else ""
+        if code in _INSTANCE_LACKS:
+            raise Terminal(
+                f"Statement {statement.number}, line {statement.line}, failed for no fault of the dump's: "
+                f"error {code}: {message}. {_LOOK_AT_INSTANCE}"
+            ) from error
         raise DumpRejected(
             f"Statement {statement.number}, line {statement.line}, failed: error {code}: {message}. "
             f"It begins: {shown(statement)} -- Correct the dump, or ask for another, and upload it again."
+        ) from error
+
+
+@contextmanager
+def unanswered(database: str) -> Iterator[None]:
+    """Raises Transient for an error of the server about what the loader itself asks: to connect, to count, to commit."""
+    try:
+        yield
+    except pymysql.err.MySQLError as error:
+        raise Transient(
+            f"The server of database {database} did not do what the load needs: {error}. {_LOOK_AT_INSTANCE}"
         ) from error

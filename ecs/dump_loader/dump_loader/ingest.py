@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
+from dump_loader.failure import unanswered
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
 from ingestion import telemetry
@@ -74,14 +75,12 @@ def ingest(
     with closing(file), archive.opened(file, dump.size, dump.uri) as opened:
         # everything that can be known without the database is found out before the last load is dropped
         sql = archive.member(opened, dump.uri, max_bytes=limits.max_dump_bytes)
-        logger.info(
-            "Found the dump", dump=dump.uri, member=sql.info.filename, bytes=dump.size, expands_to=sql.info.file_size
-        )
+        logger.info("Found the dump", dump=dump.uri, member=sql.name, bytes=dump.size, expands_to=sql.info.file_size)
         lock = database.locked(
             target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
         )
         waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
-        with lock as held:
+        with unanswered(target.database), lock as held:
             # A load that died has released its lock, but what RDS reads for its snapshot is about to be dropped here.
             snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)
             chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))

@@ -6,11 +6,12 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dump_loader.database import backslash_escapes
+from dump_loader.database import backslash_escapes, unreadable
 from dump_loader.failure import rejected
 from dump_loader.policy import Policy, Treatment, Verdict
 from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
 from dump_loader.splitter import Splitter
+from ingestion.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,8 @@ def load(
     of its INSERTs (auto-increment values, LAST_INSERT_ID(), foreign keys, user variables): it is executed by one
     connection, statement after statement, as the mysql client would.
     """
-    splitter = Splitter(chunks, max_bytes=min(server.max_allowed_packet - 1024, LONGEST_STATEMENT))
+    longest = min(server.max_allowed_packet - 1024, LONGEST_STATEMENT)
+    splitter = Splitter(chunks, max_bytes=longest)
     with ExitStack() as stack:
         executor: _Serial | _Parallel | None = None
         for statement in splitter:
@@ -59,16 +61,26 @@ def load(
                 policy = Policy(server, database=database, own=signature.database)
                 many = signature.by_mysqldump and connections > 1
                 opened = [stack.enter_context(closing(connect(database))) for _ in range(connections + 1 if many else 1)]
-                executor = stack.enter_context(closing(_Parallel(opened) if many else _Serial(opened[0])))
+                executor = stack.enter_context(closing(_Parallel(opened, longest) if many else _Serial(opened[0])))
             verdict = policy.judge(statement)
             executor.execute(statement, verdict)
             if verdict.treatment is Treatment.EVERYWHERE:
+                executor.refuse_unreadable(statement)
                 splitter.backslash_escapes = policy.backslash_escapes = executor.backslash_escapes
             loaded.statements = statement.number
             loaded.bytes += len(statement.text)
             del statement, verdict  # one may be 64 MB, and the next is read before these names are used again
         if executor is not None:
             executor.finish()
+
+
+def _refuse_unreadable(connection: Connection, statement: Statement) -> None:
+    with rejected(statement):
+        why = unreadable(connection)
+    if why:
+        raise DumpRejected(
+            f"Statement {statement.number}, line {statement.line}, is refused: what follows can't be read safely {why}."
+        )
 
 
 class _Serial:
@@ -82,25 +94,34 @@ class _Serial:
         self._connection = connection
         self._pending = 0
         self._pending_bytes = 0
+        self._last: Statement | None = None
         connection.autocommit(False)  # noqa: FBT003  pymysql's signature
 
     @property
     def backslash_escapes(self) -> bool:
         return backslash_escapes(self._connection)
 
+    def refuse_unreadable(self, statement: Statement) -> None:
+        _refuse_unreadable(self._connection, statement)
+
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:
             return
         with rejected(statement):
             self._connection.query(verdict.sql)
-            self._pending += 1
-            self._pending_bytes += len(verdict.sql)
-            if self._pending >= BATCH_STATEMENTS or self._pending_bytes >= BATCH_BYTES:
-                self.finish()
+        self._pending += 1
+        self._pending_bytes += len(verdict.sql)
+        self._last = statement
+        if self._pending >= BATCH_STATEMENTS or self._pending_bytes >= BATCH_BYTES:
+            self.finish()
 
     def finish(self) -> None:
-        self._connection.commit()
+        if self._last is None:
+            return
+        with rejected(self._last):
+            self._connection.commit()
         self._pending = self._pending_bytes = 0
+        self._last = None  # it may be 64 MB
 
     def close(self) -> None:
         """The connection is its opener's to close."""
@@ -112,19 +133,22 @@ class _Parallel:
     The rows must be committed, not only executed: a definition waits for every transaction that has touched its table.
     """
 
-    def __init__(self, connections: list[Connection]) -> None:
+    def __init__(self, connections: list[Connection], longest: int) -> None:
         self._connections = connections
         for connection in connections:
             connection.query(_UNCHECKED)
         for connection in connections[1:]:
             connection.autocommit(False)  # noqa: FBT003  pymysql's signature
-        self._pool = Pool(connections[1:])
+        self._pool = Pool(connections[1:], longest=longest)
         self._batch = Batch()
         self._with_triggers: set[str] = set()
 
     @property
     def backslash_escapes(self) -> bool:
         return backslash_escapes(self._connections[0])
+
+    def refuse_unreadable(self, statement: Statement) -> None:
+        _refuse_unreadable(self._connections[0], statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:

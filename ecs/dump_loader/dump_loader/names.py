@@ -10,13 +10,17 @@ from dump_loader.tokens import Kind, Token
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_BEFORE_NAME = frozenset({"CALL", "FROM", "INTO", "JOIN", "REFERENCES", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE"})
+# Of the server itself; information_schema is not among them: it is read-only, and tells each account its own.
+SYSTEM_DATABASES = frozenset({"mysql", "performance_schema", "sys"})
+_BEFORE_NAME = frozenset(
+    {"CALL", "FROM", "INTO", "JOIN", "REFERENCES", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "USING"}
+)
 _BEFORE_NAME_IN_DEFINITION = frozenset(
     {"EVENT", "FUNCTION", "LIKE", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TO", "TRIGGER", "VIEW"}
 )
-_BEFORE_LIST = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "VIEW"})
+_BEFORE_LIST = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "USING", "VIEW"})
 _ENDS_LIST = frozenset(
-    {"AS", "GROUP", "HAVING", "LIMIT", "ON", "ORDER", "SELECT", "SET", "UNION", "USING", "VALUES", "WHERE", "WINDOW"}
+    {"GROUP", "HAVING", "LIMIT", "ORDER", "RETURNING", "SELECT", "SET", "UNION", "VALUES", "WHERE", "WINDOW"}
 )
 _ENDS_HEAD = frozenset({"AS", "BEGIN", "DO", "EACH", "SELECT"})
 # Between the keyword and the name: TABLE IF NOT EXISTS, INSERT IGNORE INTO, DELETE QUICK FROM.
@@ -59,7 +63,8 @@ class _Reader:
             token, length = self._tokens[position], self._chain(position)
             if length >= 3:
                 function = position + length < len(self._tokens) and self._tokens[position + length].says("(")
-                if length == 5 or ((self._expected or function) and not _row_of_trigger(token)):
+                system = token.text.casefold() in SYSTEM_DATABASES
+                if system or length == 5 or ((self._expected or function) and not _row_of_trigger(token)):
                     yield Qualified(token.text, token.start, self._tokens[position + 2].start)
                 self._expected = False
             elif token.kind is Kind.WORD:
@@ -83,14 +88,22 @@ class _Reader:
     def _word(self, position: int) -> None:
         word, level = self._tokens[position].word, self._levels[-1]
         before = self._tokens[position - 1].word if position else ""
-        if word in _TRANSPARENT:
+        # of ODBC's `{OJ t}`, and of ALTER TABLE's RENAME AS
+        if word in _TRANSPARENT or before == "{" or (word == "AS" and before == "RENAME"):
             return
         self._expected = self._name_follows(word, before, position)
         if word in _BEFORE_LIST and self._expected:
             level.lists_names = True
-        elif word in _ENDS_LIST:
+        elif (
+            word in _ENDS_LIST
+            or (word == "AS" and self._in_head)
+            or (word == "ON" and self._says(position + 1, "DUPLICATE"))
+        ):
             level.lists_names = False
         self._in_head = self._in_head and word not in _ENDS_HEAD
+
+    def _says(self, position: int, word: str) -> bool:
+        return position < len(self._tokens) and self._tokens[position].says(word)
 
     def _name_follows(self, word: str, before: str, position: int) -> bool:
         if word == "FROM" and self._levels[-1].argument:
@@ -116,7 +129,9 @@ class _Reader:
             self._expected = False
         elif sign == ",":
             self._expected = self._levels[-1].lists_names
-        else:
+        elif sign == ";":
+            self._expected = self._levels[-1].lists_names = False
+        elif sign != "{":
             self._expected = False
 
 
@@ -124,7 +139,8 @@ def qualified(tokens: Sequence[Token]) -> Iterator[Qualified]:
     """Every `database`.`name` where a table, view, trigger, event or routine is meant.
 
     A column is qualified the same way (`table`.`column`), so that the place decides: after FROM, JOIN, INTO and so on, in a
-    list of tables, or before a parenthesis. Three parts can only be database, table, column.
+    list of tables, or before a parenthesis. Three parts can only be database, table, column. A system database is found
+    wherever it stands: a table or an alias of its name is rarer than a place that is not thought of here.
     """
     return _Reader(tokens).found()
 

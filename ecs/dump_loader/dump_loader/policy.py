@@ -14,7 +14,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from dump_loader.collations import collation_edits
-from dump_loader.names import qualified
+from dump_loader.names import SYSTEM_DATABASES, qualified
 from dump_loader.refusal import Refused
 from dump_loader.session import rewritten_set
 from dump_loader.tokens import NOTHING, Edit, Kind, Token, edited, resolved, tokenised
@@ -77,7 +77,6 @@ _WORTH_A_LOOK = re.compile(
 _PLAIN_INSERT = re.compile(
     rb"(?:INSERT|REPLACE)\s++(?:IGNORE\s++)?INTO\s++(?:`[^`]++`|[\w$\x80-\xff]++)\s*+(?=\(|VALUES)", re.IGNORECASE
 )
-_SYSTEM_DATABASES = frozenset({"mysql", "performance_schema", "sys"})
 _MULTI_BYTE_CLIENTS = frozenset({"BIG5", "CP932", "GB18030", "GBK", "SJIS"})
 
 
@@ -149,7 +148,7 @@ class Policy:
             return self._definition(sql, tokens)
         if verb == "SET":
             _refuse_multi_byte_client(tokens)
-            kept = rewritten_set(sql, tokens, self._server)
+            kept = rewritten_set(sql, tokens, self._server, self._moved(tokens))
             return Verdict(Treatment.EVERYWHERE, kept) if kept else _LEFT_OUT
         if verb == "USE" and len(tokens) > 1:
             self._is_own(tokens[1].text)
@@ -219,7 +218,7 @@ class Policy:
         return Verdict(Treatment.ONCE, b"ALTER DATABASE " + _quoted(self._database) + charset)
 
     def _is_own(self, name: str) -> None:
-        if name.casefold() in _SYSTEM_DATABASES:
+        if name.casefold() in SYSTEM_DATABASES:
             raise Refused(f"it concerns the server's own database {name}")
         if self._own is None:
             self._own = name
@@ -297,14 +296,23 @@ def _end_of_account(tokens: list[Token], at: int) -> int:
 
 def _never_runs(tokens: list[Token], at: int) -> list[Edit]:
     """The event is kept, but disabled: one that ran between the load and the snapshot would change what is exported."""
-    for i in range(at, len(tokens)):
-        token = tokens[i]
-        if token.says("DISABLE"):
+    behind_name = at + 1
+    while behind_name < len(tokens) and tokens[behind_name].says("IF", "NOT", "EXISTS"):
+        behind_name += 1
+    behind_name += 3 if behind_name + 1 < len(tokens) and tokens[behind_name + 1].says(".") else 1
+    for i in range(behind_name, len(tokens) + 1):
+        if i < len(tokens) and (not tokens[i].says("COMMENT", "DO") or tokens[i - 1].says("@", ".")):
+            continue
+        # the state is what stands last before COMMENT, DO or the end: elsewhere these words are names
+        state, before = tokens[i - 1], tokens[i - 2]
+        if before.says("ON") and i - 3 >= behind_name and tokens[i - 3].says("DISABLE"):  # DISABLE ON REPLICA
             return []
-        if token.says("ENABLE"):
-            return [Edit(token.start, token.end, b"DISABLE")]
-        if token.says("COMMENT", "DO"):
-            return [Edit(token.start, token.start, b"DISABLE ")]
+        if not before.says("@", ".", "TO") and i - 1 >= behind_name:
+            if state.says("DISABLE"):
+                return []
+            if state.says("ENABLE"):
+                return [Edit(state.start, state.end, b"DISABLE")]
+        return [Edit(tokens[i].start, tokens[i].start, b"DISABLE ")] if i < len(tokens) else []
     return []
 
 

@@ -47,7 +47,9 @@ class Batch:
 class Pool:
     """Threads, one for each connection. The first failure ends all of them, and is raised at the next call."""
 
-    def __init__(self, connections: Sequence[Connection]) -> None:
+    def __init__(self, connections: Sequence[Connection], *, longest: int = JOINED_BYTES) -> None:
+        """`longest`: how many bytes the server takes as one statement."""
+        self._joined_bytes = min(JOINED_BYTES, longest)
         self._changed = threading.Condition()
         self._waiting: deque[Batch] = deque()
         self._outstanding = 0
@@ -109,38 +111,44 @@ class Pool:
             return None if self._stopped else self._waiting.popleft()
 
     def _execute(self, connection: Connection, batch: Batch) -> None:
+        if len(batch.statements) == 1:
+            self._repeated(connection, batch)
+            return
+        try:
+            self._repeated(connection, joined(batch, self._joined_bytes))
+        except DumpRejected:
+            connection.rollback()
+            for one in batch.statements:  # to see which of them it is
+                self._repeated(connection, Batch([one], len(one[1])))
+
+    def _repeated(self, connection: Connection, batch: Batch) -> None:
         """Safe to repeat: the server has rolled back what a deadlock interrupted."""
-        together = len(batch.statements) > 1
         for attempt in range(1, _ATTEMPTS + 1):
+            last = attempt == _ATTEMPTS
             try:
-                self._transact(connection, joined(batch) if together else batch)
-            except pymysql.err.OperationalError as error:
-                if error.args[0] not in _RETRIED or attempt == _ATTEMPTS:
-                    raise
+                self._transact(connection, batch, retried=frozenset() if last else _RETRIED)
+            except pymysql.err.OperationalError:
                 connection.rollback()
-            except DumpRejected:
-                if not together:
-                    raise
-                connection.rollback()
-                together = False  # one by one, to see which of them it is
             else:
                 return
 
-    def _transact(self, connection: Connection, batch: Batch) -> None:
+    def _transact(self, connection: Connection, batch: Batch, *, retried: frozenset[int]) -> None:
         for statement, sql, _ in batch.statements:
             if self._stopped:
                 return
-            with rejected(statement, retried=_RETRIED):
+            with rejected(statement, retried=retried):
                 connection.query(sql)
-        connection.commit()
+        # a commit can fail too: the server is gone, or full
+        with rejected(batch.statements[0][0], retried=retried):
+            connection.commit()
 
 
-def joined(batch: Batch) -> Batch:
+def joined(batch: Batch, longest: int = JOINED_BYTES) -> Batch:
     """The same rows in fewer statements: neighbours that differ in nothing but their rows become one."""
     made, group, size = Batch(), [batch.statements[0]], len(batch.statements[0][1])
     for one in batch.statements[1:]:
         first, sql, rows_at = group[0][1], one[1], one[2]
-        if sql[:rows_at] == first[: group[0][2]] and size + len(sql) <= JOINED_BYTES:
+        if sql[:rows_at] == first[: group[0][2]] and size + len(sql) <= longest:
             group.append(one)
             size += len(sql)
         else:

@@ -24,8 +24,8 @@ _SERVER_WIDE = frozenset({"GLOBAL", "PERSIST", "PERSIST_ONLY"})
 _SCOPES = _SERVER_WIDE | {"SESSION", "LOCAL"}
 
 
-def rewritten_set(sql: bytes, tokens: list[Token], server: Server) -> bytes | None:
-    """The SET statement without server-wide variables and those above; None where nothing is left.
+def rewritten_set(sql: bytes, tokens: list[Token], server: Server, moved: list[Edit]) -> bytes | None:
+    """The SET statement without server-wide variables and those above, and with `moved`; None where nothing is left.
 
     Raises Refused for the statements that only begin with SET.
     """
@@ -38,7 +38,7 @@ def rewritten_set(sql: bytes, tokens: list[Token], server: Server) -> bytes | No
         raise Refused(f"SET {second.word if second else ''} is not among what a dump may do")
     if _transaction(tokens):
         return None
-    edits = collation_edits(tokens, server) + _mode_edits(tokens, server)
+    edits = moved + collation_edits(tokens, server) + _mode_edits(tokens, server)
     kept, scope = [], "SESSION"
     for assignment in _assignments(tokens[1:]):
         scope = assignment[0].word if assignment[0].kind is Kind.WORD and assignment[0].word in _SCOPES else scope

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 
@@ -28,17 +27,15 @@ def loader(aws: str, mariadb: MariaDb) -> Iterator[Loader]:
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}",
         "DATA_BUCKET": BUCKET,
-        "DB_HOST": mariadb.host,
-        "DB_PORT": str(mariadb.port),
         "DB_NAME": DATABASE,
-        "DB_CREDENTIALS": json.dumps({"username": mariadb.user, "password": mariadb.password}),
-        "DB_CA_BUNDLE": str(mariadb.ca_bundle),
         "DB_INSTANCE_IDENTIFIER": INSTANCE,
         "ALERTS_TOPIC_ARN": topic,
         "POLL_DELAY_SECONDS": "0",
         "SNAPSHOT_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="rds-snapshot-to-s3")["QueueUrl"],
         "PROGRESS_SECONDS": "0.2",
     }
-    yield Loader(mariadb, topic, queue, environment)
+    made = Loader(mariadb, topic, queue, environment)
+    made.use(mariadb)
+    yield made
     with mariadb.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS `{DATABASE}`")

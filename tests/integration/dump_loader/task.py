@@ -7,7 +7,9 @@ import io
 import json
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,13 @@ INSTANCE = "liberator"
 DATABASE = "liberator_under_test"
 KEY = "parking/liberator_dump_210604.zip"
 CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
+
+
+def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def zipped(sql: str | bytes, name: str = "liberator.sql", method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -72,6 +81,16 @@ class Loader:
     environment: dict[str, str]
     s3: Any = field(default_factory=lambda: boto3.client("s3"))
     rds: Any = field(default_factory=lambda: boto3.client("rds"))
+
+    def use(self, server: MariaDb) -> None:
+        """From now on; also for a server that was started again, as its port is another."""
+        self.server = server
+        self.environment |= {
+            "DB_HOST": server.host,
+            "DB_PORT": str(server.port),
+            "DB_CREDENTIALS": json.dumps({"username": server.user, "password": server.password}),
+            "DB_CA_BUNDLE": str(server.ca_bundle),
+        }
 
     def upload(self, content: bytes, key: str = KEY) -> str | None:
         return self.s3.put_object(Bucket=BUCKET, Key=key, Body=content).get("VersionId")

@@ -187,11 +187,19 @@ def test_an_environment_that_is_wrong_is_said_without_its_secrets(loader: Loader
 
 def test_an_unknown_error_is_reported_with_its_traceback(loader: Loader) -> None:
     loader.upload(CHINOOK.read_bytes())
-    outcome = loader.run(DB_PORT="1")
+    outcome = loader.run(DB_CA_BUNDLE="/no/such/file")
     assert outcome.exit_code == 1
     assert "Traceback" in next(line for line in outcome.log if line["level"] == "ERROR")["exception"]
     assert [alert.stage for alert in outcome.alerts] == ["dump_loader"]
     assert outcome.snapshots == []
+
+
+def test_an_instance_that_cannot_be_reached(loader: Loader) -> None:
+    loader.upload(CHINOOK.read_bytes())
+    error = loader.run(DB_PORT="1").error
+    assert DATABASE in error
+    assert "Can't connect" in error
+    assert "load the dump again" in error
 
 
 def test_the_alert_names_the_run_even_when_the_dump_is_rejected(loader: Loader) -> None:

@@ -6,26 +6,18 @@ import signal
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ingestion import snapshots
-from tests.integration.dump_loader.task import BUCKET, CHINOOK, DATABASE, INSTANCE, KEY, Loader, zipped
+from tests.integration.dump_loader.task import BUCKET, CHINOOK, DATABASE, INSTANCE, KEY, Loader, until, zipped
 
 URI = f"s3://{BUCKET}/{KEY}"
 ROWS = {
     "Album": 347, "Artist": 275, "Customer": 59, "Employee": 8, "Genre": 25, "Invoice": 412, "InvoiceLine": 2240,
     "MediaType": 5, "Playlist": 18, "PlaylistTrack": 8715, "Track": 3503,
 }  # fmt: skip
-
-
-def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_script_made_by_hand_is_loaded_counted_and_snapshot(loader: Loader) -> None:
@@ -220,7 +212,8 @@ def test_a_snapshot_of_the_same_second_of_another_day_is_stepped_around(loader: 
     now = time.time()
     for second in range(60):  # the loader will want one of these
         name = time.strftime("sql-to-parquet-2021-06-04-%H%M%S", time.gmtime(now + second))
-        loader.rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=INSTANCE)
+        theirs = [{"Key": "load-id", "Value": "of another day"}]
+        loader.rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=INSTANCE, Tags=theirs)
     outcome = loader.load(CHINOOK.read_bytes())
     assert outcome.exit_code == 0, outcome.log
     assert len(outcome.snapshots) == 61

@@ -17,11 +17,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from lake import job, manifest
+from lake import job
 from lake.catalog import Catalog
 from lake.files import Files
 from lake.zone import Zone
-from landing_to_raw import Landing, to_raw
+from landing_to_raw import to_raw
 from local.spark import java_problem, session
 
 DAY = dt.date(2021, 6, 4)
@@ -98,13 +98,18 @@ class Lake:
         return f"s3://landing/{key}"
 
     def carry(
-        self, tables: dict[str, Table], day: dt.date = DAY, *, wanted: str = ".*", run_day: dt.date | None = None
+        self,
+        tables: dict[str, Table],
+        day: dt.date = DAY,
+        *,
+        wanted: str = ".*",
+        run_day: dt.date | None = None,
+        database: str = "liberator",
     ) -> Any:
         """Lands a day and carries it to the raw zone."""
-        uri = self.land(tables, day)
+        uri = self.land(tables, day, database)
         run = job.Run(f"wr_{self.runs}", run_day or day, uri, f"task-{self.runs}")
-        root = f"file://{self.folder / 'landing'}"
-        return to_raw(run, Landing(root, manifest.read(self.files, root, uri), re.compile(wanted)), self.zone("raw"))
+        return to_raw(run, f"file://{self.folder / 'landing'}", re.compile(wanted), self.zone("raw"))
 
     def partition(self, table: str, day: dt.date = DAY, zone: str = "raw") -> Path:
         return (

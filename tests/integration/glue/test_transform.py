@@ -100,8 +100,37 @@ def test_what_depends_on_a_failed_target_is_not_made_and_the_rest_is(lake: Lake)
 
 def test_a_table_without_the_day_is_told(lake: Lake) -> None:
     lake.carry(ids(1), YESTERDAY)
-    with pytest.raises(JobFailed, match="doubled: Missing: liberator_zone has no 2021-06-04 in the raw zone"):
+    with pytest.raises(JobFailed, match=r"doubled: Missing: liberator_zone has no 2021-06-04 in .*/raw/parking"):
         run(lake, DOUBLED)
+
+
+def test_a_check_waits_for_what_it_reads(lake: Lake) -> None:
+    """`zz` comes after `doubled` by name, and before it because the check of `doubled` reads it."""
+    lake.carry(ids(1, 2))
+    zz = target("zz", "liberator_zone", "SELECT count(*) AS n FROM liberator_zone")
+    text = "-- check: doubled\n-- depends on: zz, doubled\n-- says: not as many\n"
+    sql = "SELECT n FROM zz WHERE n <> (SELECT count(*) FROM doubled)"
+    assert list(run(lake, DOUBLED, zz, query_of("doubled.check.sql", text + sql))) == ["zz", "doubled"]
+
+
+def test_a_query_can_not_read_what_it_does_not_name(lake: Lake) -> None:
+    lake.carry(ids(1))
+    late = target("late", "liberator_zone", "SELECT * FROM doubled")
+    with pytest.raises(JobFailed, match=r"late: .*doubled"):
+        run(lake, DOUBLED, late)
+
+
+def test_a_column_that_the_day_has_no_more_is_null(lake: Lake) -> None:
+    lake.carry({"zone": Table(pa.table({"id": [1], "note": ["x"]}))}, YESTERDAY)
+    lake.carry(ids(2))
+    run(lake, target("notes", "liberator_zone", "SELECT id, note FROM liberator_zone"))
+    assert lake.rows("notes", zone="refined") == [{"id": 2, "note": None}]
+
+
+def test_all_of_a_raw_table_has_no_partition_columns_twice(lake: Lake) -> None:
+    lake.carry(ids(1))
+    run(lake, target("everything", "liberator_zone", "SELECT * FROM liberator_zone"))
+    assert lake.catalog("everything", "refined") == {"id": "bigint"}
 
 
 def test_wrong_sql_is_told(lake: Lake) -> None:

@@ -109,7 +109,7 @@ def test_a_failure_names_the_one_statement(pool: Pool, connections: list[Connect
     pool.submit(batch(b"(1)", b"(2)", b"(3)"))
     with pytest.raises(DumpRejected, match=r"Statement 2, line 20, failed: error 1062: Duplicate entry"):
         pool.drain()
-    assert committed(connections) == []
+    assert not {b"INSERT INTO t VALUES (2)", b"INSERT INTO t VALUES (3)"} & set(committed(connections))
     with pytest.raises(DumpRejected):
         pool.submit(batch(b"(4)"))
 

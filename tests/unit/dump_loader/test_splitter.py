@@ -190,6 +190,17 @@ def test_nor_does_it_deep_in_a_long_text(text: str, sizes: list[int], before: in
     assert result(chunks) == result([content])
 
 
+@given(st.binary(max_size=200), st.lists(st.integers(1, 20), min_size=1, max_size=5), st.booleans())
+def test_bytes_that_are_no_text_are_split_or_refused(content: bytes, sizes: list[int], escapes: bool) -> None:
+    def result(sizes: list[int]) -> object:
+        try:
+            return split(content, sizes=sizes, escapes=escapes)
+        except DumpRejected as error:
+            return str(error)
+
+    assert result(sizes) == result([1000])
+
+
 STRING_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="'\"`\\"), max_size=20)
 TOKENS = st.one_of(
     st.sampled_from(["SELECT", "a", "(", ")", ",", "1", "-", "+", "=", "/ ", "*", "@x", "\n", " ", "BEGIN", "END", "\\N"]),

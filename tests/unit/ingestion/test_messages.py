@@ -31,6 +31,10 @@ def test_a_message_survives_the_way_through_json() -> None:
         ({"version": 2}, "version"),
         ({"kind": "CopyEverything"}, "kind"),
         ({"colour": "red"}, "colour"),
+        *(
+            ({"export_task_identifier": name}, "export_task_identifier")
+            for name in ("", "../other", "a/b", "a--b", "a-", "1a", "a\n")
+        ),
         ({"correlation_id": ""}, "correlation_id"),
         ({"correlation_id": "x" * 2_201}, "correlation_id"),
         ({"run": {"import_date": "2021-06-31", "backdated": False, "dump": None}}, "run.import_date"),

@@ -1,0 +1,39 @@
+"""Whatever the bytes and however they arrive: the same statements, or the same refusal. See `make fuzz`."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["dump_loader"]):
+    from dump_loader.policy import Policy
+    from dump_loader.server import Flavour, Server
+    from dump_loader.splitter import Splitter
+
+from ingestion.errors import IngestionError
+
+_SERVER = Server(Flavour.MARIADB, 101119, 16 * 1024 * 1024, frozenset({"utf8mb4_bin"}))
+
+
+def statements(data: bytes, size: int, *, escapes: bool) -> object:
+    splitter = Splitter((data[i : i + size] for i in range(0, len(data), size)), max_bytes=100_000)
+    splitter.backslash_escapes = escapes
+    policy = Policy(_SERVER, database="liberator")
+    policy.backslash_escapes = escapes
+    try:
+        return [(s.number, s.line, bytes(s.text), policy.judge(s).treatment) for s in splitter]
+    except IngestionError as error:
+        return str(error)
+
+
+def one(data: bytes) -> None:
+    """The first byte says in what chunks, and by which rules."""
+    if data:
+        size, escapes = 1 + (data[0] >> 1), bool(data[0] & 1)
+        assert statements(data[1:], size, escapes=escapes) == statements(data[1:], len(data), escapes=escapes)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()

@@ -1,0 +1,237 @@
+"""One script through the `mariadb` client and through the loader: the same tables, to the last byte.
+
+test_client_parity.py compares what is sent; here it is what arrives, with conditional comments, delimiters, triggers and
+changes of sql_mode taking effect.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from dump_loader import database
+from dump_loader.dialect import Signature
+from dump_loader.loading import Loaded, load
+from ingestion.errors import IngestionError
+from local.mariadb import MariaDb
+from tests.integration.dump_loader.test_client_parity import CLIENT
+
+pytestmark = pytest.mark.skipif(CLIENT is None, reason="no mysql client is installed")
+BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
+TABLES = (
+    "CREATE TABLE notes (id INT PRIMARY KEY, note LONGTEXT);\n"
+    "CREATE TABLE `we``ird;'name` (id INT PRIMARY KEY, `no\"te` LONGBLOB) COMMENT='; -- /* it''s';\n"
+    "CREATE TABLE seen (id INT PRIMARY KEY AUTO_INCREMENT, of INT, note LONGTEXT);\n"
+)
+TARGETS = st.sampled_from(["notes", "`notes`", "`we``ird;'name`"])
+VALUES = st.lists(
+    st.sampled_from(
+        ["a", "'", '"', "`", "\\", ";", ";;", "//", "$$", "--", "-- ", "#", "/*", "*/", "/*!50001 ", "\n", "\t", "%", "é",
+         "🚲", "\\n", "\\'", "DELIMITER ;\n", "\nDELIMITER //\n", "USE x\n", "\\g", "),(", "x" * 300]
+    ),
+    max_size=8,
+).map("".join)  # fmt: skip
+
+
+def quoted(value: str, style: str) -> str:
+    """The value as a literal that the server reads with backslash escapes on."""
+    escaped = value.replace("\\", "\\\\")
+    match style:
+        case "doubled":
+            return "'" + escaped.replace("'", "''") + "'"
+        case "escaped":
+            return "'" + escaped.replace("'", "\\'").replace("\n", "\\n") + "'"
+        case "double":
+            return '"' + escaped.replace('"', '""') + '"'
+        case "double escaped":
+            return '"' + escaped.replace('"', '\\"') + '"'
+        case "hex":
+            return "0x" + value.encode().hex() if value else "''"
+        case "adjacent":
+            return "'a' " + quoted(value, "doubled") + "\n'b'"
+        case _:
+            return "_utf8mb4'" + escaped.replace("'", "''") + "'"
+
+
+LITERALS = st.builds(
+    quoted, VALUES, st.sampled_from(["doubled", "escaped", "double", "double escaped", "hex", "adjacent", "introduced"])
+)
+BLANKS = st.sampled_from(
+    [
+        " ",
+        "\n",
+        "\t",
+        " /* a; 'b */ ",
+        ' -- c; "d\n',
+        " # e; `f\n",
+        " /* /* */ ",
+        " /**/ ",
+        " /***/ ",
+        " --\n",
+        " /*!50001 */ ",
+    ]
+)
+IN_BETWEEN = st.sampled_from(
+    [
+        "",
+        "\n",
+        "-- it's; \"one`\n",
+        "# and; 'two\n",
+        "/* three; ' \n */",
+        "/* DELIMITER $$\n */",
+        "/*!99999 ' ; ' */\n",
+    ]
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn, ids: Iterator[int]) -> str:
+    """Of any kind, without delimiter."""
+    kind = draw(
+        st.sampled_from(["rows"] * 4 + ["expression", "update", "variable", "conditional", "trigger", "of the variable"])
+    )
+    table, literal = draw(TARGETS), draw(LITERALS)
+    gap, other = draw(BLANKS), draw(BLANKS)
+    rows = ",".join(f"{gap}({next(ids)},{other}{draw(LITERALS)})" for _ in range(draw(st.integers(1, 3))))
+    match kind:
+        case "rows":
+            return f"INSERT INTO {table} VALUES{rows}"
+        case "expression":
+            return f"INSERT{gap}INTO {table}{other}VALUES ({next(ids)},CONCAT({literal},{gap}'-')),{rows}"
+        case "update":
+            return f"UPDATE notes{gap}SET note ={other}CONCAT(note, {literal}) WHERE id % 2 = 0"
+        case "variable":
+            return f"SET{gap}@a ={other}{literal}"
+        case "conditional":
+            form = draw(st.sampled_from(
+                ["/*!50001 {} */", "/*! {}*/", "/*M! {} */", "/*M!100100 {} */", "/*!50001 {} /* inner ; ' */ */",
+                 "/*!99999 {} */ DO 1",
+                 "/*!50001 INSERT */ /*!40000 INTO notes */ VALUES (-{1}, 'x') /*!99999 , (-{1}, 'y') */"]
+            ))  # fmt: skip
+            return form.format(f"INSERT INTO {table} VALUES ({next(ids)},{quoted('plain; it', 'doubled')})", next(ids))
+        case "trigger":
+            number = next(ids)
+            return (
+                f"CREATE TRIGGER `t{number}` BEFORE INSERT ON {table} FOR EACH ROW\nBEGIN\n"
+                f"  -- it's; a comment\n  INSERT INTO seen (of, note) VALUES (NEW.id,{gap}{literal});\nEND"
+            )
+        case _:
+            return f"INSERT INTO notes VALUES ({next(ids)}, @a)"
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> str:
+    ids = iter(range(1, 10**6))
+    parts = [draw(st.sampled_from(["", "-- MySQL dump 10.13  Distrib 8.0.36\n"])), TABLES, "SET @a = 'first';\n"]
+    for _ in range(draw(st.integers(2, 12))):
+        statement, between = draw(statements(ids)), draw(IN_BETWEEN)
+        delimiter = draw(st.sampled_from([";", ";;", "//", "$$", "|", "go;"]))
+        compound = statement.startswith("CREATE TRIGGER")
+        if draw(st.integers(0, 5)) == 0:  # by the other rules, in which a backslash is a letter
+            parts += [
+                "SET @m = @@sql_mode, sql_mode = 'NO_BACKSLASH_ESCAPES';\n",
+                f"INSERT INTO notes VALUES ({next(ids)},'\\'),({next(ids)},'a\\''b;\\');\nSET sql_mode = @m;\n",
+            ]
+        if (compound or draw(st.booleans())) and delimiter != ";" and delimiter not in between + statement:
+            # the comment behind DELIMITER: with --comments, the client takes DELIMITER behind a comment for SQL
+            parts.append(f"\nDELIMITER {delimiter}\n{between}{statement}\n{delimiter}\nDELIMITER ;\n")
+        elif not compound:
+            parts.append(f"{between}{statement}{draw(st.sampled_from([';', ';', ' ;', ';;', '\\g']))}\n")
+    return "".join([*parts, "-- Dump completed\n"])
+
+
+class Two:
+    """Two databases of one server, made anew for each script."""
+
+    def __init__(self, server: MariaDb) -> None:
+        self._server = server
+        self._connection = server.connect_as_root(autocommit=True)
+
+    def close(self) -> None:
+        for name in (BY_CLIENT, BY_LOADER):
+            self._rows(f"DROP DATABASE IF EXISTS {name}")
+        self._connection.close()
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def by_client(self, script: bytes) -> str:
+        """What the client complains of."""
+        database.recreate(self._connection, BY_CLIENT)
+        assert CLIENT is not None
+        # --comments: without it, the client loses the end of a conditional comment that has a comment in it
+        command = [
+            CLIENT,
+            "--no-defaults",
+            f"--socket={self._server.socket}",
+            "-uroot",
+            "--default-character-set=utf8mb4",
+            "--comments",
+        ]
+        done = subprocess.run([*command, BY_CLIENT], input=script, capture_output=True, check=False, timeout=60)
+        return done.stderr.decode()
+
+    def by_loader(self, script: bytes, sizes: list[int]) -> str:
+        database.recreate(self._connection, BY_LOADER)
+        signature = Signature()
+        try:
+            load(
+                signature.watch(chunked(script, sizes)),
+                signature,
+                lambda name: self._server.connect(name, autocommit=True),
+                database.describe(self._connection),
+                database=BY_LOADER,
+                connections=3,
+                loaded=Loaded(),
+            )
+        except IngestionError as error:
+            return str(error)
+        return ""
+
+    def content(self, name: str) -> dict[str, tuple[int, int]]:
+        """Rows and checksum of each table."""
+        found = {}
+        for (table,) in self._rows(f"SHOW TABLES IN {name}"):
+            full = f"{name}.{database.quoted(table)}"
+            ((count,),) = self._rows(f"SELECT COUNT(*) FROM {full}")
+            ((_, checksum),) = self._rows(f"CHECKSUM TABLE {full}")
+            found[table] = (count, checksum)
+        return found
+
+
+def chunked(content: bytes, sizes: list[int]) -> Iterator[bytes]:
+    """The first chunk holds the header, as a chunk of the zip does."""
+    position = 0
+    for size in [60, *sizes]:
+        yield content[position : position + size]
+        position += size
+    yield content[position:]
+
+
+@pytest.fixture(scope="module")
+def two(mariadb: MariaDb) -> Iterator[Two]:
+    made = Two(mariadb)
+    yield made
+    made.close()
+
+
+@settings(
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "200")),
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.large_base_example],
+)
+@given(scripts(), st.lists(st.integers(1, 400), max_size=4))
+def test_the_client_and_the_loader_leave_the_same_tables(two: Two, script: str, sizes: list[int]) -> None:
+    content = script.encode()
+    complaints = two.by_client(content), two.by_loader(content, sizes)
+    assert complaints == ("", "")
+    assert two.content(BY_CLIENT) == two.content(BY_LOADER)

@@ -1,0 +1,103 @@
+"""What gets past the loader's policy meets the account's rights: on DB_NAME, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, zipped
+
+ACCOUNT, PASSWORD = "loads_only", "not-used-elsewhere"
+REFUSED = {1044, 1045, 1142, 1227, 1370}  # access denied: to a database, a file, a command, a privilege, a routine
+
+
+@pytest.fixture
+def restricted(loader: Loader) -> Iterator[Loader]:
+    """The loader, whose account has rights on its database only."""
+    with loader.server.connect_as_root() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER {ACCOUNT} IDENTIFIED BY %s", (PASSWORD,))
+        cursor.execute(f"GRANT ALL ON `{DATABASE}`.* TO {ACCOUNT}")
+        loader.environment["DB_CREDENTIALS"] = json.dumps({"username": ACCOUNT, "password": PASSWORD})
+        yield loader
+        cursor.execute(f"DROP USER {ACCOUNT}")
+
+
+def test_rights_on_its_own_database_are_all_that_a_load_needs(restricted: Loader) -> None:
+    assert restricted.load(CHINOOK.read_bytes()).exit_code == 0
+    outcome = restricted.load(
+        zipped(
+            "-- MySQL dump 10.13  Distrib 8.0.36\n/*!40101 SET NAMES utf8mb4 */;\n"
+            "SET @OLD = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN = 0;\nCREATE TABLE `t` (a INT);\n"
+            "INSERT INTO `t` VALUES (1);\nDELIMITER ;;\n"
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`root`@`localhost`*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW\n"
+            "BEGIN SET NEW.a = 1; END */;;\nCREATE DEFINER=`root`@`%` VIEW v AS SELECT a FROM t;;\n"
+            "CREATE DEFINER=`root`@`%` PROCEDURE p() SELECT 1;;\n"
+            "CREATE DEFINER=`root`@`%` EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t;;\n-- Dump completed\n"
+        )
+    )
+    assert outcome.exit_code == 0, outcome.log
+
+
+DIRECT = """
+CREATE USER x
+GRANT SELECT ON mysql.* TO loads_only
+DROP DATABASE mysql
+CREATE DATABASE other
+USE mysql
+SELECT * FROM mysql.user
+INSERT INTO mysql.db (user) VALUES ('x')
+CREATE TABLE other.t (a INT)
+SELECT 1 INTO OUTFILE '/tmp/never-written'
+LOAD DATA INFILE '/etc/passwd' INTO TABLE t
+CREATE VIEW v AS SELECT * FROM mysql.user
+SET GLOBAL max_connections = 1
+CREATE DEFINER=root@localhost VIEW v AS SELECT 1
+SHUTDOWN
+""".strip().splitlines()
+
+
+def code_of(loader: Loader, statement: str) -> int:
+    """The server's error about it."""
+    with (
+        loader.server.connect(DATABASE, user=ACCOUNT, password=PASSWORD) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(pymysql.err.MySQLError) as raised,
+    ):
+        cursor.execute(statement)
+    return int(raised.value.args[0])
+
+
+def test_what_would_get_past_the_policy_is_refused_by_the_server(restricted: Loader) -> None:
+    assert restricted.load(zipped("CREATE TABLE t (a TEXT);")).exit_code == 0
+    assert {statement: code_of(restricted, statement) in REFUSED for statement in DIRECT} == dict.fromkeys(DIRECT, True)
+    assert restricted.query("SELECT LOAD_FILE('/etc/passwd')") == [(None,)]
+
+
+def test_what_a_body_hides_is_refused_when_it_is_executed(restricted: Loader) -> None:
+    """Dynamic SQL is nothing that a policy could judge; the loader itself calls no routine."""
+    hidden = ["GRANT ALL ON *.* TO x", "SELECT * FROM mysql.user", "DROP DATABASE mysql", "CREATE USER x"]
+    bodies = [f"PREPARE s FROM '{sql}'; EXECUTE s" for sql in hidden] + ["DROP DATABASE mysql", "KILL 1", "FLUSH PRIVILEGES"]
+    routines = "".join(f"CREATE PROCEDURE p{i}()\nBEGIN\n {body};\nEND ;;\n" for i, body in enumerate(bodies))
+    outcome = restricted.load(zipped(f"CREATE TABLE t (a TEXT);\nDELIMITER ;;\n{routines}"))
+    assert outcome.exit_code == 0, outcome.log
+    codes = {body: code_of(restricted, f"CALL p{i}()") for i, body in enumerate(bodies)}
+    assert {body for body, code in codes.items() if code not in REFUSED | {1094, 1095}} == set()  # KILL: no such, not owner
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SET sql_mode = CONCAT('ANSI', '_QUOTES');\nINSERT INTO \"mysql\".\"user\" VALUES (NOW());", "ANSI_QUOTES"),
+        ("SET @m = 4;\nSET sql_mode = @m;\nINSERT INTO t VALUES (1);", "ANSI_QUOTES"),
+        ("SET @c = 'gbk';\nSET character_set_client = @c;\nINSERT INTO t VALUES (1);", "character set gbk"),
+        ("/*!40101 SET SQL_MODE='ANSI' */;", "ANSI_QUOTES"),
+    ],
+)
+@pytest.mark.parametrize("header", ["", "-- MySQL dump 10.13  Distrib 8.0.36\n"], ids=["by hand", "mysqldump"])
+def test_a_session_in_which_text_means_something_else_is_refused(loader: Loader, header: str, sql: str, said: str) -> None:
+    error = loader.load(zipped(f"{header}CREATE TABLE t (a TEXT);\n{sql}")).error
+    assert f"Statement {3 if '@' in sql else 2}, line" in error
+    assert said in error
