@@ -88,5 +88,5 @@ def delete_all(keys: Iterable[str], s3: S3Client, bucket: str) -> None:
                 raise ClientError({"Error": {"Code": refused["Code"], "Message": str(refused)}}, "DeleteObjects")
 
 
-def _partitions(plan: Mapping[str, ExportedFile]) -> set[str]:
-    return {key.rsplit("/", 1)[0] + "/" for key in plan}
+def _partitions(plan: Mapping[str, ExportedFile]) -> list[str]:
+    return sorted({key.rsplit("/", 1)[0] + "/" for key in plan})

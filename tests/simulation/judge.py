@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -66,20 +67,25 @@ class Judge:
     def _snapshot(self, identifier: str) -> Snapshot:
         return next(s for s in self._snapshots() if s.identifier == identifier)
 
-    def landed(self, dump: Dump) -> bool:
-        """Its day is committed, from its own snapshot, or from one that is later than each of its own; with its workflow."""
+    def _winner(self, dump: Dump) -> Snapshot | None:
+        """What is committed for its day, if that is its own, or later than each of its own."""
         committed = self.manifest(dump.day)
         if committed is None:
-            return False
+            return None
         winner = self._snapshot(committed["export_task_identifier"])
-        own = [s for s in self._snapshots() if self.dump_of(s) is dump]
-        runs = [run for run in self.system.glue.runs if run.properties["export_task_identifier"] == winner.identifier]
-        if not runs:
-            return False
         if self.dump_of(winner) is dump:
-            return True
+            return winner
+        own = [s for s in self._snapshots() if self.dump_of(s) is dump]
         uploaded_later = int(self.dump_of(winner).version[1:]) > int(dump.version[1:])
-        return any(order(s) < order(winner) for s in own) if own else uploaded_later
+        overtaken = any(order(s) < order(winner) for s in own) if own else uploaded_later
+        return winner if overtaken else None
+
+    def landed(self, dump: Dump) -> bool:
+        """Its day is committed, from its own snapshot or a later one, and the workflow for that was started."""
+        winner = self._winner(dump)
+        return winner is not None and any(
+            run.properties["export_task_identifier"] == winner.identifier for run in self.system.glue.runs
+        )
 
     # ── at any moment ──
 
@@ -130,7 +136,8 @@ class Judge:
             if queue.dead and queue.letters:
                 self.world.violate(f"{queue.name} still holds {len(queue.letters)} messages")
         for dump in self.dumps.values():
-            if not self.landed(dump) and not self._told(dump):
+            winner = self._winner(dump)
+            if not self.landed(dump) and not self._told(self.dump_of(winner) if winner else dump):
                 self.world.violate(f"{dump.mark} has not landed, and nobody was told")
 
     def dead_letters(self) -> list[str]:
@@ -160,24 +167,27 @@ class Judge:
 
     # ── after everything was mended ──
 
-    def mended(self) -> None:
-        self.quiet()
+    def unmended(self) -> Iterator[str]:
+        """What is still not as it must be."""
+        named: set[str] = set()
         for dump in self.dumps.values():
             if not self.landed(dump):
-                self.world.violate(f"{dump.mark} has not landed, though everything was redriven")
-        named: set[str] = set()
-        for day in {dump.day for dump in self.dumps.values()}:
+                yield f"{dump.mark} has not landed, though everything was redriven"
+        for day in {dump.day: None for dump in self.dumps.values()}:
             self._judge_reader(day)
             if manifest := self.manifest(day):
                 named |= {o["key"] for table in manifest["tables"] for o in table["objects"]}
-                self._judge_winner(day, manifest["export_task_identifier"])
-        keys = set(self.system.s3.keys(self.system.landing))
+                yield from self._of_winner(day, manifest["export_task_identifier"])
         manifests = {naming.manifest_key(self.database, dump.day) for dump in self.dumps.values()}
-        for key in sorted(keys - named - manifests):
-            self.world.violate(f"{key} is left in the landing zone")
-        self._judge_replicas()
+        for key in self.system.s3.keys(self.system.landing):
+            if key not in named | manifests:
+                yield f"{key} is left in the landing zone"
+        for key in {dump.key: None for dump in self.dumps.values()}:
+            copy = self.system.s3.buckets.get(PRE_PRODUCTION_BUCKET, {}).get(key)
+            if copy is None or copy.body != self.system.s3.buckets[self.system.data][key].body:
+                yield f"pre-production does not have the latest {key}"
 
-    def _judge_winner(self, day: date, winner: str) -> None:
+    def _of_winner(self, day: date, winner: str) -> Iterator[str]:
         complete = [
             task.snapshot
             for task in self.system.rds.tasks.values()
@@ -185,17 +195,10 @@ class Judge:
         ]
         last = max(complete, key=order).identifier
         if winner != last:
-            self.world.violate(f"{winner} is committed for {day}, but {last} is later")
+            yield f"{winner} is committed for {day}, but {last} is later"
         runs = sum(run.properties["export_task_identifier"] == winner for run in self.system.glue.runs)
         if runs != 1:
-            self.world.violate(f"the workflow of {winner} was started {runs} times")
-
-    def _judge_replicas(self) -> None:
-        for key in {dump.key for dump in self.dumps.values()}:
-            latest = self.system.s3.buckets[self.system.data][key]
-            copy = self.system.s3.buckets.get(PRE_PRODUCTION_BUCKET, {}).get(key)
-            if copy is None or copy.body != latest.body:
-                self.world.violate(f"pre-production does not have the latest {key}")
+            yield f"the workflow of {winner} was started {runs} times"
 
 
 def order(snapshot: Snapshot) -> tuple[object, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.world import World
+from tests.simulation.world import World, brief
 
 
 @dataclass(eq=False)
@@ -62,7 +62,7 @@ class Sqs:
             if queue.max_receives is not None and queue.dead and letter.receives >= queue.max_receives:
                 queue.letters.remove(letter)
                 self.queues[queue.dead].letters.append(letter)
-                self.world.tell(queue.name, f"gives up {letter.id}: {letter.body[:160]}")
+                self.world.tell(queue.name, f"gives up {letter.id}: {brief(letter.body)}")
                 continue
             letter.receives += 1
             letter.receipt = f"{letter.id}-{letter.receives}"
@@ -96,7 +96,7 @@ class Sqs:
         def effect() -> dict[str, Any]:
             self.put(queue, MessageBody, DelaySeconds)
             why = (MessageAttributes or {}).get("reason", {}).get("StringValue", "")
-            self.world.tell(queue.name, f"takes, for {DelaySeconds} s, {MessageBody[:300]} {why}")
+            self.world.tell(queue.name, f"takes, for {DelaySeconds} s, {brief(MessageBody)} {why}")
             return {}
 
         return self.world.call(f"sqs.send_message {queue.name}", effect)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Self
+from uuid import NAMESPACE_URL, uuid5
 
 from local.rds import events
 from tests.simulation.s3 import S3
@@ -259,7 +260,7 @@ def _objects(task: str, content: tuple[str, Tables] | None, database: str) -> It
     for table, rows in tables.items():
         folder = f"{task}/{database}/{database}.{table}"
         for part in range(min(rows, 4)):
-            name = f"part-{part:05d}-{task.rsplit('-', 1)[-1]}{part}-c000.gz.parquet"
+            name = f"part-{part:05d}-{uuid5(NAMESPACE_URL, f'{folder}/{part}')}-c000.gz.parquet"
             yield f"{folder}/{1 + part // 3}/{name}", f"{mark}/{table}/{part}/".encode() + b"." * (rows + part)
         yield f"{folder}/1/_SUCCESS", b""
     names = list(tables)

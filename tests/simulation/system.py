@@ -20,7 +20,7 @@ from tests.simulation.glue import Glue, Run
 from tests.simulation.queues import Letter, Queue, Sns, Sqs
 from tests.simulation.rds import Durations, Rds, Snapshot
 from tests.simulation.s3 import S3
-from tests.simulation.world import Actor, World
+from tests.simulation.world import Actor, World, brief
 
 
 @cache
@@ -240,10 +240,10 @@ class System:
         if name == name_of("AlertsTopic"):
             heard = json.loads(message)
             self.told.append(heard if isinstance(heard, dict) else {"kind": "Alert", "text": heard})
-            self.world.tell("people", f"hear {message[:400]}")
+            self.world.tell("people", f"hear {brief(message)}")
         elif name == name_of("EventsTopic"):
             self.announced.append(json.loads(message))
-            self.world.tell("readers", f"hear {message[:120]}")
+            self.world.tell("readers", f"hear of {brief(message)}")
         for subscription in template().of_type("AWS::SNS::Subscription"):
             if subscription.properties["TopicArn"] == topic and subscription.properties["Protocol"] == "sqs":
                 queue = self.sqs.queues[subscription.properties["Endpoint"].rsplit(":", 1)[-1]]

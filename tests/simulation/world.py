@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -213,6 +214,21 @@ class World:
         """Something that must never be so."""
         self.tell("VIOLATED", what)
         self.violations.append(what)
+
+
+def brief(body: str) -> str:
+    """What a message is about, in a few words."""
+    said = json.loads(body)
+    if not isinstance(said, dict):
+        return body[:120]
+    if "Message" in said:
+        return f"SNS [{brief(said['Message'])}]"
+    if "detail" in said:
+        return f"{said['source']} {said['detail'].get('EventID') or said['detail-type']}"
+    if "kind" not in said:
+        return body[:120]
+    about = next((said[k] for k in ("export_task_identifier", "snapshot_identifier", "snapshot") if said.get(k)), "")
+    return f"{said['kind']} {said.get('error', '')} {about or said.get('message') or said['correlation_id']}"[:400]
 
 
 def error(code: str, operation: str, message: str = "") -> ClientError:
