@@ -28,6 +28,15 @@ test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest"
 .PHONY: check
 check: lint types template security test ## everything that CI does, and the linters
 
+SEEDS ?= 10000
+.PHONY: simulate
+simulate: .venv/dev.stamp ## every AWS call with every fault, then SEEDS=10000 of chance; SEED=7 tells the story of one
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: simulate-mutants
+simulate-mutants: .venv/dev.stamp ## bugs put in one at a time, each of which the simulation must notice
+	$(BIN)/python -m tests.simulation.mutants
+
 SECONDS ?= 60
 .PHONY: fuzz
 fuzz: .venv/fuzz.stamp ## the zip reader and the splitter, fed by atheris; SECONDS=60 for each

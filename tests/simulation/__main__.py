@@ -1,36 +1,57 @@
-"""`--seeds N` plays N seeds by two processes; `--seed S` one, with its story."""
+"""Every call with every fault once, then `--seeds N` by two processes; `--seed S` tells the story of one."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from itertools import chain, count, islice
 from multiprocessing import get_context
 
-from tests.simulation import patches, scenario, seeds
+from tests.simulation import patches, plays, scenario
+
+_EVERY_SECONDS = 10
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    arguments.add_argument("--seeds", type=int, default=10_000)
-    arguments.add_argument("--first", type=int, default=0)
-    arguments.add_argument("--processes", type=int, default=2)
-    arguments.add_argument("--seed", type=int)
-    asked = arguments.parse_args()
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="play this one, and tell its story")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--stop", action="store_true", help="end at the first violation; seeds only")
+    asked = parser.parse_args()
     if asked.seed is not None:
         with patches.installed():
             outcome = scenario.play(scenario.seeded(asked.seed))
         print(*outcome.story, sep="\n")  # noqa: T201
         return bool(outcome.violations)
-    began, failed = time.monotonic(), 0
-    numbers = range(asked.first, asked.first + asked.seeds)
-    with get_context("spawn").Pool(asked.processes, seeds.install) as pool:
-        for seed, violations in pool.imap_unordered(seeds.play, numbers, chunksize=20):
+    single = [] if asked.stop else [plays.Single(*each) for each in plays.every_fault()]
+    seeds = [plays.Seed(number) for number in range(asked.first, asked.first + asked.seeds)]
+    failed = 0
+    with get_context("spawn").Pool(asked.processes, plays.install) as pool:
+        outcomes = pool.imap_unordered(plays.play, chain(single, seeds), chunksize=20)
+        for what, violations in _with_progress(outcomes, len(single) + len(seeds)):
             if violations:
                 failed += 1
-                print(f"seed {seed}: {violations[0]}", flush=True)  # noqa: T201
-    print(f"{asked.seeds} seeds, {failed} failed, {time.monotonic() - began:.0f} s")  # noqa: T201
+                print(f"{what}: {violations[0]}", flush=True)  # noqa: T201
+                if asked.stop:
+                    return 1
+    print(f"{len(single)} runs with one fault, {len(seeds)} seeds: {failed} failed")  # noqa: T201
     return bool(failed)
+
+
+def _with_progress[T](outcomes: Iterator[T], total: int) -> Iterator[T]:
+    began = spoken = time.monotonic()
+    for done in count(1):
+        yield from islice(outcomes, 1)
+        now = time.monotonic()
+        if done >= total or now - spoken > _EVERY_SECONDS:
+            spoken = now
+            print(f"{done} of {total} after {now - began:.0f} s", file=sys.stderr, flush=True)  # noqa: T201
+        if done >= total:
+            return
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class Judge:
         if self.dump_of(winner) is dump:
             return winner
         own = [s for s in self._snapshots() if self.dump_of(s) is dump]
-        uploaded_later = int(self.dump_of(winner).version[1:]) > int(dump.version[1:])
+        uploaded_later = _number(self.dump_of(winner)) > _number(dump)
         overtaken = any(order(s) < order(winner) for s in own) if own else uploaded_later
         return winner if overtaken else None
 
@@ -136,23 +136,37 @@ class Judge:
             if queue.dead and queue.letters:
                 self.world.violate(f"{queue.name} still holds {len(queue.letters)} messages")
         for dump in self.dumps.values():
-            winner = self._winner(dump)
-            if not self.landed(dump) and not self._told(self.dump_of(winner) if winner else dump):
+            if not self.landed(dump) and not self._told(self._successor(dump)):
                 self.world.violate(f"{dump.mark} has not landed, and nobody was told")
+
+    def _successor(self, dump: Dump) -> Dump:
+        """The one whose fate is the dump's: what is committed in its place, or the upload for which its load stood back."""
+        if winner := self._winner(dump):
+            return self.dump_of(winner)
+        loaded = {self.dump_of(snapshot).version for snapshot in self._snapshots()}
+        done = {task.version for task in self.system.tasks if task.code == 0}
+        stood_back = dump.version in done - loaded
+        later = [d for d in self.dumps.values() if d.key == dump.key and d.version in loaded and _number(d) > _number(dump)]
+        return later[-1] if stood_back and later else dump
 
     def dead_letters(self) -> list[str]:
         return [letter.body for q in self.system.sqs.queues.values() if q.name.endswith("-dlq") for letter in q.letters]
 
     def _told(self, dump: Dump) -> bool:
-        """A dead letter names its snapshot (the alarm of its queue tells people), or its loader died (so does ECS's rule)."""
+        """A dead letter names its snapshot (its queue's alarm tells people), or its loader died (so does a rule of ECS)."""
         failed = [task for task in self.system.tasks if task.version == dump.version and task.code]
         if failed and sum(heard["kind"] == "Alert" for heard in self.system.told) >= len(failed):
             return True
         own = [s.identifier for s in self._snapshots() if self.dump_of(s) is dump]
         return any(identifier in body for identifier in own for body in self.dead_letters())
 
-    def must_load_again(self, dump: Dump) -> bool:
-        """What people were told asks for it: the load died, or its snapshot or export will never be whole."""
+    def to_load_again(self) -> list[Dump]:
+        """What people were told asks for it. Loading by hand takes the latest version of a file."""
+        keys = {dump.key: None for dump in self.dumps.values() if self._must_load_again(dump)}
+        return [self.dumps[self.system.s3.buckets[self.system.data][key].version] for key in keys]
+
+    def _must_load_again(self, dump: Dump) -> bool:
+        """The load died, or its snapshot or export will never be whole."""
         if self.landed(dump):
             return False
         if any(task.version == dump.version and task.code for task in self.system.tasks):
@@ -178,9 +192,13 @@ class Judge:
             if manifest := self.manifest(day):
                 named |= {o["key"] for table in manifest["tables"] for o in table["objects"]}
                 yield from self._of_winner(day, manifest["export_task_identifier"])
-        manifests = {naming.manifest_key(self.database, dump.day) for dump in self.dumps.values()}
+                # A doubled message that began once more after its end, and then died, leaves a record of what is committed.
+                named |= {
+                    naming.attempt_key(self.database, day, manifest["export_task_identifier"]),
+                    naming.manifest_key(self.database, day),
+                }
         for key in self.system.s3.keys(self.system.landing):
-            if key not in named | manifests:
+            if key not in named:
                 yield f"{key} is left in the landing zone"
         for key in {dump.key: None for dump in self.dumps.values()}:
             copy = self.system.s3.buckets.get(PRE_PRODUCTION_BUCKET, {}).get(key)
@@ -196,9 +214,16 @@ class Judge:
         last = max(complete, key=order).identifier
         if winner != last:
             yield f"{winner} is committed for {day}, but {last} is later"
+        newest = max(complete, key=lambda snapshot: _number(self.dump_of(snapshot)))
+        if _number(self.dump_of(self._snapshot(winner))) < _number(self.dump_of(newest)):
+            yield f"{winner} is committed for {day}, but is of an earlier upload than {newest.identifier}"
         runs = sum(run.properties["export_task_identifier"] == winner for run in self.system.glue.runs)
         if runs != 1:
             yield f"the workflow of {winner} was started {runs} times"
+
+
+def _number(dump: Dump) -> int:
+    return int(dump.version[1:])
 
 
 def order(snapshot: Snapshot) -> tuple[object, str]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 HANDLERS = {module.__name__: module for module in (prod_to_preprod.handler, s3_to_s3_copier.handler, snapshot_to_s3.handler)}
 _OURS = ("ingestion", "snapshot_to_s3", "s3_to_s3_copier", "prod_to_preprod", "dump_loader")
 
-current: System
+current: System = None  # type: ignore[assignment]  # the one that was made last
 
 
 class _Datetime(datetime):

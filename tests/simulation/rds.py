@@ -306,7 +306,7 @@ class _Cursor:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def execute(self, sql: str, arguments: tuple[Any, ...] | None = None) -> None:
+    def execute(self, sql: str, arguments: tuple[Any, ...] | None = None) -> None:  # noqa: C901  one case each
         rds = self.connection.rds
         world = rds.world
         world.sleep(0.01)

@@ -103,7 +103,7 @@ def _live(judge: Judge, last: float) -> None:
         _redrive(judge)
         if not _settle(judge, world.seconds + budget, "after the redrive"):
             return
-        for dump in [dump for dump in judge.dumps.values() if judge.must_load_again(dump)]:
+        for dump in judge.to_load_again():
             judge.system.load_again(dump.version, dump.key, dump.at)
             if not _settle(judge, world.seconds + budget, "after the load"):
                 return
@@ -119,7 +119,9 @@ def _settle(judge: Judge, until: float, when: str) -> bool:
     world = judge.world
     if not world.run(until):
         if not world.violations:
-            world.violate(f"something still goes on, long {when}: {[q.name for q in judge.system.sqs.queues.values() if q.letters]}")
+            world.violate(
+                f"something still goes on, long {when}: {[q.name for q in judge.system.sqs.queues.values() if q.letters]}"
+            )
         return False
     return True
 
@@ -193,7 +195,9 @@ def _by_chance(chance: Random) -> Knobs:
     def maybe(probability: float) -> bool:
         return chance.random() < probability
 
-    left = 8  # a message that is put back 48 times, and each time doubled, would fill the queue: AWS doubles one in a million
+    left = (
+        8  # a message that is put back 48 times, and each time doubled, would fill the queue: AWS doubles one in a million
+    )
 
     def rarely() -> bool:
         nonlocal left

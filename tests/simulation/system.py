@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -221,9 +221,8 @@ class System:
             p = subscription.properties
             if event.category in p["EventCategories"]:
                 for _ in range(self.knobs.event_copies()):
-                    self.world.after(
-                        self.knobs.event_late(), lambda: self._published(p["SnsTopicArn"], events.sns_message(event))
-                    )
+                    tell = partial(self._published, p["SnsTopicArn"], events.sns_message(event))
+                    self.world.after(self.knobs.event_late(), tell)
 
     def _put(self, event: dict[str, Any]) -> None:
         event["time"] = f"{self.world.now:%Y-%m-%dT%H:%M:%SZ}"

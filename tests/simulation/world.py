@@ -168,7 +168,7 @@ class World:
             self.tell(actor.name, f"{operation} [{call.number}]: {fault}")
         return self._faulty(actor, operation, effect, fault)
 
-    def _faulty[R](self, actor: Actor, operation: str, effect: Callable[[], R], fault: Fault | None) -> R:
+    def _faulty[R](self, actor: Actor, operation: str, effect: Callable[[], R], fault: Fault | None) -> R:  # noqa: C901
         match fault:
             case Fault.ERROR_BEFORE:
                 raise error("InternalError", operation)

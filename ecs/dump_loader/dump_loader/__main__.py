@@ -56,7 +56,7 @@ def _return_memory() -> None:
 
 
 def main() -> int:
-    """The exit code: 0 only if the snapshot is there."""
+    """The exit code: 0 only if there is a snapshot of this upload of the file, or of a later one."""
     _return_memory()
     logger = Logger(service=STAGE)
     signal.signal(signal.SIGTERM, _stop)

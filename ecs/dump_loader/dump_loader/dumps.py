@@ -86,6 +86,12 @@ def find(s3: S3Client, request: Request) -> Dump:
     return _dump(request.bucket, request.key, head, run)
 
 
+def latest(s3: S3Client, dump: Dump) -> str:
+    """The correlation id of the file's latest version; the dump's own where the file has been deleted since."""
+    head = _head(s3, dump.bucket, dump.key)
+    return correlation_id_of(dump.uri, head.get("VersionId")) if head else dump.correlation_id
+
+
 def _run_of_key(request: Request, key: str) -> Run:
     """Backdated if the file's day is longer ago than the window, seen from the (UTC) day on which it arrived."""
     day = import_date_of(key)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
+from dump_loader.dumps import latest
 from dump_loader.failure import unanswered
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
@@ -62,8 +63,11 @@ def ingest(
     limits: Limits,
     announce: Callable[[ExportSnapshot], None],
     logger: Logger,
-) -> str:
-    """Loads the dump, takes the snapshot and announces it; returns its identifier. Raises IngestionError.
+) -> None:
+    """Loads the dump, takes the snapshot and announces it. Raises IngestionError.
+
+    Does nothing where the file has been uploaded anew and that was loaded already: loads do not begin in the order of
+    their uploads, and what is loaded last is what readers see of the day.
 
     RDS's own events announce the snapshot too, and sooner. They are best effort: `announce` is what makes the waiting
     begin when every one of them is lost.
@@ -83,6 +87,10 @@ def ingest(
         with unanswered(target.database), lock as held:
             # A load that died has released its lock, but what RDS reads for its snapshot is about to be dropped here.
             snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)
+            newest = latest(s3, dump)
+            if newest != dump.correlation_id and snapshot.is_taken_of(rds, target.instance, newest):
+                logger.warning("Superseded: a later upload of the file has been loaded", loaded=newest)
+                return
             chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
             loaded = Loaded()
             with (
@@ -95,7 +103,6 @@ def ingest(
             # "creating" RDS has read the volume can't be seen from outside.
             identifier = _snapshot(s3, rds, dump, target, limits, waiting, counts, announce, logger)
     snapshot.delete_earlier(rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger)
-    return identifier
 
 
 def _load(

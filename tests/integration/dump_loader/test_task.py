@@ -53,6 +53,20 @@ def test_the_version_of_the_event_is_the_one_that_is_loaded(loader: Loader) -> N
     assert {"Key": "correlation-id", "Value": f"{URI}@{version}"} in outcome.snapshots[0]["TagList"]
 
 
+def test_an_upload_whose_successor_has_been_loaded_is_not_loaded_over_it(loader: Loader) -> None:
+    """Loads wait for each other, and go on in no particular order."""
+    loader.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    earlier = loader.upload(zipped("CREATE TABLE t (x INT); INSERT INTO t VALUES (1);")) or ""
+    later = loader.upload(zipped("CREATE TABLE t (x INT); INSERT INTO t VALUES (2);")) or ""
+    assert loader.run(DUMP_VERSION_ID=later).exit_code == 0
+    outcome = loader.run(DUMP_VERSION_ID=earlier)
+    assert (outcome.exit_code, outcome.alerts, len(outcome.snapshots)) == (0, [], 1)
+    (warning,) = (line for line in outcome.log if line["level"] == "WARNING")
+    assert (warning["message"][:10], warning["loaded"]) == ("Superseded", f"{URI}@{later}")
+    assert loader.query("SELECT x FROM t") == [(2,)]
+    assert len(loader.run(DUMP_VERSION_ID=later).snapshots) == 2, "the same one can be loaded again"
+
+
 @pytest.mark.parametrize(
     ("arrived", "backdated"), [("2021-06-05T23:59:59Z", False), ("2021-06-06T00:00:00Z", True), ("", True)], ids=str
 )

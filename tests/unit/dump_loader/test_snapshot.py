@@ -114,6 +114,36 @@ def test_it_carries_what_the_design_says_and_the_loads_own_tag() -> None:
     }
 
 
+class Slow(Waiting):
+    """Each wait is one in which RDS goes on."""
+
+    def until(self, *_: object, **__: object) -> None:
+        RUNNING.pop().update(Status="available")
+
+
+RUNNING: list[dict[str, Any]] = []
+
+
+def test_a_snapshot_of_a_load_that_died_is_waited_for_before_its_database_is_dropped() -> None:
+    rds = Rds()
+    rds.add("died", age=timedelta(minutes=1), status="creating")
+    rds.add("whole", age=timedelta(minutes=2))
+    rds.add("by-hand", age=timedelta(minutes=3), ours=False, status="creating")
+    with pytest.raises(Terminal, match="snapshot died of an earlier load"):
+        snapshot.await_none_creating(rds, INSTANCE, waiting=Waiting(timedelta(0), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
+    RUNNING[:] = [rds.snapshots["died"]]
+    snapshot.await_none_creating(rds, INSTANCE, waiting=Slow(timedelta(seconds=5), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
+    assert rds.snapshots["died"]["Status"] == "available"
+
+
+@pytest.mark.parametrize(("status", "taken"), [("available", True), ("creating", False), ("failed", False)])
+def test_only_a_snapshot_that_can_be_exported_counts_as_taken(status: str, taken: bool) -> None:
+    rds = Rds()
+    rds.add("s", age=timedelta(hours=1), status=status)
+    assert snapshot.is_taken_of(rds, INSTANCE, "c") is taken  # type: ignore[arg-type]
+    assert not snapshot.is_taken_of(rds, INSTANCE, "c2")  # type: ignore[arg-type]
+
+
 def test_it_waits_for_the_instance() -> None:
     rds = Rds(states=["backing-up", "modifying"])
     assert take(rds)[0] in rds.snapshots
