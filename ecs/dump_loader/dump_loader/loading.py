@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     from dump_loader.database import Connect, Connection
     from dump_loader.dialect import Signature
+    from dump_loader.indexes import Indexes
     from dump_loader.server import Server
     from dump_loader.splitter import Statement
 
 # A statement is held in memory as a whole, whatever more the server would take (max_allowed_packet, up to 1 GB).
 LONGEST_STATEMENT = 64 * 1024 * 1024
+# Of one table's rows: from here on its secondary indexes are built afterwards. Ours: about a tenth of a second of loading.
+_LARGE = 4 * 1024 * 1024
 # What mysqldump itself writes at the top of a dump; in every session, as rows of one table may come before another's.
 _UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
 
@@ -127,6 +130,15 @@ class _Serial:
         """The connection is its opener's to close."""
 
 
+@dataclass(slots=True)
+class _Growing:
+    """A table that may turn out to be large: the statement that made it, its indexes, the bytes of its rows so far."""
+
+    created: Statement
+    indexes: Indexes
+    bytes: int = 0
+
+
 class _Parallel:
     """Rows over all connections but the first; everything else on the first one, when all rows before it are committed.
 
@@ -142,6 +154,8 @@ class _Parallel:
         self._pool = Pool(connections[1:], longest=longest)
         self._batch = Batch()
         self._with_triggers: set[str] = set()
+        self._whole: dict[str, _Growing] = {}
+        self._without_indexes: dict[str, _Growing] = {}
 
     @property
     def backslash_escapes(self) -> bool:
@@ -154,19 +168,48 @@ class _Parallel:
         if verdict.treatment is Treatment.LEAVE_OUT:
             return
         if verdict.treatment is Treatment.ROWS and verdict.table not in self._with_triggers:
+            self._drop_indexes(verdict)
             self._batch.add(statement, verdict.sql, verdict.rows_at)
             if self._batch.full:
                 self._submit()
             return
-        self.finish()
+        everywhere = verdict.treatment is Treatment.EVERYWHERE
+        if everywhere or (verdict.apart and verdict.table not in self._without_indexes):
+            self._finish_rows()
+        else:
+            self.finish()
+            self._whole.clear()  # it may be about any of them
         if verdict.trigger_on:
             self._with_triggers.add(verdict.trigger_on)  # a trigger may see the order of the rows
-        everywhere = verdict.treatment is Treatment.EVERYWHERE
         for connection in self._connections if everywhere else self._connections[:1]:
             with rejected(statement):
                 connection.query(verdict.sql)
+        if verdict.indexes:
+            self._whole[verdict.table] = _Growing(statement, verdict.indexes)
 
     def finish(self) -> None:
+        """Waits for the rows, then builds the indexes that were dropped, those of several tables at once."""
+        self._finish_rows()
+        for table in self._without_indexes.values():
+            batch = Batch()
+            batch.add(table.created, table.indexes.add, 0)
+            self._pool.submit(batch)
+        self._pool.drain()
+        self._without_indexes.clear()
+
+    def _drop_indexes(self, rows: Verdict) -> None:
+        """Once a table turns out to be large: for a small one, two more definitions would take longer than its rows."""
+        table = self._whole.get(rows.table)
+        if table is None:
+            return
+        table.bytes += len(rows.sql)
+        if table.bytes > _LARGE:
+            self._finish_rows()
+            with rejected(table.created):
+                self._connections[0].query(table.indexes.drop)
+            self._without_indexes[rows.table] = self._whole.pop(rows.table)
+
+    def _finish_rows(self) -> None:
         self._submit()
         self._pool.drain()
 

@@ -9,11 +9,12 @@ splitter has seen that there is nothing else in them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from dump_loader.collations import collation_edits
+from dump_loader.indexes import Indexes, rebuildable
 from dump_loader.names import SYSTEM_DATABASES, qualified
 from dump_loader.refusal import Refused
 from dump_loader.session import rewritten_set
@@ -36,13 +37,19 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`table`: what ROWS go into; they begin at `rows_at`. `trigger_on`: the table that is given a trigger."""
+    """`table`: what ROWS go into, beginning at `rows_at`, or what a definition of a table defines.
+
+    `trigger_on`: the table that is given a trigger. `indexes`: those of a new table that can be built after its rows.
+    `apart`: it has nothing to do with any other table.
+    """
 
     treatment: Treatment
     sql: Text
     table: str = ""
     rows_at: int = 0
     trigger_on: str = ""
+    indexes: Indexes | None = None
+    apart: bool = False
 
 
 _LEFT_OUT = Verdict(Treatment.LEAVE_OUT, b"")
@@ -187,12 +194,15 @@ class Policy:
         edits += self._moved(tokens) + collation_edits(tokens, self._server)
         if kind == "EVENT" and not tokens[0].says("DROP"):
             edits += _never_runs(tokens, at)
-        trigger_on = ""
+        verdict = Verdict(Treatment.ONCE, edited(sql, edits))
         if kind == "TRIGGER" and tokens[0].says("CREATE"):
             on = next((i for i, t in enumerate(tokens) if i > at and t.says("ON")), len(tokens))
-            name = tokens[on + 1 : on + 4]
-            trigger_on = name[2].word if len(name) == 3 and name[1].says(".") else name[0].word if name else ""
-        return Verdict(Treatment.ONCE, edited(sql, edits), trigger_on=trigger_on.casefold())
+            return replace(verdict, trigger_on=_name_at(tokens, on + 1))
+        if kind == "TABLE" and _stands_apart(tokens):
+            created = tokens[0].says("CREATE")
+            indexes = rebuildable(bytes(verdict.sql)) if created else None
+            return replace(verdict, table=_name_at(tokens, at + 1), indexes=indexes, apart=True)
+        return verdict
 
     def _database_itself(self, tokens: list[Token], at: int) -> Verdict:
         """The loader makes the database itself; of the dump's own definition the character set remains."""
@@ -254,6 +264,23 @@ class Policy:
             begins = before is NOTHING or before.says(")", *_ENDS_STATEMENT)
             if token.word in _FORBIDDEN_WORDS or (token.word == "SHUTDOWN" and begins):
                 raise Refused(f"{token.word} is not among what a dump may do")
+
+
+def _name_at(tokens: list[Token], at: int) -> str:
+    """The name there, without its database and case-folded; empty where there is none."""
+    while at < len(tokens) and tokens[at].says("IF", "NOT", "EXISTS"):
+        at += 1
+    name = tokens[at : at + 3]
+    return (name[2].word if len(name) == 3 and name[1].says(".") else name[0].word if name else "").casefold()
+
+
+def _stands_apart(tokens: list[Token]) -> bool:
+    """Of what is done to a table: what mysqldump does before and after its rows, and depends on no other table."""
+    if tokens[0].says("ALTER"):
+        return tokens[-1].says("KEYS") and tokens[-2].says("DISABLE", "ENABLE")
+    if tokens[0].says("DROP"):
+        return not any(token.says(",") for token in tokens)
+    return tokens[0].says("CREATE") and not any(token.says("REFERENCES", "SELECT", "LIKE") for token in tokens)
 
 
 def _quoted(name: str) -> bytes:

@@ -209,6 +209,42 @@ def test_what_mariadb_dump_writes_of_everything(loader: Loader, source: MariaDb,
     )  # the trigger was not there yet when the rows were
 
 
+def test_large_tables_have_all_their_indexes_in_the_end(loader: Loader, mariadb: MariaDb) -> None:
+    """Those that are built after the rows too; and what needs one of them before finds it."""
+    define = """
+        CREATE DATABASE source_of_large;
+        USE source_of_large;
+        CREATE TABLE big (id INT PRIMARY KEY, a INT NOT NULL, b VARCHAR(200), UNIQUE KEY u (a, id), KEY k (a, b(10)),
+          KEY descending (b DESC), FULLTEXT KEY words (b)) ENGINE=InnoDB COMMENT 'KEY `x` (`a`),';
+        INSERT INTO big SELECT seq, seq % 977, REPEAT(MD5(seq), 6) FROM seq_1_to_30000;
+        CREATE TABLE child (id INT PRIMARY KEY, a INT NOT NULL, KEY (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES big (a));
+        CREATE TABLE huge LIKE big;
+        INSERT INTO huge SELECT * FROM big;
+        CREATE VIEW seen AS SELECT a FROM huge FORCE INDEX (k)
+    """
+    with mariadb.connect(autocommit=True) as connection, connection.cursor() as cursor:
+        for statement in define.split(";\n"):
+            cursor.execute(statement)
+    tool = shutil.which("mariadb-dump") or "mysqldump"
+    command = [tool, "--no-defaults", f"--socket={mariadb.socket}", "-uroot", "source_of_large"]
+    dump = subprocess.run(command, capture_output=True, check=True).stdout
+    try:
+        outcome = loader.load(zipped(dump))
+        assert outcome.exit_code == 0, outcome.log[-1]
+        found = []
+        for database in ("source_of_large", DATABASE):
+            with mariadb.connect(database) as connection, connection.cursor() as cursor:
+                for table in ("big", "child", "huge"):
+                    cursor.execute(f"SHOW CREATE TABLE {table}")
+                    found.append(cursor.fetchall()[0][1].replace(database, ""))
+                    cursor.execute(f"CHECKSUM TABLE {table} EXTENDED")
+                    found.append(cursor.fetchall()[0][1])
+        assert found[:6] == found[6:]
+    finally:
+        with mariadb.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("DROP DATABASE source_of_large")
+
+
 def _without_definer(definition: str) -> str:
     words = [w for w in definition.split(" ") if not w.startswith("DEFINER=")]
     return " ".join(words)
