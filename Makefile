@@ -85,8 +85,9 @@ format: .venv/dev.stamp ## format and mend what can be mended
 # ── build and deploy ──
 
 .PHONY: build
-build: .venv/dev.stamp ## sam build
+build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in-the-artefact.md
 	$(BIN)/sam build
+	$(BIN)/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
 
 .PHONY: cloud
 cloud: build server ## the local AWS for `sam local invoke`, until Ctrl-C

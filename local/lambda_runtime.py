@@ -46,7 +46,7 @@ def emulated_hosts() -> Iterator[Callable[[Function], Host]]:
     with TemporaryDirectory(prefix="liberator-") as folder:
         tools = Path(folder)
         emulator = _emulator(tools)
-        client = _client(tools / "client")
+        client = runtime_client(tools / "client")
         yield lambda function: EmulatedHost(function, emulator, client)
 
 
@@ -138,7 +138,7 @@ def _emulator(folder: Path) -> Path:
     return copy
 
 
-def _client(folder: Path) -> Path:
+def runtime_client(folder: Path) -> Path:
     """The runtime interface client and what it needs, alone in a folder."""
     folder.mkdir()
     for distribution in _CLIENT:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.functions import ROOT
+from local.lambda_runtime import BUILD
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,5 @@ def built() -> None:
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-2"}
     sam = Path(sys.executable).with_name("sam")
     subprocess.run([sam, "build"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    compileall = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", BUILD]
+    subprocess.run(compileall, check=True, capture_output=True)  # as `make build` does

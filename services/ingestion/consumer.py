@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.exceptions import ClientError
 
 from ingestion import events, polling, queues, telemetry
@@ -18,8 +17,6 @@ from ingestion.messages import BODY_LIMIT, IngestionFailed, Message, Polled
 from ingestion.settings import PollSettings
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -29,6 +26,8 @@ if TYPE_CHECKING:
 logger = Logger()
 
 type SecondsLeft = Callable[[], float]
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+type PartialFailure = dict[str, list[dict[str, str]]]
 
 RETRY_SECONDS = 900  # ours: with five receives an outage of an hour is waited out
 
@@ -48,23 +47,23 @@ class Consumer[M]:
     parse: Callable[[str], M | None]
     handle: Callable[[M, SecondsLeft], None]
 
-    def __call__(self, event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-        """Handles a batch of SQS records; answers with those that SQS must deliver again."""
+    def __call__(self, event: dict[str, Any], context: LambdaContext) -> PartialFailure:
+        """Handles a batch of SQS records; answers with those that SQS must deliver again.
 
-        def take(record: SQSRecord) -> None:
-            try:
-                self.take(record.body, lambda: context.get_remaining_time_in_millis() / 1000)
-            except Exception:
-                # The one place that turns an unknown error into a retry: SQS counts receives, then moves it to the DLQ.
-                logger.exception("Will be tried again", extra={"stage": self.stage})
-                self._come_back_later(record)
-                raise
-
-        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        The loop is ours: Powertools' brings the data classes of every other source, and asyncio, to each cold start.
+        """
+        failed: list[dict[str, str]] = []
         try:
-            return process_partial_response(event=event, record_handler=take, processor=processor, context=context)
+            for record in event["Records"]:
+                try:
+                    self.take(record["body"], lambda: context.get_remaining_time_in_millis() / 1000)
+                except Exception:  # the one place that turns an unknown error into a retry: SQS counts receives
+                    logger.exception("Will be tried again", extra={"stage": self.stage})
+                    self._come_back_later(record["receiptHandle"])
+                    failed.append({"itemIdentifier": record["messageId"]})
         finally:
             telemetry.flush()
+        return {"batchItemFailures": failed}
 
     def take(self, body: str, seconds_left: SecondsLeft) -> None:
         """Handles one message. Returning means that it is done with; raising, that SQS delivers it again."""
@@ -86,12 +85,12 @@ class Consumer[M]:
         except Terminal as error:
             self._end(body, message, error)
 
-    def _come_back_later(self, record: SQSRecord) -> None:
+    def _come_back_later(self, receipt_handle: str) -> None:
         """Sets its visibility timeout, else six times the function's: six minutes, or an hour and a half for the copier."""
         with suppress(ClientError):  # then it comes back later
             self.sqs.change_message_visibility(
                 QueueUrl=self.settings.queue_url,
-                ReceiptHandle=record.receipt_handle,
+                ReceiptHandle=receipt_handle,
                 VisibilityTimeout=RETRY_SECONDS,
             )
 

@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
-class ConsumerSettings(BaseSettings):
-    """The function's own queue, the queue for what ended, and the topic on which a person hears of it."""
+class ConsumerSettings(BaseModel):
+    """The function's own queue, the queue for what ended, and the topic on which a person hears of it.
 
-    model_config = SettingsConfigDict(frozen=True)
+    Made of the whole environment, by variables in capitals. Not with pydantic-settings, which also brings readers of files
+    and of a command line: a function would import them at each cold start. An error must not quote the environment.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True)
 
     queue_url: str
     dead_letter_queue_url: str

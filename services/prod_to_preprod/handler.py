@@ -1,15 +1,15 @@
 """Lambda, in production only: a dump that was dropped is copied to pre-production."""
 
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from ingestion.consumer import Consumer, SecondsLeft
+from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
 from prod_to_preprod.inbox import UploadedObject, to_objects
 from prod_to_preprod.replication import Destination, replicate
 from prod_to_preprod.settings import Settings
@@ -20,7 +20,7 @@ logger, tracer = Logger(), Tracer()
 @cache
 def consumer() -> Consumer[list[UploadedObject]]:
     """Made once per execution environment, on the first event."""
-    settings = Settings()
+    settings = Settings.model_validate(dict(os.environ))
     s3 = boto3.client("s3", config=Config(read_timeout=300))  # a CopyObject of 5 GB answers when it is done
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
     destination = Destination(settings.pre_production_bucket, settings.pre_production_kms_key_arn or None)
@@ -35,5 +35,5 @@ def consumer() -> Consumer[list[UploadedObject]]:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
     return consumer()(event, context)

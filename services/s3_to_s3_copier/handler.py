@@ -1,5 +1,6 @@
 """Lambda: an export that is complete becomes a day in the landing zone; then its Glue workflow runs."""
 
+import os
 import time
 from datetime import UTC, datetime
 from functools import cache
@@ -7,12 +8,11 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from ingestion import events, telemetry
-from ingestion.consumer import Consumer, SecondsLeft
+from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
 from ingestion.messages import CopyExport, LandingZoneUpdated
 from s3_to_s3_copier import copying
 from s3_to_s3_copier.inbox import to_command
@@ -28,7 +28,7 @@ S3_CONFIG = Config(max_pool_connections=2 * copying.CONCURRENCY, read_timeout=30
 @cache
 def consumer() -> Consumer[CopyExport]:
     """Made once per execution environment, on the first event."""
-    settings = Settings()
+    settings = Settings.model_validate(dict(os.environ))
     aws = Aws(boto3.client("rds"), boto3.client("s3", config=S3_CONFIG), boto3.client("glue"))
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
     places = Places(settings.export_bucket, settings.landing_bucket, settings.daily_workflow, settings.backdated_workflow)
@@ -50,7 +50,7 @@ def consumer() -> Consumer[CopyExport]:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
     return consumer()(event, context)
 
 

@@ -1,15 +1,15 @@
 """Lambda: a snapshot that is available becomes an export task; then CopyExport is sent."""
 
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ingestion import queues
-from ingestion.consumer import Consumer, SecondsLeft
+from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
 from ingestion.messages import ExportSnapshot
 from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
@@ -21,7 +21,7 @@ logger, tracer = Logger(), Tracer()
 @cache
 def consumer() -> Consumer[ExportSnapshot]:
     """Made once per execution environment, on the first event."""
-    settings = Settings()
+    settings = Settings.model_validate(dict(os.environ))
     rds, sqs, sns = boto3.client("rds"), boto3.client("sqs"), boto3.client("sns")
     instance = settings.db_instance_identifier
     target = ExportTarget(
@@ -37,5 +37,5 @@ def consumer() -> Consumer[ExportSnapshot]:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
     return consumer()(event, context)

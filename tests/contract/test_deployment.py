@@ -16,7 +16,7 @@ import cfnlint.api
 import pytest
 from aws_lambda_powertools import Logger
 from cfnlint.config import ManualArgs
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, ValidationError
 from samtranslator.yaml_helper import yaml_parse
 
 from dump_loader.settings import Settings as LoaderSettings
@@ -44,7 +44,7 @@ PRE_PRODUCTION = NETWORK | {
 }
 DEVELOPMENT = NETWORK | {"Prefix": "dataplatform-dev", "Environment": "development"}
 ENVIRONMENTS = {"production": PRODUCTION, "pre-production": PRE_PRODUCTION, "development": DEVELOPMENT}
-FUNCTIONS: dict[str, type[BaseSettings]] = {
+FUNCTIONS: dict[str, type[BaseModel]] = {
     "SnapshotToS3Function": SnapshotToS3Settings,
     "S3ToS3CopierFunction": S3ToS3CopierSettings,
     "ProdToPreprodFunction": ProdToPreprodSettings,
@@ -136,18 +136,22 @@ def test_what_sam_makes_of_it_passes_cfn_lint_without_a_suppressed_rule() -> Non
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_functions_environment_is_what_its_settings_are_and_makes_them(
-    production: Template, function: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_functions_environment_is_what_its_settings_are_and_makes_them(production: Template, function: str) -> None:
     properties = production.resources[function].properties
     given = {name: str(value) for name, value in properties["Environment"]["Variables"].items()}
     own = {name.lower() for name in given if not name.startswith("POWERTOOLS_")}
     assert own == FUNCTIONS[function].model_fields.keys()
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    settings = FUNCTIONS[function]()
+    settings = FUNCTIONS[function].model_validate(given | {"PATH": "/usr/bin"})
     assert settings.model_fields_set == own
     assert given["POWERTOOLS_SERVICE_NAME"] == properties["Handler"].split(".")[0]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_missing_setting_is_named_and_the_environment_is_not_quoted(function: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        FUNCTIONS[function].model_validate({"AWS_SECRET_ACCESS_KEY": "not to be logged"})
+    assert "QUEUE_URL" in str(raised.value)
+    assert "not to be logged" not in str(raised.value)
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
