@@ -138,7 +138,7 @@ def command(**changed: Any) -> str:
     return json.dumps(body | changed)
 
 
-FUZZED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FUZZED
@@ -162,6 +162,28 @@ def test_no_event_makes_the_replicator_touch_what_is_no_dump(
     assert objects().keys() >= before.keys()
     assert all(bucket == "pre-production" and naming.is_dump_key(key) for bucket, key in new)
     assert all(before[DATA, key] == value for (_, key), value in new.items())
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key"),
+    [
+        ("somebody-elses", "parking/liberator_dump_210604.zip"),
+        (DATA, "secrets/kept.zip"),
+        ("landing", "housing/kept.parquet"),
+        ("pre-production", "parking/liberator_dump_210603.zip"),
+    ],
+)
+def test_what_is_there_but_no_dump_of_the_data_bucket_is_not_replicated(
+    lake: Lake, function: Callable[[str], Any], bucket: str, key: str
+) -> None:
+    before = objects()
+    replicator = function("prod_to_preprod")
+    detail = {"bucket": {"name": bucket}, "object": {"key": key}}
+    assert replicator.invoke(json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})) == []
+    assert objects() == before
+    [told] = replicator.told()
+    assert told["error"] == "UnreadableMessage"
+    assert f"s3://{bucket}/{key}" in told["reason"]
 
 
 @pytest.mark.parametrize(
