@@ -20,7 +20,7 @@ from local.lambda_runtime import emulated_hosts
 from local.mariadb import MariaDb
 from local.pollers import Poller
 from local.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attributes, sns_message
-from local.stack import create_bucket, deploy
+from local.stack import SECRET, create_bucket, deploy, generated
 from local.story import Story, kind_of
 from local.template import Template, load
 
@@ -136,9 +136,8 @@ class Cloud:
 
     def run_task_by_hand(self, **environment: str) -> None:
         """What a person does with RunTask and container overrides."""
-        [container] = self.ecs.task_definition.properties["ContainerDefinitions"]
         variables = [{"name": name, "value": value} for name, value in environment.items()]
-        self.ecs.run_task({"containerOverrides": [{"name": container["Name"], "environment": variables}]})
+        self.ecs.run_task({"containerOverrides": [{"name": self.ecs.essential["Name"], "environment": variables}]})
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """What was published on the topics ingestion-events and ingestion-alerts, of one kind."""
@@ -167,9 +166,10 @@ class Cloud:
 
     def _ecs_agent(self, log: Any) -> EcsAgent:
         [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
-        [container] = task_definition.properties["ContainerDefinitions"]
-        [secret] = container["Secrets"]
-        credentials = json.dumps({"username": self.mariadb.user, "password": self.mariadb.password})
+        master = json.dumps({"username": self.mariadb.user, "password": self.mariadb.password})
+        values = {s.ref: generated(s.properties["GenerateSecretString"]) for s in self.template.of_type(SECRET)}
+        containers = task_definition.properties["ContainerDefinitions"]
+        secrets = {s["ValueFrom"]: values.get(s["ValueFrom"], master) for c in containers for s in c["Secrets"]}
         [upload_target] = [
             target
             for rule in self.template.of_type("AWS::Events::Rule")
@@ -180,7 +180,7 @@ class Cloud:
             task_definition,
             upload_target["Arn"],
             self.aws.environment,
-            {secret["ValueFrom"]: credentials},
+            secrets,
             str(self.mariadb.ca_bundle),
             log,
             self.story,

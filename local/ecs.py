@@ -1,4 +1,4 @@
-"""The ECS agent: runs the loader's task as a process, with the environment that the task definition gives it.
+"""The ECS agent: runs the loader's task, each container a process with the environment that the task definition gives it.
 
 Stands in for ECS, which moto records but does not run. How it differs: no container (the image has a test of its own),
 no CPU or memory limit, and the CA that the loader trusts is the private server's own instead of RDS's.
@@ -42,22 +42,36 @@ class EcsAgent:
     _threads: list[threading.Thread] = field(default_factory=list)
     _stopped: bool = False
 
-    def environment(self, overrides: Mapping[str, Any]) -> dict[str, str]:
-        """What the container's environment is: the task definition's, its secrets, the overrides."""
-        [container] = self.task_definition.properties["ContainerDefinitions"]
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """Their definitions, each behind those that it waits for; here all wait for SUCCESS, and so for the one before."""
+        waiting = list(self.task_definition.properties["ContainerDefinitions"])
+        return sorted(waiting, key=lambda container: len(container.get("DependsOn", [])))
+
+    @property
+    def essential(self) -> dict[str, Any]:
+        """The definition of the one container whose end is the task's."""
+        [container] = [c for c in self.containers if c["Essential"]]
+        return container
+
+    def environment(self, overrides: Mapping[str, Any], container: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """What a container's environment is, the essential one's if none is named: its definition's, secrets, overrides."""
+        container = container or self.essential
         environment = {e["Name"]: str(e["Value"]) for e in container.get("Environment", [])}
         environment |= {s["Name"]: self.secrets[s["ValueFrom"]] for s in container.get("Secrets", [])}
         for override in overrides.get("containerOverrides", []):
-            if override["name"] != container["Name"]:
+            if override["name"] not in [c["Name"] for c in self.containers]:
                 raise ValueError(f"There is no container {override['name']} in the task definition.")
-            environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
+            if override["name"] == container["Name"]:
+                environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
         environment["DB_CA_BUNDLE"] = self.ca_bundle
         environment["AWS_ACCESS_KEY_ID"] = str(self.task_definition.properties["TaskRoleArn"]).rsplit("/", 1)[-1]
         return {**self.base_environment, **environment}
 
     def run_task(self, overrides: Mapping[str, Any]) -> None:
         """RunTask with overrides of the form {"containerOverrides": [{"name", "environment": [{"name", "value"}]}]}."""
-        thread = threading.Thread(target=self._run, args=(self.environment(overrides),), daemon=True)
+        commands = [(c, self.environment(overrides, c)) for c in self.containers]
+        thread = threading.Thread(target=self._run, args=(commands,), daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -74,11 +88,24 @@ class EcsAgent:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, environment: dict[str, str]) -> None:
+    def _run(self, commands: list[tuple[dict[str, Any], dict[str, str]]]) -> None:
         task = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{self.cluster_arn.rsplit('/', 1)[-1]}/{uuid4().hex}"
+        [environment] = [environment for container, environment in commands if container["Essential"]]
         self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
+        codes: dict[str, int] = {}
+        for container, environment in commands:
+            code = codes[container["Name"]] = self._run_container(container, environment)
+            if code or self._stopped:
+                break
+        self.exit_codes.append(code)
+        self.story.tell("Task stopped", f"exit code {code}")
+        if not self._stopped:
+            self._announce(task, codes)
+
+    def _run_container(self, container: Mapping[str, Any], environment: Mapping[str, str]) -> int:
+        entry_point = container.get("EntryPoint", ["python", "-m", "dump_loader"])  # as the image has it
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "dump_loader"],
+            [sys.executable, "-P", *entry_point[1:]],
             env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -95,10 +122,7 @@ class EcsAgent:
         process.stdout.close()
         code = process.wait()
         self._running.discard(process)
-        self.exit_codes.append(code)
-        self.story.tell("Task stopped", f"exit code {code}")
-        if not self._stopped:
-            self._announce(task, code)
+        return code
 
     def _tell(self, line: bytes) -> None:
         try:
@@ -108,9 +132,8 @@ class EcsAgent:
         if isinstance(record, dict) and "message" in record:
             self.story.tell("Loader", str(record["message"]))
 
-    def _announce(self, task: str, code: int) -> None:
+    def _announce(self, task: str, codes: Mapping[str, int]) -> None:
         """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html"""
-        [container] = self.task_definition.properties["ContainerDefinitions"]
         family = self.task_definition.properties["Family"]
         detail = {
             "clusterArn": self.cluster_arn,
@@ -121,6 +144,6 @@ class EcsAgent:
             "desiredStatus": "STOPPED",
             "stopCode": "EssentialContainerExited",
             "stoppedReason": "Essential container in task exited",
-            "containers": [{"name": container["Name"], "lastStatus": "STOPPED", "exitCode": code}],
+            "containers": [{"name": name, "lastStatus": "STOPPED", "exitCode": code} for name, code in codes.items()],
         }
         self.on_event(event_of("aws.ecs", "ECS Task State Change", detail, [task]))

@@ -47,6 +47,7 @@ KINDS = {
     ),
     "AWS::RDS::EventSubscription": Kind("SubscriptionName", f"rds:{_REGIONAL}:es:{{name}}"),
     "AWS::S3::Bucket": Kind("BucketName", "s3:::{name}"),
+    "AWS::SecretsManager::Secret": Kind("Name", f"secretsmanager:{_REGIONAL}:secret:{{name}}-000000", ref="{arn}"),
     "AWS::SNS::Topic": Kind("TopicName", f"sns:{_REGIONAL}:{{name}}", ref="{arn}", attributes={"TopicName": "{name}"}),
     "AWS::SQS::Queue": Kind("QueueName", f"sqs:{_REGIONAL}:{{name}}", ref="{queue_url}", attributes={"QueueName": "{name}"}),
 }

@@ -7,6 +7,7 @@ networks are not, and nothing checks permissions here (the template's own tests 
 from __future__ import annotations
 
 import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from local.aws import REGION
@@ -14,6 +15,8 @@ from local.aws import REGION
 if TYPE_CHECKING:
     from local.aws import LocalAws
     from local.template import Template
+
+SECRET = "AWS::SecretsManager::Secret"
 
 
 def deploy(template: Template, aws: LocalAws) -> None:
@@ -56,3 +59,9 @@ def create_bucket(s3: Any, properties: dict[str, Any]) -> None:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=versioning)
     if properties.get("NotificationConfiguration", {}).get("EventBridgeConfiguration"):
         s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
+
+
+def generated(how: dict[str, Any]) -> str:
+    """What Secrets Manager makes of a secret's GenerateSecretString: letters and digits."""
+    password = secrets.token_hex(how["PasswordLength"] // 2)
+    return json.dumps({**json.loads(how["SecretStringTemplate"]), how["GenerateStringKey"]: password})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from local.template import Resource
+from local.template import Resource, Template
 
 
 def as_list(value: Any) -> list[Any]:
@@ -30,3 +30,11 @@ def grants(role: Resource) -> set[tuple[str, str]]:
 
 def covers(grant: tuple[str, str], action: str, arn: str) -> bool:
     return fnmatchcase(action, grant[0]) and fnmatchcase(arn, grant[1])
+
+
+def loader_of(template: Template) -> dict[str, Any]:
+    """The task's container that loads dumps."""
+    [container] = [
+        c for c in template.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"] if c["Essential"]
+    ]
+    return container

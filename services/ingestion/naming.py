@@ -11,6 +11,7 @@ from ingestion.messages import Run
 
 PREFIX = "parking/"
 _DUMP = re.compile(r"liberator_dump_([0-9]{8}|[0-9]{6})\.zip")
+_UPLOAD = re.compile(rf"{PREFIX}liberator_dump_[^/]*\.zip")
 _SNAPSHOT = re.compile(r"sql-to-parquet-\d{4}-\d\d-\d\d(-backdated)?-\d{6}")
 _BATCH = re.compile(r"\d+")
 
@@ -30,6 +31,11 @@ def import_date_of(dump_key: str) -> date:
     )
 
 
+def is_dump_key(key: str) -> bool:
+    """Whether an upload of this key is one of a dump, whatever day its name says, if any."""
+    return _UPLOAD.fullmatch(key) is not None
+
+
 def dump_keys(import_date: date) -> tuple[str, str]:
     """The two keys that the dump of a day can have, the supplier's present form first."""
     return (f"{PREFIX}liberator_dump_{import_date:%y%m%d}.zip", f"{PREFIX}liberator_dump_{import_date:%Y%m%d}.zip")
@@ -37,13 +43,21 @@ def dump_keys(import_date: date) -> tuple[str, str]:
 
 def snapshot_identifier(run: Run, loaded_at: datetime) -> str:
     """The name of the snapshot and of its export task: at most 60 characters, letters, digits and single hyphens."""
-    backdated = "-backdated" if run.backdated else ""
-    return f"sql-to-parquet-{run.import_date:%Y-%m-%d}{backdated}-{loaded_at:%H%M%S}"
+    return f"{_day_of_snapshot(run)}{loaded_at:%H%M%S}"
+
+
+def _day_of_snapshot(run: Run) -> str:
+    return f"sql-to-parquet-{run.import_date:%Y-%m-%d}{'-backdated' if run.backdated else ''}-"
 
 
 def is_snapshot_identifier(name: str) -> bool:
     """Whether a snapshot's name is of the form that we give. Its tags, where they can be read, are the better word."""
     return _SNAPSHOT.fullmatch(name) is not None
+
+
+def is_named_for(name: str, run: Run) -> bool:
+    """Whether a snapshot, or the export task of the same name, is called as one of that run."""
+    return is_snapshot_identifier(name) and name[:-6] == _day_of_snapshot(run)
 
 
 def row_counts_uri(dump: str, snapshot: str) -> str:

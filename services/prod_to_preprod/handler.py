@@ -30,7 +30,10 @@ def consumer() -> Consumer[list[UploadedObject]]:
             logger.thread_safe_append_keys(correlation_id=uploaded.correlation_id)
             replicate(uploaded, s3, destination)
 
-    return Consumer("prod_to_preprod", settings, sqs, sns, parse=to_objects, handle=handle)
+    def parse(body: str) -> list[UploadedObject]:
+        return to_objects(body, settings.data_bucket)
+
+    return Consumer("prod_to_preprod", settings, sqs, sns, parse=parse, handle=handle)
 
 
 @logger.inject_lambda_context

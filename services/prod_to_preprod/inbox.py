@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
+from ingestion import naming
 from ingestion.errors import UnreadableMessage
 from ingestion.messages import Frozen
 
@@ -103,9 +104,16 @@ class TestEvent(BaseModel):
 _body: TypeAdapter[ObjectCreated | S3Notification | TestEvent] = TypeAdapter(ObjectCreated | S3Notification | TestEvent)
 
 
-def to_objects(body: str) -> list[UploadedObject]:
-    """The uploaded objects that a message body tells of. Raises UnreadableMessage."""
+def to_objects(body: str, bucket: str) -> list[UploadedObject]:
+    """The dumps that a message body says were uploaded into the bucket. Raises UnreadableMessage."""
     try:
-        return _body.validate_python(json.loads(body)).objects()
+        objects = _body.validate_python(json.loads(body)).objects()
     except (ValueError, ValidationError) as error:
         raise UnreadableMessage(f"Not an S3 event of a created object: {error}. Correct it and send it again.") from error
+    for found in objects:
+        if found.bucket != bucket or not naming.is_dump_key(found.key):
+            raise UnreadableMessage(
+                f"s3://{found.bucket}/{found.key} is no dump in s3://{bucket}/{naming.PREFIX}, and nothing else is copied. "
+                "Correct the message and send it again."
+            )
+    return objects

@@ -4,7 +4,11 @@ from ingestion.settings import ConsumerSettings
 
 
 class Settings(ConsumerSettings):
-    """The bucket is another account's. The key is null where S3 encrypts that bucket with a key of its own."""
+    """The bucket of dumps, and the one of another account that gets a copy of each.
 
+    The key is null where S3 encrypts that bucket with a key of its own.
+    """
+
+    data_bucket: str
     pre_production_bucket: str
     pre_production_kms_key_arn: str | None = None

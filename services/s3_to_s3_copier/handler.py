@@ -31,7 +31,13 @@ def consumer() -> Consumer[CopyExport]:
     settings = Settings.model_validate(dict(os.environ))
     aws = Aws(boto3.client("rds"), boto3.client("s3", config=S3_CONFIG), boto3.client("glue"))
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
-    places = Places(settings.export_bucket, settings.landing_bucket, settings.daily_workflow, settings.backdated_workflow)
+    places = Places(
+        settings.export_bucket,
+        settings.landing_bucket,
+        settings.database_name,
+        settings.daily_workflow,
+        settings.backdated_workflow,
+    )
 
     def handle(command: CopyExport, seconds_left: SecondsLeft) -> None:
         began = time.monotonic()

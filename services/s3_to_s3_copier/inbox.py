@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from ingestion import naming, rds_events, snapshots
-from ingestion.errors import UnreadableMessage
+from ingestion.errors import BadName, UnreadableMessage
 from ingestion.messages import CopyExport
 from ingestion.rds_events import Notice, RdsEvent
 
@@ -18,12 +18,19 @@ logger = Logger(child=True)
 
 
 def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
-    """The command that a message body asks for; None where there is nothing to do. Raises UnreadableMessage.
+    """The command that a message body asks for; None where there is nothing to do. Raises UnreadableMessage, BadName.
 
     The event of an export names its snapshot, which has the export task's name; the run is in the snapshot's tags.
     """
     match rds_events.read(body):
         case CopyExport() as command:
+            # The message says as which day it lands. The tags of its snapshot would be the better word, but a redrive may
+            # find the snapshot gone. Its name, which is the export's too, has the day in it and can't go.
+            if not naming.is_named_for(command.export_task_identifier, command.run):
+                raise BadName(
+                    f"Export {command.export_task_identifier} is by its name of another day than {command.run.import_date}, "
+                    f"backdated {str(command.run.backdated).lower()}, as the message says. Correct it and send it again."
+                )
             return command
         case Notice(text=text):
             logger.info("Ignored a notice from SNS", extra={"text": text})

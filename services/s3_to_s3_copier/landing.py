@@ -42,10 +42,11 @@ class Aws:
 
 @dataclass(frozen=True)
 class Places:
-    """Buckets and the two workflows, by name."""
+    """Buckets, the database that lands, and the two workflows, by name."""
 
     export_bucket: str
     landing_bucket: str
+    database: str
     daily_workflow: str
     backdated_workflow: str
 
@@ -61,6 +62,11 @@ def copy_export(
     announced before it; without one it is announced, perhaps again.
     """
     export = finished_export(command.export_task_identifier, aws.rds, aws.s3, places.export_bucket)
+    if export.database != places.database:
+        raise ExportUnusable(
+            f"Export {export.task_identifier} holds database {export.database}; only {places.database} is landed. "
+            "If DatabaseName has been changed since, load the dump again."
+        )
     rows = _checked_rows(command, export, aws.s3)
     plan = naming.landing_keys((f for files in export.tables.values() for f in files), command.run.import_date)
     committed = _land(_manifest(command, export, plan, rows), plan, aws.s3, places, seconds_left)

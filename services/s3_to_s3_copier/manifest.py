@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from botocore.exceptions import ClientError
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, ValidationError, model_validator
 
 from ingestion import naming
 from ingestion.aws_errors import error_code, explained
@@ -55,6 +55,14 @@ class Manifest(Frozen):
     tables: tuple[ManifestTable, ...]
     stale: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _of_one_day(self) -> Self:
+        """What it names may be deleted one day: nothing but objects of its own database and day."""
+        prefix, day = naming.landing_prefix(self.database), f"/import_date={self.run.import_date:%Y%m%d}/"
+        if strange := [key for key in (*sorted(self.keys), *self.stale) if not (key.startswith(prefix) and day in key)]:
+            raise ValueError(f"{len(strange)} keys are not of {self.database} on {self.run.import_date}")
+        return self
+
     @property
     def keys(self) -> set[str]:
         return {o.key for table in self.tables for o in table.objects}
@@ -89,12 +97,19 @@ def read_key(s3: S3Client, bucket: str, key: str) -> Committed | None:
             raise
         body = found["Body"].read()
     try:
-        return Committed(Manifest.model_validate_json(body), found["ETag"])
+        manifest = Manifest.model_validate_json(body)
     except ValidationError as error:
-        raise UnreadableObject(
-            f"s3://{bucket}/{key} is not as this project writes it: {problems(error)}. Restore the version before it, or "
-            "delete it where there is none, then redrive the message."
-        ) from error
+        problem = problems(error)
+    else:
+        task = manifest.export_task_identifier
+        database, day = manifest.database, manifest.run.import_date
+        if key in (naming.manifest_key(database, day), naming.attempt_key(database, day, task)):
+            return Committed(manifest, found["ETag"])
+        problem = f"it says that it is of {database} on {day}"
+    raise UnreadableObject(
+        f"s3://{bucket}/{key} is not as this project writes it: {problem}. Restore the version before it, or delete it "
+        "where there is none, then redrive the message."
+    )
 
 
 def commit(s3: S3Client, bucket: str, manifest: Manifest, over: Committed | None) -> bool:

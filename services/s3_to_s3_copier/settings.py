@@ -4,10 +4,11 @@ from ingestion.settings import PollSettings
 
 
 class Settings(PollSettings):
-    """The workflows are names of Glue workflows: one for the day's own dump, one for past days."""
+    """DATABASE_NAME is the one that lands. The workflows are names: one for the day's own dump, one for past days."""
 
     export_bucket: str
     landing_bucket: str
+    database_name: str
     events_topic_arn: str
     daily_workflow: str
     backdated_workflow: str

@@ -19,13 +19,14 @@ from cfnlint.config import ManualArgs
 from pydantic import BaseModel, ValidationError
 from samtranslator.yaml_helper import yaml_parse
 
+from dump_loader.settings import AccountSettings
 from dump_loader.settings import Settings as LoaderSettings
 from local.kept import kept
 from local.template import Template, TemplateError, load, translate
 from prod_to_preprod.settings import Settings as ProdToPreprodSettings
 from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
 from snapshot_to_s3.settings import Settings as SnapshotToS3Settings
-from tests.policies import role_statements
+from tests.policies import loader_of, role_statements
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -209,7 +210,7 @@ BY_HAND = {
 def test_the_loaders_environment_and_the_rules_overrides_are_what_its_settings_are_and_make_them(
     production: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    container = loader_of(production)
     environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
     environment |= {s["Name"]: '{"username": "loader", "password": "secret"}' for s in container["Secrets"]}
     [to_ecs] = [t for t in production.resources["UploadRule"].properties["Targets"] if "EcsParameters" in t]
@@ -221,6 +222,23 @@ def test_the_loaders_environment_and_the_rules_overrides_are_what_its_settings_a
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert LoaderSettings().model_fields_set == {name.lower() for name in environment.keys() - of_libraries}
+
+
+def test_the_environment_of_the_container_that_makes_the_account_makes_its_settings(
+    production: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [container] = [
+        c
+        for c in production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+        if c != loader_of(production)
+    ]
+    environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
+    environment |= {s["Name"]: '{"username": "loader", "password": "secret"}' for s in container["Secrets"]}
+    del environment["POWERTOOLS_LOG_LEVEL"]
+    assert {name.lower() for name in environment} == AccountSettings.model_fields.keys()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert AccountSettings().model_fields_set == AccountSettings.model_fields.keys()
 
 
 # What is kept
@@ -387,7 +405,7 @@ def test_the_costs_are_added_up_rightly() -> None:
 
 
 def test_what_a_person_is_told_to_give_to_the_task_is_what_its_settings_take(production: Template) -> None:
-    [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    container = loader_of(production)
     named = set(re.findall(r'"name": "([^"]+)"', (ROOT / "docs/operations.md").read_text()))
     assert named == {container["Name"], "IMPORT_DATE_OVERRIDE", "DUMP_KEY", "EVENT_TIME"}
     assert {name.lower() for name in named - {container["Name"]}} <= LoaderSettings.model_fields.keys()
@@ -395,7 +413,7 @@ def test_what_a_person_is_told_to_give_to_the_task_is_what_its_settings_take(pro
 
 def _environments(template: Template) -> dict[str, dict[str, str]]:
     """What each program is given, by its logical id."""
-    [container] = template.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    container = loader_of(template)
     functions = {f.logical_id: f.properties["Environment"]["Variables"] for f in template.of_type("AWS::Lambda::Function")}
     return {
         name: {variable: str(value) for variable, value in environment.items()} for name, environment in functions.items()

@@ -20,6 +20,7 @@ NEW, CREATING, DELETED = (f"sql-to-parquet-2021-06-{day}-101530" for day in ("05
 EXPORTED = "sql-to-parquet-2021-05-31-101530"
 EXPORT_FAILED, EXPORT_CANCELLED = (f"sql-to-parquet-2021-06-{day}-101530" for day in ("01", "02"))
 INSTANCE = "dataplatform-stg-liberator-to-rds-snapshot"
+BUCKET = "dataplatform-stg-liberator-data-storage"
 
 
 def bodies(function: str, case: str) -> list[str]:
@@ -35,8 +36,7 @@ def message(name: str) -> messages.AnyMessage:
 
 
 def uploaded(key: str) -> list[inbox.UploadedObject]:
-    bucket, version = "dataplatform-stg-liberator-data-storage", "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
-    return [inbox.UploadedObject(bucket=bucket, key=key, version_id=version)]
+    return [inbox.UploadedObject(bucket=BUCKET, key=key, version_id="3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY")]
 
 
 DUMP, ODD = "parking/liberator_dump_210604.zip", "parking/liberator_dump_210604 (final)+ä.zip"
@@ -74,7 +74,7 @@ ON_THE_WRONG_QUEUE = "bad_other_queues_message"
 
 
 def read(function: str, body: str) -> object:
-    return inbox.to_objects(body) if function == "prod_to_preprod" else rds_events.read(body)
+    return inbox.to_objects(body, BUCKET) if function == "prod_to_preprod" else rds_events.read(body)
 
 
 def without_poll(value: object) -> object:

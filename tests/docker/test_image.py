@@ -45,7 +45,7 @@ def cloud() -> Iterator[Cloud]:
 
 def run(image: str, cloud: Cloud, *options: str) -> subprocess.CompletedProcess[str]:
     overrides = [{"name": "DUMP_KEY", "value": KEY}, {"name": "EVENT_TIME", "value": "2021-06-04T03:00:00Z"}]
-    container = cloud.ecs.task_definition.properties["ContainerDefinitions"][0]["Name"]
+    container = cloud.ecs.essential["Name"]
     environment = cloud.ecs.environment({"containerOverrides": [{"name": container, "environment": overrides}]})
     variables = [f"--env={name}={value}" for name, value in (environment | {"DB_CA_BUNDLE": "/ca.pem"}).items()]
     # host: the database and the local AWS listen on 127.0.0.1 only

@@ -127,7 +127,7 @@ def installed() -> Iterator[None]:
         put(progress, "logged", lambda *_, **__: nullcontext())
         put(ingest, "load", _load)
         put(snapshot, "uuid4", lambda: UUID(int=current.world.chance.getrandbits(128), version=4))
-        put(loader, "connector", lambda _: partial(_connect))
+        put(loader, "connector", lambda *_: partial(_connect))
         put(loader, "signal", SimpleNamespace(signal=lambda *_: None, SIGTERM=None))
         put(loader, "_return_memory", lambda: None)
         for name in ("count", "seconds", "size", "flush"):

@@ -257,7 +257,7 @@ class System:
 
     def _run_task(self, overrides: dict[str, Any], version: str) -> None:
         [definition] = template().of_type("AWS::ECS::TaskDefinition")
-        [container] = definition.properties["ContainerDefinitions"]
+        [container] = [c for c in definition.properties["ContainerDefinitions"] if c["Essential"]]
         environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
         environment |= {"DB_CREDENTIALS": '{"username": "loader", "password": "secret"}'}
         environment |= {e["name"]: e["value"] for e in overrides["containerOverrides"][0]["environment"]}

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
-from pydantic import ValidationError
 
 from dump_loader.database import connector
 from dump_loader.dumps import Request, correlation_id_of, find, run_of, uri_of
 from dump_loader.ingest import Limits, Target, ingest
-from dump_loader.settings import Settings
+from dump_loader.settings import Settings, read
 from ingestion import queues, telemetry
 from ingestion.errors import IngestionError, Terminal
 from ingestion.events import publish
@@ -62,7 +61,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     request: Request | None = None
     try:
-        settings = _settings()
+        settings = read(Settings)
         request = _request(settings)
         _run(settings, request, logger)
     except IngestionError as error:
@@ -80,17 +79,6 @@ def main() -> int:
         return _failed(request, error, logger)
     logger.info("Done")
     return 0
-
-
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        # never the values: one of them is the password
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)
-        )
-        raise Terminal(f"The environment is wrong: {problems}. Correct the task definition or its overrides.") from None
 
 
 def _request(settings: Settings) -> Request:
@@ -113,7 +101,7 @@ def _run(settings: Settings, request: Request, logger: Logger) -> None:
         s3,
         boto3.client("rds", config=_CONFIG),
         dump,
-        Target(settings.db_instance_identifier, settings.db_name, connector(settings)),
+        Target(settings.db_instance_identifier, settings.db_name, connector(settings, settings.db_credentials)),
         Limits(
             connections=settings.connections,
             max_dump_bytes=settings.max_dump_bytes,

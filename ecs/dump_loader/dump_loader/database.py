@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger
 
-    from dump_loader.settings import Settings
+    from dump_loader.settings import Credentials, DatabaseSettings
 
 type Connection = PyMySqlConnection[Any]
 type Connect = Callable[[str | None], Connection]
@@ -31,8 +31,8 @@ _LOCK_ATTEMPT_SECONDS = 20
 _NO_BACKSLASH_ESCAPES = 0x200  # https://dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html SERVER_STATUS_*
 
 
-def connector(settings: Settings) -> Connect:
-    """A function that opens a connection, to a database or to none. TLS verifies the server's name and certificate."""
+def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
+    """A function that connects as the account, to a database or to none. TLS verifies the server's name and certificate."""
     # RDS's own CAs are not among the system's: DB_CA_BUNDLE names the file with them
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
     tls = ssl.create_default_context(cafile=settings.db_ca_bundle)
@@ -43,8 +43,8 @@ def connector(settings: Settings) -> Connect:
         return pymysql.connect(
             host=settings.db_host,
             port=settings.db_port,
-            user=settings.db_credentials.username,
-            password=settings.db_credentials.password.get_secret_value(),
+            user=account.username,
+            password=account.password.get_secret_value(),
             database=database,
             charset="utf8mb4",
             autocommit=True,

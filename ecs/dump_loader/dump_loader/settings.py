@@ -1,16 +1,18 @@
-"""The environment of the task: what template.yaml, the EventBridge rule, or a person by hand gives it."""
+"""The environment of the task's two containers: what template.yaml, the EventBridge rule, or a person by hand gives it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Json, SecretStr
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Json, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingestion.errors import Terminal
 
 
 class Credentials(BaseModel):
-    """As ECS injects them from the secret that RDS manages; the secret may hold more."""
+    """As ECS injects them from a secret, which may hold more."""
 
     username: str
     password: SecretStr
@@ -28,10 +30,26 @@ def _now_if_blank(value: object) -> object:
 Optional = BeforeValidator(_none_if_blank)
 
 
-class Settings(BaseSettings):
-    """DUMP_KEY, DUMP_VERSION_ID, DUMP_BUCKET and EVENT_TIME come from the rule; IMPORT_DATE_OVERRIDE from a person."""
+class DatabaseSettings(BaseSettings):
+    """The instance, and the account that loads: DB_CREDENTIALS, with rights on DB_NAME and nothing else."""
 
     model_config = SettingsConfigDict(frozen=True)
+
+    db_host: str
+    db_port: int = 3306
+    db_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+    db_credentials: Json[Credentials]
+    db_ca_bundle: Annotated[str | None, Optional] = None
+
+
+class AccountSettings(DatabaseSettings):
+    """MASTER_CREDENTIALS are those of the instance's master user."""
+
+    master_credentials: Json[Credentials]
+
+
+class Settings(DatabaseSettings):
+    """DUMP_KEY, DUMP_VERSION_ID, DUMP_BUCKET and EVENT_TIME come from the rule; IMPORT_DATE_OVERRIDE from a person."""
 
     data_bucket: Annotated[str, Field(min_length=1)]
     dump_bucket: Annotated[str | None, Optional] = None
@@ -41,11 +59,6 @@ class Settings(BaseSettings):
     import_date_override: Annotated[str | None, Optional] = None
     daily_window_days: Annotated[int, Field(ge=0)] = 1
 
-    db_host: str
-    db_port: int = 3306
-    db_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-    db_credentials: Json[Credentials]
-    db_ca_bundle: Annotated[str | None, Optional] = None
     db_instance_identifier: Annotated[str, Field(min_length=1)]
 
     alerts_topic_arn: str
@@ -73,3 +86,15 @@ class Settings(BaseSettings):
     @property
     def max_wait(self) -> timedelta:
         return timedelta(hours=self.max_wait_hours)
+
+
+def read[S: BaseSettings](settings: type[S]) -> S:
+    """The settings from the environment. Raises Terminal, which says what is wrong and never the values."""
+    try:
+        return settings()
+    except ValidationError as error:
+        # one of the values is a password
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise Terminal(f"The environment is wrong: {problems}. Correct the task definition or its overrides.") from None

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from pydantic import SecretStr
 
+from dump_loader.account import make
+from dump_loader.settings import Credentials
 from ingestion.messages import ExportSnapshot, IngestionFailed
 from ingestion.row_counts import RowCounts
 from local.mariadb import MariaDb
@@ -24,8 +27,13 @@ ROOT = Path(__file__).parents[3]
 BUCKET = "liberator-data-storage"
 INSTANCE = "liberator"
 DATABASE = "liberator_under_test"
+ACCOUNT = Credentials(username="liberator_loader", password=SecretStr("not-used-elsewhere"))
 KEY = "parking/liberator_dump_210604.zip"
 CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
+
+
+def credentials(account: Credentials) -> dict[str, str]:
+    return {"username": account.username, "password": account.password.get_secret_value()}
 
 
 def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
@@ -83,12 +91,14 @@ class Loader:
     rds: Any = field(default_factory=lambda: boto3.client("rds"))
 
     def use(self, server: MariaDb) -> None:
-        """From now on; also for a server that was started again, as its port is another."""
+        """From now on, as the account that is deployed; also for a server that was started again, as its port is another."""
         self.server = server
+        with server.connect() as master:
+            make(master, ACCOUNT, DATABASE)
         self.environment |= {
             "DB_HOST": server.host,
             "DB_PORT": str(server.port),
-            "DB_CREDENTIALS": json.dumps({"username": server.user, "password": server.password}),
+            "DB_CREDENTIALS": json.dumps(credentials(ACCOUNT)),
             "DB_CA_BUNDLE": str(server.ca_bundle),
         }
 

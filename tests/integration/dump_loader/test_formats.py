@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.mariadb import MariaDb
-from tests.integration.dump_loader.task import DATABASE, ROOT, Loader, Outcome, zipped
+from tests.integration.dump_loader.task import ACCOUNT, DATABASE, ROOT, Loader, Outcome, zipped
 
 DUMPS = ROOT / "tests" / "data" / "dumps"
 
@@ -41,7 +41,7 @@ def test_mysqldump_5_7(loader: Loader, connections: str) -> None:
         assert cursor.fetchall() == (("QZ9",),)
         cursor.execute("SHOW TRIGGERS")
         (trigger,) = cursor.fetchall()
-        assert trigger[7] == f"{loader.server.user}@%"
+        assert trigger[7] == f"{ACCOUNT.username}@%"
         assert "NO_AUTO_VALUE_ON_ZERO" not in trigger[6]
         assert "-- a comment; with a semicolon" in trigger[3]
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-
 import pymysql
 import pytest
 
-from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, zipped
+from tests.integration.dump_loader.task import ACCOUNT, CHINOOK, DATABASE, Loader, zipped
 
-ACCOUNT, PASSWORD = "loads_only", "not-used-elsewhere"
+PASSWORD = ACCOUNT.password.get_secret_value()
 REFUSED = {1044, 1045, 1142, 1227, 1370}  # access denied: to a database, a file, a command, a privilege, a routine
 
 
-@pytest.fixture
-def restricted(loader: Loader) -> Iterator[Loader]:
-    """The loader, whose account has rights on its database only."""
-    with loader.server.connect_as_root() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE USER {ACCOUNT} IDENTIFIED BY %s", (PASSWORD,))
-        cursor.execute(f"GRANT ALL ON `{DATABASE}`.* TO {ACCOUNT}")
-        loader.environment["DB_CREDENTIALS"] = json.dumps({"username": ACCOUNT, "password": PASSWORD})
-        yield loader
-        cursor.execute(f"DROP USER {ACCOUNT}")
-
-
-def test_rights_on_its_own_database_are_all_that_a_load_needs(restricted: Loader) -> None:
-    assert restricted.load(CHINOOK.read_bytes()).exit_code == 0
-    outcome = restricted.load(
+def test_rights_on_its_own_database_are_all_that_a_load_needs(loader: Loader) -> None:
+    assert loader.load(CHINOOK.read_bytes()).exit_code == 0
+    outcome = loader.load(
         zipped(
             "-- MySQL dump 10.13  Distrib 8.0.36\n/*!40101 SET NAMES utf8mb4 */;\n"
             "SET @OLD = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN = 0;\nCREATE TABLE `t` (a INT);\n"
@@ -43,7 +29,12 @@ def test_rights_on_its_own_database_are_all_that_a_load_needs(restricted: Loader
 
 DIRECT = """
 CREATE USER x
-GRANT SELECT ON mysql.* TO loads_only
+GRANT SELECT ON mysql.* TO liberator_loader
+GRANT SELECT ON liberator_under_test.* TO liberator_loader
+ALTER USER root@localhost IDENTIFIED BY 'x'
+SET PASSWORD FOR root@localhost = PASSWORD('x')
+CREATE TABLE liberatorXunderXtest.t (a INT)
+SELECT * FROM mysql.global_priv
 DROP DATABASE mysql
 CREATE DATABASE other
 USE mysql
@@ -62,7 +53,7 @@ SHUTDOWN
 def code_of(loader: Loader, statement: str) -> int:
     """The server's error about it."""
     with (
-        loader.server.connect(DATABASE, user=ACCOUNT, password=PASSWORD) as connection,
+        loader.server.connect(DATABASE, user=ACCOUNT.username, password=PASSWORD) as connection,
         connection.cursor() as cursor,
         pytest.raises(pymysql.err.MySQLError) as raised,
     ):
@@ -70,20 +61,20 @@ def code_of(loader: Loader, statement: str) -> int:
     return int(raised.value.args[0])
 
 
-def test_what_would_get_past_the_policy_is_refused_by_the_server(restricted: Loader) -> None:
-    assert restricted.load(zipped("CREATE TABLE t (a TEXT);")).exit_code == 0
-    assert {statement: code_of(restricted, statement) in REFUSED for statement in DIRECT} == dict.fromkeys(DIRECT, True)
-    assert restricted.query("SELECT LOAD_FILE('/etc/passwd')") == [(None,)]
+def test_what_would_get_past_the_policy_is_refused_by_the_server(loader: Loader) -> None:
+    assert loader.load(zipped("CREATE TABLE t (a TEXT);")).exit_code == 0
+    assert {statement: code_of(loader, statement) in REFUSED for statement in DIRECT} == dict.fromkeys(DIRECT, True)
+    assert loader.query("SELECT LOAD_FILE('/etc/passwd')") == [(None,)]
 
 
-def test_what_a_body_hides_is_refused_when_it_is_executed(restricted: Loader) -> None:
+def test_what_a_body_hides_is_refused_when_it_is_executed(loader: Loader) -> None:
     """Dynamic SQL is nothing that a policy could judge; the loader itself calls no routine."""
     hidden = ["GRANT ALL ON *.* TO x", "SELECT * FROM mysql.user", "DROP DATABASE mysql", "CREATE USER x"]
     bodies = [f"PREPARE s FROM '{sql}'; EXECUTE s" for sql in hidden] + ["DROP DATABASE mysql", "KILL 1", "FLUSH PRIVILEGES"]
     routines = "".join(f"CREATE PROCEDURE p{i}()\nBEGIN\n {body};\nEND ;;\n" for i, body in enumerate(bodies))
-    outcome = restricted.load(zipped(f"CREATE TABLE t (a TEXT);\nDELIMITER ;;\n{routines}"))
+    outcome = loader.load(zipped(f"CREATE TABLE t (a TEXT);\nDELIMITER ;;\n{routines}"))
     assert outcome.exit_code == 0, outcome.log
-    codes = {body: code_of(restricted, f"CALL p{i}()") for i, body in enumerate(bodies)}
+    codes = {body: code_of(loader, f"CALL p{i}()") for i, body in enumerate(bodies)}
     assert {body for body, code in codes.items() if code not in REFUSED | {1094, 1095}} == set()  # KILL: no such, not owner
 
 

@@ -19,7 +19,7 @@ from tests.fakes import SNAPSHOT_TIME, FakeRds
 
 DAY = date(2021, 6, 4)
 RUN = Run(import_date=DAY, backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
-PLACES = Places("exports", "landing", "daily", "backdated")
+PLACES = Places("exports", "landing", "liberator", "daily", "backdated")
 TABLES = {"permits": 3, "pcns": 2, "empty": 0}
 
 

@@ -31,11 +31,13 @@ SNAPSHOT = {
 COPIER = {
     "EXPORT_BUCKET": "exports",
     "LANDING_BUCKET": "landing",
+    "DATABASE_NAME": "liberator",
     "EVENTS_TOPIC_ARN": "arn:aws:sns:eu-west-2:123456789012:events",
     "DAILY_WORKFLOW": "daily",
     "BACKDATED_WORKFLOW": "backdated",
 }
-REPLICATOR = {"PRE_PRODUCTION_BUCKET": "pre-production"}
+DATA = "dataplatform-stg-liberator-data-storage"
+REPLICATOR = {"DATA_BUCKET": DATA, "PRE_PRODUCTION_BUCKET": "pre-production"}
 MODULES = {
     "snapshot_to_s3": (snapshot_to_s3.handler, SNAPSHOT),
     "s3_to_s3_copier": (s3_to_s3_copier.handler, COPIER),
@@ -43,7 +45,6 @@ MODULES = {
 }
 MESSAGE = {"snapshot_to_s3": "ExportSnapshot", "s3_to_s3_copier": "CopyExport"}
 NAME = "sql-to-parquet-2021-06-04-101530"
-DATA = "dataplatform-stg-liberator-data-storage"
 RUN = Run(import_date=DAY, backdated=False, dump=f"s3://{DATA}/parking/liberator_dump_210604.zip")
 COUNTS = f"parking/liberator_dump_210604.{NAME}.row-counts.json"
 SNS_LIMIT = 262_144  # bytes
@@ -275,13 +276,11 @@ def test_a_failed_alert_keeps_the_message(function: Any, environment: dict[str, 
 def test_each_object_of_a_notification_is_replicated(function: Any) -> None:
     running = function("prod_to_preprod")
     s3, keys = boto3.client("s3"), ["parking/liberator_dump_210604.zip", "parking/liberator_dump_210605.zip"]
-    for bucket in ("production", "pre-production"):
+    for bucket in (DATA, "pre-production"):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     for key in keys:
-        s3.put_object(Bucket="production", Key=key, Body=b"zip")
-    uploads = [
-        {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "production"}, "object": {"key": key}}} for key in keys
-    ]
+        s3.put_object(Bucket=DATA, Key=key, Body=b"zip")
+    uploads = [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": DATA}, "object": {"key": key}}} for key in keys]
     assert running.invoke(json.dumps({"Records": uploads})) == []
     assert [o["Key"] for o in s3.list_objects_v2(Bucket="pre-production")["Contents"]] == keys
 

@@ -1,0 +1,47 @@
+"""The account that loads dumps: it has rights on their database and on nothing else of the instance.
+
+A container of its own makes it, before the one that reads dumps starts: what executes a supplier's SQL never has the master
+user's password. Decided in docs/adr/0009-the-loader-is-not-the-master-user.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dump_loader.database import quoted, rows
+from ingestion.errors import Terminal
+
+if TYPE_CHECKING:
+    from dump_loader.database import Connection
+    from dump_loader.settings import Credentials
+
+# All that MySQL has for a database, but GRANT OPTION. Not ALL: MariaDB's holds more than a master user may give.
+# https://dev.mysql.com/doc/refman/8.4/en/grant.html
+RIGHTS = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, "
+    "CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER"
+)
+
+
+def make(master: Connection, account: Credentials, database: str) -> None:
+    """Makes the account, or gives it its present password and rights.
+
+    Safe to repeat, also while another task loads with it: nothing is taken away in between.
+    """
+    ((user,),) = rows(master, "SELECT SUBSTRING_INDEX(USER(), '@', 1)")
+    if account.username == user:
+        raise Terminal(f"DB_CREDENTIALS are those of the master user {user}: give the loader an account of its own.")
+    password = account.password.get_secret_value()
+    with master.cursor() as cursor:
+        cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (account.username, password))
+        cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (account.username, password))
+        cursor.execute(f"GRANT {RIGHTS} ON {_pattern(master, database)}.* TO %s@'%%'", (account.username,))
+
+
+def _pattern(master: Connection, database: str) -> str:
+    """The database's name for GRANT, in which `_` is a wildcard unless the server has partial_revokes.
+
+    https://dev.mysql.com/doc/refman/8.4/en/grant.html
+    """
+    literal = ("partial_revokes", "ON") in rows(master, "SHOW VARIABLES LIKE 'partial_revokes'")
+    return quoted(database if literal else database.replace("_", r"\_"))
