@@ -33,7 +33,7 @@ class System(Cloud):
             story = "\n".join(f"{e.at:6.1f} {e.stage} {e.queue or ''} {e.text}" for e in self.story.entries)
             pytest.fail(f"No {stage} ({times}).\n{story}\n{self.log_path.read_text()[-3000:]}")
 
-    def wait_until_idle(self) -> None:
+    def wait_until_idle(self, seconds: float = SECONDS) -> None:
         """Until no message is on, or in flight from, any queue of the functions."""
         sqs = self.aws.client("sqs")
         names = [
@@ -47,7 +47,7 @@ class System(Cloud):
             found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
             return not any(int(count) for attributes in found for count in attributes.values())
 
-        for _ in range(SECONDS * 5):
+        for _ in range(round(seconds * 5)):
             if self.story.wait_for(idle, 0) or self.story.wait_for(lambda _: False, 0.2):
                 return
         pytest.fail("The queues do not empty.")
