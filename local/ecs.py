@@ -2,8 +2,8 @@
 
 Stands in for ECS, which moto records but does not run. How it differs: no container (the image has a test of its own),
 no CPU or memory limit of one task, and the CA that the loader trusts is the private server's own instead of RDS's. An
-account's quota of Fargate vCPUs is a number of tasks that run at once. Beyond it Fargate refuses RunTask and EventBridge tries
-again, for six hours; here the task waits for its turn, PROVISIONING, however long that takes.
+account's quota of Fargate vCPUs is a number of tasks that run at once. Beyond it Fargate refuses RunTask and EventBridge
+tries again, for six hours; here the task waits for its turn, PROVISIONING, however long that takes.
 """
 
 from __future__ import annotations

@@ -8,18 +8,23 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
+import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from ingestion import naming
 from local import landed
+from s3_to_s3_copier.copying import CONCURRENCY, RESERVE_SECONDS
 from tests.e2e.conftest import System
 
 FULL = os.environ.get("LOAD") == "full"
@@ -116,6 +121,91 @@ def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, t
     runs = [run["export_task_identifier"] for run in running.runs("BackdatedWorkflow")]
     assert sorted(runs) == sorted(updates)
     assert running.runs("DailyWorkflow") == []
+
+
+@pytest.mark.parametrize("way", ["killed", "out of time"])
+def test_a_copy_that_ends_early_three_times_goes_on_where_it_stopped(system: Start, tmp_path: Path, way: str) -> None:
+    """Killed, as by Lambda at its timeout, the message comes back from SQS; short of time, the copier puts it back."""
+    running = system(copies=lambda _event, _way: 0)  # without RDS's events there is one message for the export
+    running.rds.part_rows = 1  # so that each row is an object
+    requests = Killed(running) if way == "killed" else OutOfTime(running)
+    with zipfile.ZipFile(tmp_path / "dump.zip", "w") as archive:
+        rows = ",".join(f"({n})" for n in range(OBJECTS))
+        archive.writestr("dump.sql", f"CREATE TABLE permits (id INT PRIMARY KEY); INSERT INTO permits VALUES {rows};")
+    running.upload(tmp_path / "dump.zip", naming.dump_keys(date(2021, 6, 4))[0])
+
+    assert running.story.wait_for(lambda _: bool(running.updates()), SECONDS)
+    running.wait_until_idle()
+    assert_nothing_was_told_to_people(running)
+    ended = [entry for entry in running.story.entries if entry.stage == "Invocation failed"]
+    put_back = [entry for entry in running.story.messages() if entry.stage == "CopyExport" and entry.delay == 0]
+    if way == "killed":
+        assert (len(ended), len(put_back)) == (3, 0)
+        # what S3 had been asked for when the asker was killed may not have been there yet when the next one looked
+        assert OBJECTS <= requests.copies.total() <= OBJECTS + 3 * CONCURRENCY
+    else:
+        assert ended == []
+        assert len(put_back) >= 3
+        assert requests.copies.total() == OBJECTS
+    assert len(requests.copies) == OBJECTS
+    [update] = running.updates()
+    assert len(running.events("LandingZoneUpdated")) == 1
+    manifest = landed.read_manifest(running.s3, update["manifest"])
+    assert sorted(rows_of(running, manifest)["permits"]) == list(range(OBJECTS))
+    assert landed.unnamed(running.s3, running.name_of("LandingBucket"), manifest, date(2021, 6, 4)) == []
+    [run] = running.runs("BackdatedWorkflow")
+    assert run["export_task_identifier"] == update["export_task_identifier"]
+
+
+class CopyRequests:
+    """Counts CopyObject to the landing zone, by the key; S3 answers each after `counted`."""
+
+    def __init__(self, system: System) -> None:
+        self.copies: Counter[str] = Counter()
+        self._landing = f"arn:aws:s3:::{system.name_of('LandingBucket')}/"
+        self._lock = threading.Lock()
+        self.copier = system.functions["S3ToS3CopierFunction"]
+        system.aws.on_request = self._asked
+
+    def _asked(self, request: Any, resource: str) -> None:
+        if resource.startswith(self._landing) and "x-amz-copy-source" in request.headers:
+            with self._lock:
+                self.copies[resource] += 1
+                number = self.copies.total()
+            self.counted(number)
+
+    def counted(self, number: int) -> None:
+        """May end the invocation, or keep it waiting."""
+        raise NotImplementedError
+
+
+class Killed(CopyRequests):
+    """The function's processes are killed at each quarter of the copies."""
+
+    def counted(self, number: int) -> None:
+        if number in {OBJECTS // 4, OBJECTS // 2, OBJECTS // 4 * 3}:
+            self.copier.stop()
+
+
+class OutOfTime(CopyRequests):
+    """S3 answers a fifth of the copies of an invocation; the rest when the copier is to begin no more."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(system)
+        self.copier.timeout = RESERVE_SECONDS + (20 if FULL else 4)
+        self._no_more_at = self._answered = 0.0
+        invoke = self.copier.invoke
+
+        def invoke_again(event: dict[str, Any]) -> Any:
+            self._no_more_at = time.monotonic() + self.copier.timeout - RESERVE_SECONDS
+            self._answered = self.copies.total() + OBJECTS / 5
+            return invoke(event)
+
+        vars(self.copier)["invoke"] = invoke_again
+
+    def counted(self, number: int) -> None:
+        if number > self._answered:
+            time.sleep(max(0.0, self._no_more_at - time.monotonic()))
 
 
 def rows_of(system: System, manifest: landed.Manifest) -> dict[str, list[int]]:

@@ -182,9 +182,7 @@ def test_an_event_of_our_snapshot_that_is_gone_reaches_a_person(rds: Any) -> Non
         (copier_inbox.to_command, "s3_to_s3_copier", "eventbridge_export_completed"),
     ],
 )
-def test_a_late_event_of_an_exported_snapshot_that_is_gone_is_ignored(
-    to_command: Any, function: str, case: str
-) -> None:
+def test_a_late_event_of_an_exported_snapshot_that_is_gone_is_ignored(to_command: Any, function: str, case: str) -> None:
     [body] = bodies(function, case)
     gone = read(body).source_identifier
     rds = FakeRds()
