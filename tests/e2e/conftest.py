@@ -64,8 +64,13 @@ class System(Cloud):
         return [entry.stage for entry in self.story.messages()]
 
     def runs(self, workflow: str) -> list[dict[str, str]]:
-        found = self.aws.client("glue").get_workflow_runs(Name=self.name_of(workflow))["Runs"]
-        return [run["WorkflowRunProperties"] for run in found]
+        glue, found, token = self.aws.client("glue"), [], {}
+        while True:
+            page = glue.get_workflow_runs(Name=self.name_of(workflow), **token)
+            found += page["Runs"]
+            if not page.get("NextToken"):
+                return [run["WorkflowRunProperties"] for run in found]
+            token = {"NextToken": page["NextToken"]}
 
     def assert_landed(self, update: dict[str, Any], rows: dict[str, int]) -> None:
         """The manifest's Parquet files hold these rows, and the day holds nothing else."""
