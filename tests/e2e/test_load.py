@@ -102,7 +102,7 @@ def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, t
     assert all(end <= begin for (_, end), (begin, _) in pairwise(turns))
     arrived, waited = log.by_upload("Found the dump"), log.by_upload("Waiting for another load to end")
     in_line = {load for load in arrived if any(begin < arrived[load] < end - timedelta(seconds=0.3) for begin, end in turns)}
-    assert len(in_line) > DUMPS / 2
+    assert in_line
     assert in_line <= waited.keys()
     assert "is running for another export" in running.log_path.read_text()  # Glue runs one at once
 
