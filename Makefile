@@ -25,6 +25,10 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest" passes options to pytest
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
+.PHONY: load-test
+load-test: .venv/dev.stamp server ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has a tenth
+	LOAD=full $(BIN)/pytest tests/e2e/test_load.py --durations=0 $(ARGS)
+
 .PHONY: check
 check: lint types template security test ## everything that CI does, and the linters
 

@@ -1,7 +1,9 @@
 """The ECS agent: runs the loader's task, each container a process with the environment that the task definition gives it.
 
 Stands in for ECS, which moto records but does not run. How it differs: no container (the image has a test of its own),
-no CPU or memory limit, and the CA that the loader trusts is the private server's own instead of RDS's.
+no CPU or memory limit of one task, and the CA that the loader trusts is the private server's own instead of RDS's. An
+account's quota of Fargate vCPUs is a number of tasks that run at once. Beyond it Fargate refuses RunTask and EventBridge
+tries again, for six hours; here the task waits for its turn, PROVISIONING, however long that takes.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from local.template import Resource
 
 
+TASKS_AT_ONCE = 20  # a loader takes some 80 MB and its start a second of a core; a machine should still do something else
+
+
 @dataclass
 class EcsAgent:
     """`secrets` maps a secret's ARN to its value; `on_event` hears of the task's end, as EventBridge would."""
@@ -40,6 +45,8 @@ class EcsAgent:
     exit_codes: list[int] = field(default_factory=list)
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(TASKS_AT_ONCE))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
     @property
@@ -71,13 +78,14 @@ class EcsAgent:
     def run_task(self, overrides: Mapping[str, Any]) -> None:
         """RunTask with overrides of the form {"containerOverrides": [{"name", "environment": [{"name", "value"}]}]}."""
         commands = [(c, self.environment(overrides, c)) for c in self.containers]
-        thread = threading.Thread(target=self._run, args=(commands,), daemon=True)
+        thread = threading.Thread(target=self._run_in_turn, args=(commands,), daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def stop(self) -> None:
-        """StopTask: SIGTERM, then SIGKILL."""
-        self._stopped = True
+        """StopTask: SIGTERM, then SIGKILL. Tasks that wait for their turn are not begun."""
+        with self._lock:
+            self._stopped = True
         for process in list(self._running):
             process.send_signal(signal.SIGTERM)
             try:
@@ -88,32 +96,44 @@ class EcsAgent:
         for thread in self._threads:
             thread.join()
 
+    def _run_in_turn(self, commands: list[tuple[dict[str, Any], dict[str, str]]]) -> None:
+        with self._slots:
+            self._run(commands)
+
     def _run(self, commands: list[tuple[dict[str, Any], dict[str, str]]]) -> None:
         task = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{self.cluster_arn.rsplit('/', 1)[-1]}/{uuid4().hex}"
         [environment] = [environment for container, environment in commands if container["Essential"]]
-        self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
+        if not self._stopped:
+            self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
         codes: dict[str, int] = {}
         for container, environment in commands:
-            code = codes[container["Name"]] = self._run_container(container, environment)
-            if code or self._stopped:
+            code = self._run_container(container, environment)
+            if code is None:
+                return
+            codes[container["Name"]] = code
+            if code:
                 break
         self.exit_codes.append(code)
         self.story.tell("Task stopped", f"exit code {code}")
         if not self._stopped:
             self._announce(task, codes)
 
-    def _run_container(self, container: Mapping[str, Any], environment: Mapping[str, str]) -> int:
+    def _run_container(self, container: Mapping[str, Any], environment: Mapping[str, str]) -> int | None:
+        """Its exit code; None where the agent has been stopped before."""
         entry_point = container.get("EntryPoint", ["python", "-m", "dump_loader"])  # as the image has it
-        process = subprocess.Popen(
-            [sys.executable, "-P", *entry_point[1:]],
-            env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._running.add(process)
+        with self._lock:
+            if self._stopped:
+                return None
+            process = subprocess.Popen(
+                [sys.executable, "-P", *entry_point[1:]],
+                env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running.add(process)
         assert process.stdout is not None
         for line in process.stdout:
             self.log.write(line)

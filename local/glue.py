@@ -1,6 +1,6 @@
 """Glue workflow runs: MaxConcurrentRuns is enforced, and each run goes through its jobs, or takes a moment and is complete.
 
-Stands in for what moto leaves out.
+Stands in for what moto leaves out, and mends its listing of runs, which fails beyond the first page of 100.
 """
 
 from __future__ import annotations
@@ -43,5 +43,9 @@ def workflow_runs(carry_out: Callable[[str, str], None]) -> Iterator[None]:
         threading.Thread(target=run, daemon=True).start()
         return run_id
 
-    with patch.object(GlueBackend, "start_workflow_run", limited_start):
+    pages = GlueBackend.PAGINATION_MODEL["get_workflow_runs"]  # names an attribute that the runs do not have
+    with (
+        patch.object(GlueBackend, "start_workflow_run", limited_start),
+        patch.dict(pages, {"unique_attribute": "WorkflowRunId"}),
+    ):
         yield

@@ -46,8 +46,7 @@ class FakeRds:
             "SourceArn": ARN + identifier,
             "Status": status,
             "SnapshotTime": at,
-            **more,
-        }
+        } | more
 
     def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
         self._maybe_refuse("describe_db_snapshots")

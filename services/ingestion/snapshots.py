@@ -79,6 +79,19 @@ def find(rds: RDSClient, identifier: str, instance: str) -> Snapshot | None:
     return from_description(found[0], instance)
 
 
+def was_exported(rds: RDSClient, identifier: str) -> bool:
+    """Whether there is an export of the snapshot. Then its copy has been asked for, or is by whoever repeats that message.
+
+    The next load removes a snapshot as soon as its export has ended: late messages of it find it gone, and nothing is lost.
+    """
+    try:
+        with explained(f"describing export task {identifier}"):
+            tasks = rds.describe_export_tasks(ExportTaskIdentifier=identifier)["ExportTasks"]
+    except NotFound:
+        return False
+    return any(task["SourceArn"].endswith(f":snapshot:{identifier}") for task in tasks)
+
+
 def ours(rds: RDSClient, instance: str) -> list[Snapshot]:
     """All our snapshots of an instance, oldest first."""
     with explained(f"listing the snapshots of instance {instance}"):

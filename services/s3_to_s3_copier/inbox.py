@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from ingestion import naming, rds_events, snapshots
-from ingestion.errors import BadName, UnreadableMessage
+from ingestion.errors import BadName, NotFound, UnreadableMessage
 from ingestion.messages import CopyExport
 from ingestion.rds_events import Notice, RdsEvent
 
@@ -35,7 +35,15 @@ def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
         case Notice(text=text):
             logger.info("Ignored a notice from SNS", extra={"text": text})
         case RdsEvent(source_type="SNAPSHOT", source_identifier=identifier) if naming.is_snapshot_identifier(identifier):
-            if snapshot := snapshots.find(rds, identifier, instance):
+            try:
+                snapshot = snapshots.find(rds, identifier, instance)
+            except NotFound:
+                if not snapshots.was_exported(rds, identifier):
+                    raise
+                # the CopyExport of whoever started the export knows the run: the tags are gone
+                logger.info("Ignored the event of an export whose snapshot is gone", extra={"snapshot": identifier})
+                return None
+            if snapshot:
                 return CopyExport(
                     run=snapshot.run, correlation_id=snapshot.correlation_id, export_task_identifier=identifier
                 )

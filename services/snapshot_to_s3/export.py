@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from ingestion import snapshots, telemetry
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import ExportUnusable, NotYet, SnapshotUnusable
+from ingestion.errors import ExportUnusable, NotFound, NotYet, SnapshotUnusable
 from ingestion.messages import CopyExport, ExportSnapshot
 from ingestion.snapshots import SnapshotStatus
 
@@ -39,7 +39,15 @@ def export_snapshot(command: ExportSnapshot, rds: RDSClient, target: ExportTarge
     Raises NotYet while the snapshot is being created or five exports are running, NotFound and SnapshotUnusable where
     it will never be exported. Safe to repeat: the export task has the snapshot's name, so there is at most one.
     """
-    snapshot = snapshots.find(rds, command.snapshot_identifier, target.instance)
+    try:
+        snapshot = snapshots.find(rds, command.snapshot_identifier, target.instance)
+    except NotFound:
+        if not snapshots.was_exported(rds, command.snapshot_identifier):
+            raise
+        # perhaps by an earlier try of this very message, which ended before it asked for the copy
+        return CopyExport(
+            run=command.run, correlation_id=command.correlation_id, export_task_identifier=command.snapshot_identifier
+        )
     if snapshot is None:
         # Others' events are ignored before this. A command names one that must be ours, so a person has to hear.
         raise SnapshotUnusable(

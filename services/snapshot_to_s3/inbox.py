@@ -37,14 +37,14 @@ def to_command(body: str, rds: RDSClient, instance: str) -> ExportSnapshot | Non
                 return ExportSnapshot(
                     run=snapshot.run, correlation_id=snapshot.correlation_id, snapshot_identifier=snapshot.identifier
                 )
-            logger.info("Ignored an event of no snapshot of ours", extra={"event": event.model_dump()})
+            logger.info("Ignored an event of no snapshot of ours that is still there", extra={"event": event.model_dump()})
         case other:
             raise UnreadableMessage(f"{other.kind} does not belong on this queue. Send it to the queue of its consumer.")
     return None
 
 
 def _snapshot_of(event: RdsEvent, rds: RDSClient, instance: str) -> Snapshot | None:
-    """The snapshot that the event names, or an instance's latest; None where it is not ours."""
+    """The snapshot that the event names, or an instance's latest; None where it is not ours, or was exported and is gone."""
     if event.source_type != "SNAPSHOT":
         found = snapshots.ours(rds, instance) if event.source_identifier == instance else []
         return found[-1] if found else None
@@ -52,6 +52,7 @@ def _snapshot_of(event: RdsEvent, rds: RDSClient, instance: str) -> Snapshot | N
         return snapshots.find(rds, event.source_identifier, instance)
     except NotFound:
         # Gone, so its tags are too. By its name it may have been ours: then a person must hear of it.
-        if naming.is_snapshot_identifier(event.source_identifier):
+        identifier = event.source_identifier
+        if naming.is_snapshot_identifier(identifier) and not snapshots.was_exported(rds, identifier):
             raise
         return None

@@ -33,7 +33,7 @@ class System(Cloud):
             story = "\n".join(f"{e.at:6.1f} {e.stage} {e.queue or ''} {e.text}" for e in self.story.entries)
             pytest.fail(f"No {stage} ({times}).\n{story}\n{self.log_path.read_text()[-3000:]}")
 
-    def wait_until_idle(self) -> None:
+    def wait_until_idle(self, seconds: float = SECONDS) -> None:
         """Until no message is on, or in flight from, any queue of the functions."""
         sqs = self.aws.client("sqs")
         names = [
@@ -47,7 +47,7 @@ class System(Cloud):
             found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
             return not any(int(count) for attributes in found for count in attributes.values())
 
-        for _ in range(SECONDS * 5):
+        for _ in range(round(seconds * 5)):
             if self.story.wait_for(idle, 0) or self.story.wait_for(lambda _: False, 0.2):
                 return
         pytest.fail("The queues do not empty.")
@@ -64,8 +64,13 @@ class System(Cloud):
         return [entry.stage for entry in self.story.messages()]
 
     def runs(self, workflow: str) -> list[dict[str, str]]:
-        found = self.aws.client("glue").get_workflow_runs(Name=self.name_of(workflow))["Runs"]
-        return [run["WorkflowRunProperties"] for run in found]
+        glue, found, token = self.aws.client("glue"), [], {}
+        while True:
+            page = glue.get_workflow_runs(Name=self.name_of(workflow), **token)
+            found += page["Runs"]
+            if not page.get("NextToken"):
+                return [run["WorkflowRunProperties"] for run in found]
+            token = {"NextToken": page["NextToken"]}
 
     def assert_landed(self, update: dict[str, Any], rows: dict[str, int]) -> None:
         """The manifest's Parquet files hold these rows, and the day holds nothing else."""

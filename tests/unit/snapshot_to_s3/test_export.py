@@ -5,6 +5,8 @@ import pytest
 
 from ingestion.errors import AccessDenied, ExportUnusable, NotFound, NotYet, SnapshotUnusable
 from ingestion.messages import CopyExport, ExportSnapshot, Run
+from ingestion.rds_events import read
+from s3_to_s3_copier import inbox as copier_inbox
 from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
 from tests.contract.test_events import CREATING, NEW, bodies
@@ -103,6 +105,16 @@ def test_a_snapshot_that_does_not_exist_ends_the_run(rds: FakeRds) -> None:
         export(rds, COMMAND.model_copy(update={"snapshot_identifier": "gone"}))
 
 
+def test_a_snapshot_that_is_gone_after_its_export_began_is_copied(rds: FakeRds) -> None:
+    first = export(rds)
+    rds.snapshots.clear()
+    again = export(rds)
+    assert first
+    assert again
+    assert again.model_copy(update={"poll": first.poll}) == first
+    assert len(rds.started) == 1
+
+
 def test_never_exports_a_snapshot_that_is_not_ours_and_says_so(rds: FakeRds) -> None:
     rds.add_snapshot(NAME, RUN, ours=False)
     with pytest.raises(SnapshotUnusable, match="not exported"):
@@ -161,3 +173,23 @@ def test_an_event_of_our_snapshot_that_is_gone_reaches_a_person(rds: Any) -> Non
     [body] = bodies("snapshot_to_s3", "sns_snapshot_created")
     with pytest.raises(NotFound, match=NEW):
         to_command(body, rds, "liberator")
+
+
+@pytest.mark.parametrize(
+    ("to_command", "function", "case"),
+    [
+        (to_command, "snapshot_to_s3", "sns_snapshot_created"),
+        (copier_inbox.to_command, "s3_to_s3_copier", "eventbridge_export_completed"),
+    ],
+)
+def test_a_late_event_of_an_exported_snapshot_that_is_gone_is_ignored(to_command: Any, function: str, case: str) -> None:
+    [body] = bodies(function, case)
+    gone = read(body).source_identifier
+    rds = FakeRds()
+    with pytest.raises(NotFound, match=gone):
+        to_command(body, rds, "liberator")
+    rds.add_task("another", SourceArn=ARN + gone)
+    with pytest.raises(NotFound, match=gone):
+        to_command(body, rds, "liberator")
+    rds.add_task(gone)
+    assert to_command(body, rds, "liberator") is None
