@@ -21,8 +21,15 @@ from s3_to_s3_copier.settings import Settings
 
 logger, tracer = Logger(), Tracer()
 
-# Enough connections for every copy at once, and patience for a CopyObject of 5 GB, which answers when it is done.
-S3_CONFIG = Config(max_pool_connections=2 * copying.CONCURRENCY, read_timeout=300, retries={"mode": "adaptive"})
+# Enough connections for every request at once, and patience for a CopyObject of 5 GB, which answers when it is done. Not the
+# adaptive mode: it slows the whole client at each SlowDown, and all but stands still where 1 % of requests get one
+# (bench/copy_export.py). The standard mode waits with that request only; ten attempts, because of the default three all fail
+# for one object in 8,000 where 5 % get one.
+S3_CONFIG = Config(
+    max_pool_connections=copying.CONCURRENCY * copying.TRANSFER.max_concurrency,
+    read_timeout=300,
+    retries={"mode": "standard", "total_max_attempts": 10},
+)
 
 
 @cache
