@@ -4,14 +4,15 @@
 
 S3 is bench/s3_server.py, which answers each request after `latency` seconds. That is an assumption about S3, not a
 measurement, and a copy of any size takes just as long. Small: 5,000 objects of 1 MB in 50 tables. Large: 20 objects of 6 GB,
-more than CopyObject takes. Throttled: 2,000 of the small ones, where a share of all requests is answered 503 SlowDown.
+more than CopyObject takes. Workers: 2,000 of the small ones, with half, just and twice the copier's CONCURRENCY. Throttled:
+the same, where a share of all requests is answered 503 SlowDown.
 
 The ways take turns, each in a process of its own, and afterwards each object must be there with its size:
 
   one by one     the first system's loop, one CopyObject after another; some of the objects, its seconds scaled to all
   aws s3 cp      --recursive, as it is, scaled too: some of the small objects, and of the large ones one, in parts of 8 MB
   s5cmd N        cp 's3://a/*' s3://b/, N workers: as many as ours has, and 256, its default; cannot copy the large ones
-  ours           lists the export, then s3_to_s3_copier.copying.copy_all with the handler's client, which checks the copies
+  ours N         lists the export, then s3_to_s3_copier.copying.copy_all with the handler's client, which checks the copies
 
 Seconds are from the first request to the last answer, so that no start of a process is in them; the round in the middle is
 shown. CPU (user and system seconds) and peak MB (resident) are the whole process's. Ours fails above 512 MB, and may open
@@ -73,10 +74,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--child", choices=CHILDREN)
+    parser.add_argument("--child", choices=("loop", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        return CHILDREN[options.child]()
+        return one_by_one() if options.child == "loop" else ours(options.workers)
     # Not imported here: the peak memory of a child would begin with that of this process.
     workers = int(
         subprocess.check_output([sys.executable, "-c", "from s3_to_s3_copier import copying as c; print(c.CONCURRENCY)"])
@@ -87,32 +89,36 @@ def main() -> None:
         small, few, large = _objects(5000, 10**6), _objects(2000, 10**6), _objects(20, LARGE)
         rows += _compare("small", small, _ways(workers, loop=0.02, aws=0.2), options, 0)
         rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options, 0)
-        for share in (0.0, 0.01, 0.05):
-            ways = [way for way in _ways(workers, loop=0, aws=0) if way.name != "s5cmd 256"]
-            rows += _compare(f"throttled {share:.0%}", few, ways, options, share)
+        some = [way for n in (workers // 2, workers, workers * 2) for way in (_s5cmd(n), _ours(n))]
+        rows += _compare("workers", few, some, options, 0)
+        for share in (0.01, 0.05):
+            rows += _compare(f"throttled {share:.0%}", few, [_s5cmd(workers), _ours(workers)], options, share)
     if options.json:
         result = {"name": "copy_export", "command": "python -m bench.copy_export", "rows": rows}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
-    if any(row["way"] == "ours" and row["peak_mb"] > LIMIT_MB for row in rows):
+    if any(row["way"].startswith("ours") and row["peak_mb"] > LIMIT_MB for row in rows):
         raise SystemExit(f"ours took more than {LIMIT_MB} MB")
     return None
 
 
 def _ways(workers: int, *, loop: float, aws: float, s5cmd: bool = True) -> list[Way]:
-    def me(child: str) -> list[str]:
-        return [sys.executable, "-m", "bench.copy_export", "--child", child]
+    cp = [str(BIN / "aws"), "s3", "cp", "--recursive", "--only-show-errors", "s3://a/", "s3://b/"]
+    others = [Way("one by one", _me("loop"), loop), Way("aws s3 cp", cp, aws), _s5cmd(workers, possible=s5cmd)]
+    return [way for way in (*others, _s5cmd(256, possible=s5cmd), _ours(workers)) if way.share]
 
-    def s5(number: int) -> list[str]:
-        copy = ["cp", "s3://a/*", "s3://b/"]
-        return [str(S5CMD), "--endpoint-url", os.environ["AWS_ENDPOINT_URL"], "--numworkers", str(number), *copy]
 
-    every = [
-        Way("one by one", me("loop"), loop),
-        Way("aws s3 cp", [str(BIN / "aws"), "s3", "cp", "--recursive", "--only-show-errors", "s3://a/", "s3://b/"], aws),
-        *(Way(f"s5cmd {number}", s5(number), possible=s5cmd) for number in sorted({workers, 256})),
-        Way("ours", me("ours")),
-    ]
-    return [way for way in every if way.share]
+def _s5cmd(workers: int, *, possible: bool = True) -> Way:
+    address = ["--endpoint-url", os.environ["AWS_ENDPOINT_URL"]]
+    command = [str(S5CMD), *address, "--numworkers", str(workers), "cp", "s3://a/*", "s3://b/"]
+    return Way(f"s5cmd {workers}", command, possible=possible)
+
+
+def _ours(workers: int) -> Way:
+    return Way(f"ours {workers}", _me("ours", "--workers", str(workers)))
+
+
+def _me(child: str, *more: str) -> list[str]:
+    return [sys.executable, "-m", "bench.copy_export", "--child", child, *more]
 
 
 def _compare(
@@ -124,7 +130,7 @@ def _compare(
             if run := _run(way, objects, options.latency, slow_down):
                 runs[way.name].append(run)
     _say(f"\n{what}: {len(objects)} objects of {max(objects.values()) / 1e6:.0f} MB\n")
-    _say(f"{'':14}{'seconds':>9}{'all rounds':>20}{'CPU s':>7}{'peak MB':>9}{'requests':>10}{'for one':>9}\n")
+    _say(f"{'':14}{'seconds':>9}{'all rounds':>21}{'CPU s':>7}{'peak MB':>9}{'requests':>10}{'for one':>9}\n")
     return [row for way in ways if (row := _row(what, way, runs[way.name]))]
 
 
@@ -137,7 +143,7 @@ def _row(what: str, way: Way, runs: list[Run]) -> dict[str, Any] | None:
     total, peak = sum(run.requests.values()), max(r.peak_mb for r in runs)
     scaled = f"  of {run.objects} objects, seconds scaled" if way.share != 1 else ""
     _say(
-        f"{way.name:14}{run.seconds:9.2f}{' '.join(map(str, rounds)):>20}{run.cpu:7.1f}{peak:9.0f}{total:10}"
+        f"{way.name:14}{run.seconds:9.2f}{' '.join(map(str, rounds)):>21}{run.cpu:7.1f}{peak:9.0f}{total:10}"
         f"{total / run.objects:9.2f}{scaled}\n"
     )
     return {
@@ -192,21 +198,19 @@ def one_by_one() -> None:
         s3.copy_object(CopySource={"Bucket": "a", "Key": key}, Bucket="b", Key=key)
 
 
-def ours() -> None:
+def ours(workers: int) -> None:
     import boto3
 
     from ingestion import naming
     from s3_to_s3_copier import copying, handler
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LAMBDA_FILES, LAMBDA_FILES))
+    copying.CONCURRENCY = workers
     s3 = boto3.client("s3", config=handler.S3_CONFIG)
     listed = copying.sizes(["task/"], s3, "a")
     files = [file for key, size in listed.items() if (file := naming.parse_export_key(key, size))]
     plan = naming.landing_keys(files, date(2021, 6, 4))
     copying.copy_all(plan, s3, source="a", landing="b", seconds_left=lambda: 900.0)
-
-
-CHILDREN = {"loop": one_by_one, "ours": ours}
 
 
 # ── the server ──

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ingestion.consumer import SecondsLeft
     from ingestion.naming import ExportedFile
 
-# Files copied at once. botocore takes 1 ms of CPU for a request, of which a 0.58 CPU Lambda (1,024 MB) has some 580 a second:
-# 64 keep it busy where S3 takes 0.1 s for a copy. More only help where S3 is slower, and all have to fit into what Lambda
-# allows: 1,024 threads and open files, of which a file of several parts takes up to 12.
+# Files copied at once. botocore takes 1 ms of CPU for a request, so that a Lambda of 1,024 MB, which has 0.58 of a CPU, gets
+# through some 580 a second: 64 keep it busy where S3 takes 0.1 s for a copy. All have to fit into what Lambda allows, 1,024
+# threads and open files, of which a file of several parts takes up to 12.
 CONCURRENCY = 64
 # Time for a copy that has begun to end, and for the message to be put back. S3 copies 5 GB within one region in less.
 RESERVE_SECONDS = 120
