@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -15,22 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
     from ingestion.consumer import SecondsLeft
     from ingestion.naming import ExportedFile
 
-CONCURRENCY = 32
+# Files copied at once. botocore takes 1 ms of CPU for a request, so that a Lambda of 1,024 MB, which has 0.58 of a CPU, gets
+# through some 580 a second: 64 keep it busy where S3 takes 0.1 s for a copy. All have to fit into what Lambda allows, 1,024
+# threads and open files, of which a file of several parts takes up to 12.
+CONCURRENCY = 64
 # Time for a copy that has begun to end, and for the message to be put back. S3 copies 5 GB within one region in less.
 RESERVE_SECONDS = 120
-# CopyObject takes up to 5 GB; above that boto3 copies by parts.
+# CopyObject takes up to 5 GB; above that boto3 copies by parts. Below, boto3 would ask for the size first, which the
+# listing of the export has told: one request for an object instead of two, and a third of the CPU (bench/copy_export.py).
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/copy-object.html
 TRANSFER = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=512 * 1024**2)
 
 # By default CopyObject copies tags and annotations, too, and asks for rights to read them that the role lacks. Exported
 # data has neither. boto3's copy by parts takes the same two words.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-DATA_ONLY = {"TaggingDirective": "REPLACE", "AnnotationDirective": "EXCLUDE"}
+DATA_ONLY: dict[str, Any] = {"TaggingDirective": "REPLACE", "AnnotationDirective": "EXCLUDE"}
 
 
 def copy_all(
@@ -49,7 +53,11 @@ def copy_all(
         if seconds_left() < RESERVE_SECONDS:
             return False
         with explained(f"copying s3://{source}/{file.key} to s3://{landing}/{key}"):
-            s3.copy({"Bucket": source, "Key": file.key}, landing, key, ExtraArgs=DATA_ONLY, Config=TRANSFER)
+            original: CopySourceTypeDef = {"Bucket": source, "Key": file.key}
+            if file.size < TRANSFER.multipart_threshold:
+                s3.copy_object(CopySource=original, Bucket=landing, Key=key, **DATA_ONLY)
+            else:
+                s3.copy(original, landing, key, ExtraArgs=DATA_ONLY, Config=TRANSFER)
         return True
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:

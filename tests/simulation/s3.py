@@ -130,18 +130,27 @@ class S3:
         Config: object,  # noqa: N803
     ) -> None:
         """boto3's, for objects below its threshold: HeadObject, then CopyObject."""
-        source = {name: CopySource[name] for name in ("Bucket", "Key", "VersionId") if name in CopySource}
-        self.head_object(**source)
+        self.head_object(**CopySource)
+        self.copy_object(CopySource=CopySource, Bucket=Bucket, Key=Key, **ExtraArgs)
+
+    def copy_object(
+        self,
+        *,
+        CopySource: dict[str, str],  # noqa: N803
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        **how: Any,
+    ) -> None:
         condition: dict[str, Any] = {}
         for hook in self._hooks.get("provide-client-params.s3.CopyObject", []):
             hook(params=condition)
 
         def effect() -> None:
-            found = self._find(source["Bucket"], source["Key"], source.get("VersionId"), missing="NoSuchKey")
-            if ExtraArgs.get("CopySourceIfMatch", found.etag) != found.etag:
+            found = self._find(CopySource["Bucket"], CopySource["Key"], CopySource.get("VersionId"), missing="NoSuchKey")
+            if how.get("CopySourceIfMatch", found.etag) != found.etag:
                 raise error("PreconditionFailed", "CopyObject")
             self._refuse(Bucket, Key, condition, "CopyObject")
-            self.store(Bucket, Key, found.body, **ExtraArgs.get("Metadata", {}))
+            self.store(Bucket, Key, found.body, **how.get("Metadata", {}))
 
         self.world.call(f"s3.copy_object {Key}", effect)
 

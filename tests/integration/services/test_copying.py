@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,15 @@ def test_nor_are_they_where_the_copy_is_made_by_parts(lake: Lake, monkeypatch: p
     assert used == {"CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"}
 
 
+def test_each_object_takes_one_request_and_the_listings_two(lake: Lake) -> None:
+    lake.put("task-1/part.parquet", b"exported")
+    files = [ExportedFile("task-1/part.parquet", 8, "liberator", "liberator.t", None, f"{n}.parquet") for n in range(5)]
+    calls = asked(lake)
+    plan = {f"parking/liberator/liberator.t/{file.name}": file for file in files}
+    copying.copy_all(plan, lake.s3, source="exports", landing="landing", seconds_left=lambda: 900)
+    assert Counter(operation for operation, _ in calls) == {"CopyObject": 5, "ListObjectsV2": 2}
+
+
 def test_what_is_too_large_for_one_copyobject_is_copied_by_parts(lake: Lake) -> None:
     def large(operation: str) -> Any:
         """S3 with an object of more than 5 GiB, and no more of it than the test has to see."""
@@ -83,8 +93,9 @@ def test_what_is_too_large_for_one_copyobject_is_copied_by_parts(lake: Lake) -> 
         return None
 
     calls = asked(lake, large)
+    file = ExportedFile("task-1/part.parquet", 5 * GIB + 1, "liberator", "liberator.t", None, "part.parquet")
     with pytest.raises(RuntimeError, match="seen"):
-        copy(lake)
+        copying.copy_all({KEY: file}, lake.s3, source="exports", landing="landing", seconds_left=lambda: 900)
     assert calls[-1][0] == "CreateMultipartUpload"
 
 

@@ -472,13 +472,13 @@ def test_a_command_that_names_no_dump_lands_without_row_counts(lake: Lake) -> No
 
 def test_a_copy_that_differs_afterwards_is_not_committed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     command = lake.export("task-1")
-    real = lake.s3.copy
+    real = lake.s3.copy_object
 
-    def truncating(source: Any, bucket: str, key: str, **options: Any) -> None:
-        real(source, bucket, key, **options)
-        lake.put(key, b"", "landing")
+    def truncating(**request: Any) -> None:
+        real(**request)
+        lake.put(request["Key"], b"", "landing")
 
-    monkeypatch.setattr(lake.s3, "copy", truncating)
+    monkeypatch.setattr(lake.s3, "copy_object", truncating)
     with pytest.raises(CopyMismatch, match="4 of 4 objects"):
         lake.copy(command)
     assert manifest.read(lake.s3, "landing", "liberator", DAY) is None
@@ -486,11 +486,11 @@ def test_a_copy_that_differs_afterwards_is_not_committed(lake: Lake, monkeypatch
 
 
 def test_access_denied_ends_the_run_and_names_the_object(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(*_: Any, **__: Any) -> None:
+    def denied(**_: Any) -> None:
         raise client_error("AccessDenied", "CopyObject")
 
     command = lake.export("task-1")
-    monkeypatch.setattr(lake.s3, "copy", denied)
+    monkeypatch.setattr(lake.s3, "copy_object", denied)
     with pytest.raises(AccessDenied, match=r"copying s3://exports/task-1/"):
         lake.copy(command)
 
