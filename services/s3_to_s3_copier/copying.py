@@ -29,7 +29,8 @@ RESERVE_SECONDS = 120
 # CopyObject takes up to 5 GB; above that boto3 copies by parts. Below, boto3 would ask for the size first, which the
 # listing of the export has told: one request for an object instead of two, and a third of the CPU (bench/copy_export.py).
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/copy-object.html
-TRANSFER = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=512 * 1024**2)
+PARTS_AT_ONCE = 10
+TRANSFER = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=512 * 1024**2, max_concurrency=PARTS_AT_ONCE)
 
 # By default CopyObject copies tags and annotations, too, and asks for rights to read them that the role lacks. Exported
 # data has neither. boto3's copy by parts takes the same two words.
