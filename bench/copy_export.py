@@ -83,10 +83,10 @@ def main() -> None:
     workers = int(
         subprocess.check_output([sys.executable, "-c", "from s3_to_s3_copier import copying as c; print(c.CONCURRENCY)"])
     )
-    with _server() as server:
+    with serving() as server:
         os.environ.update(SERVICE, **PLAIN, AWS_ENDPOINT_URL=server)
         rows = []
-        small, few, large = _objects(5000, 10**6), _objects(2000, 10**6), _objects(20, LARGE)
+        small, few, large = objects_of(5000, 10**6), objects_of(2000, 10**6), objects_of(20, LARGE)
         rows += _compare("small", small, _ways(workers, loop=0.02, aws=0.2), options, 0)
         rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options, 0)
         some = [way for n in (workers // 2, workers, workers * 2) for way in (_s5cmd(n), _ours(n))]
@@ -127,8 +127,8 @@ def _compare(
     runs: dict[str, list[Run]] = {way.name: [] for way in ways}
     for _ in range(options.rounds):
         for way in ways:
-            if run := _run(way, objects, options.latency, slow_down):
-                runs[way.name].append(run)
+            if one := run(way, objects, options.latency, slow_down):
+                runs[way.name].append(one)
     _say(f"\n{what}: {len(objects)} objects of {max(objects.values()) / 1e6:.0f} MB\n")
     _say(f"{'':14}{'seconds':>9}{'all rounds':>21}{'CPU s':>7}{'peak MB':>9}{'requests':>10}{'for one':>9}\n")
     return [row for way in ways if (row := _row(what, way, runs[way.name]))]
@@ -160,7 +160,7 @@ def _row(what: str, way: Way, runs: list[Run]) -> dict[str, Any] | None:
     }
 
 
-def _run(way: Way, objects: dict[str, int], latency: float, slow_down: float) -> Run | None:
+def run(way: Way, objects: dict[str, int], latency: float, slow_down: float) -> Run | None:
     """Copies that share of the objects. None where the way cannot; ends the benchmark where it should and does not."""
     given = dict(list(objects.items())[: max(1, round(len(objects) * way.share))])
     _ask("_setup", {"buckets": {"a": given, "b": {}}, "latency": latency, "slow_down": slow_down})
@@ -181,7 +181,7 @@ def _run(way: Way, objects: dict[str, int], latency: float, slow_down: float) ->
     return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, seen["requests"], len(given))
 
 
-def _objects(number: int, size: int) -> dict[str, int]:
+def objects_of(number: int, size: int) -> dict[str, int]:
     """Key → bytes, in 50 tables, named as RDS names them."""
     return {f"task/liberator/liberator.table_{n % 50:02}/1/part-{n:05}-x-c000.gz.parquet": size for n in range(number)}
 
@@ -217,7 +217,7 @@ def ours(workers: int) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def serving() -> Iterator[str]:
     """Its address."""
     process = subprocess.Popen([sys.executable, "-m", "bench.s3_server"], stdout=subprocess.PIPE, text=True)
     try:

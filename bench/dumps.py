@@ -28,7 +28,7 @@ class Dump:
 
 def oltp(rows: int = ROWS) -> Dump:
     """Tables as `sysbench oltp_read_write prepare` makes them: digits, and an index on a random column."""
-    return _made(f"oltp-{TABLES}x{rows}", lambda server: _fill_oltp(server, rows))
+    return _made(f"oltp-{TABLES}x{rows}", lambda server: fill_oltp(server, rows))
 
 
 def parking(scale: float) -> Dump:
@@ -36,7 +36,7 @@ def parking(scale: float) -> Dump:
     return _made(f"sample-x{scale:g}", lambda server: sample.fill(server, scale=scale))
 
 
-def _fill_oltp(server: MariaDb, rows: int) -> None:
+def fill_oltp(server: MariaDb, rows: int) -> None:
     digits = ", ".join(["LPAD(FLOOR(RAND() * 1e11), 11, '0')"] * 10)
     pad = ", ".join(["LPAD(FLOOR(RAND() * 1e11), 11, '0')"] * 5)
     with server.connect(autocommit=True) as connection, connection.cursor() as cursor:

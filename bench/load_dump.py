@@ -1,6 +1,6 @@
 """How fast the loader is, beside what a user would pick instead: the same data, server and machine, A B A B.
 
-    python -m bench.load_dump [--rounds 5] [--inputs oltp,sample] [--json FILE]
+    python -m bench.load_dump [--rounds 5] [--inputs oltp,sample] [--ways myloader,loader] [--json FILE]
 
 - `unzip, mariadb <`: the first system's way, the SQL unpacked to a disk first;
 - `unzip -p | mariadb`: the client, which every other way is a ratio of (above 1 it is faster);
@@ -58,32 +58,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--inputs", default="oltp,sample")
-    parser.add_argument("--connections", default="1,2,4")
+    parser.add_argument("--ways", default="", help="only ways with one of these, comma-separated, in their name")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     made = {"oltp": dumps.oltp, "sample": partial(dumps.parking, 20)}
-    connections = [int(n) for n in options.connections.split(",")]
-    rows = [row for name in options.inputs.split(",") for row in _compared(made[name](), connections, options.rounds)]
+    wanted = options.ways.split(",")
+    rows = [row for name in options.inputs.split(",") for row in _compared(made[name](), wanted, options.rounds)]
     if options.json:
         command = f"python -m bench.load_dump --rounds {options.rounds} --inputs {options.inputs}"
         options.json.write_text(json.dumps({"name": "loading", "command": command, "rows": rows}, indent=1))
 
 
-def _compared(dump: Dump, connections: list[int], rounds: int) -> list[dict[str, Any]]:
+def _compared(dump: Dump, wanted: list[str], rounds: int) -> list[dict[str, Any]]:
     size = dump.zipped.stat().st_size / 1e6
     sys.stdout.write(f"{dump.name}: {dump.megabytes:.0f} MB of SQL, {size:.0f} MB zipped\n")
-    with MariaDb() as server, _aws(dump) as environment:
+    with MariaDb() as server, aws(dump) as environment:
         ways: dict[str, Callable[[Measured], None]] = {
             "unzip, mariadb <": lambda _: _from_disk(dump, server),
             CLIENT: lambda _: _by_client(dump, server),
         }
         if dump.by_mydumper.exists() and shutil.which("myloader"):
             ways["myloader -t 2"] = lambda _: _by_myloader(dump, server)
-        ways |= {f"loader, {n} connections": partial(_by_loader, server, environment, n) for n in connections}
+        ways |= {f"loader, {n} connections": partial(by_loader, server, environment, n) for n in (1, 2, 4)}
+        ways = {name: way for name, way in ways.items() if any(part in name for part in wanted)}
         measured = {name: Measured() for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
-                _measure(way, measured[name], server)
+                measure(way, measured[name], server)
     if len({tuple(m.checksums.items()) for m in measured.values()}) != 1:
         raise SystemExit("The ways did not load the same.")
     base = statistics.median(measured[CLIENT].seconds)
@@ -107,7 +108,7 @@ def _compared(dump: Dump, connections: list[int], rounds: int) -> list[dict[str,
     return rows
 
 
-def _measure(way: Callable[[Measured], None], m: Measured, server: MariaDb) -> None:
+def measure(way: Callable[[Measured], None], m: Measured, server: MariaDb) -> None:
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
         cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
@@ -165,7 +166,7 @@ def _by_myloader(dump: Dump, server: MariaDb) -> None:
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
-def _by_loader(server: MariaDb, environment: dict[str, str], connections: int, m: Measured) -> None:
+def by_loader(server: MariaDb, environment: dict[str, str], connections: int, m: Measured) -> None:
     account = {
         "DB_HOST": server.host, "DB_PORT": str(server.port), "DB_NAME": DATABASE, "DB_CA_BUNDLE": str(server.ca_bundle),
         "DB_CREDENTIALS": json.dumps({"username": server.user, "password": server.password}),
@@ -191,7 +192,7 @@ def _peak(pid: int) -> float:
 
 
 @contextmanager
-def _aws(dump: Dump) -> Iterator[dict[str, str]]:
+def aws(dump: Dump) -> Iterator[dict[str, str]]:
     """What the loader needs of AWS: moto, but for S3."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -107,12 +107,12 @@ class EcsAgent:
             self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
         codes: dict[str, int] = {}
         for container, environment in commands:
-            code = self._run_container(container, environment)
-            if code is None:
+            if (code := self._run_container(container, environment)) is None:
                 return
             codes[container["Name"]] = code
             if code:
                 break
+        code = list(codes.values())[-1]
         self.exit_codes.append(code)
         self.story.tell("Task stopped", f"exit code {code}")
         if not self._stopped:

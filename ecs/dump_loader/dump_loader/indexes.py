@@ -33,7 +33,7 @@ def rebuildable(sql: bytes) -> Indexes | None:
     tokens = tokenised(sql)
     opening = next((i for i, token in enumerate(tokens) if token.says("(")), len(tokens))
     parts, closing = _parts(tokens, opening)
-    if not _of_innodb(tokens[closing:]) or any(t.says("REFERENCES") for t in tokens):
+    if not of_innodb(tokens[closing:]) or any(t.says("REFERENCES") for t in tokens):
         return None
     texts = [sql[part[0].start : part[-1].end] for part in parts if part]
     keys = [match for text in texts if text.isascii() and (match := _PLAIN_KEY.fullmatch(text))]
@@ -66,7 +66,8 @@ def _name_start(tokens: list[Token]) -> int:
     return tokens[after].start
 
 
-def _of_innodb(options: list[Token]) -> bool:
+def of_innodb(options: list[Token]) -> bool:
+    """Whether a definition says so."""
     engines = zip(options, [*options[1:], NOTHING], [*options[2:], NOTHING, NOTHING], strict=False)
     return any(a.says("ENGINE") and b.says("=") and c.word.upper() == "INNODB" for a, b, c in engines)
 

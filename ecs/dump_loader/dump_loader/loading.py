@@ -140,9 +140,11 @@ class _Growing:
 
 
 class _Parallel:
-    """Rows over all connections but the first; everything else on the first one, when all rows before it are committed.
+    """Rows over all connections but the first; everything else on the first one.
 
-    The rows must be committed, not only executed: a definition waits for every transaction that has touched its table.
+    What defines another table than those that are being filled, and what sets the session, goes on beside the rows; anything
+    else when all rows before it are committed, and all indexes built. The rows must be committed, not only executed: a
+    definition waits for every transaction that has touched its table.
     """
 
     def __init__(self, connections: list[Connection], longest: int) -> None:
@@ -156,6 +158,7 @@ class _Parallel:
         self._with_triggers: set[str] = set()
         self._whole: dict[str, _Growing] = {}
         self._without_indexes: dict[str, _Growing] = {}
+        self._filled: set[str] = set()
 
     @property
     def backslash_escapes(self) -> bool:
@@ -169,21 +172,23 @@ class _Parallel:
             return
         if verdict.treatment is Treatment.ROWS and verdict.table not in self._with_triggers:
             self._drop_indexes(verdict)
+            self._filled.add(verdict.table)
             self._batch.add(statement, verdict.sql, verdict.rows_at)
             if self._batch.full:
                 self._submit()
             return
-        everywhere = verdict.treatment is Treatment.EVERYWHERE
-        if everywhere or (verdict.apart and verdict.table not in self._without_indexes):
-            self._finish_rows()
+        if verdict.treatment is Treatment.EVERYWHERE:
+            self._submit()
+            self._pool.everywhere(statement, verdict.sql)
+        elif verdict.apart and verdict.table not in self._filled:
+            self._submit()
         else:
             self.finish()
             self._whole.clear()  # it may be about any of them
         if verdict.trigger_on:
             self._with_triggers.add(verdict.trigger_on)  # a trigger may see the order of the rows
-        for connection in self._connections if everywhere else self._connections[:1]:
-            with rejected(statement):
-                connection.query(verdict.sql)
+        with rejected(statement):
+            self._connections[0].query(verdict.sql)
         if verdict.indexes:
             self._whole[verdict.table] = _Growing(statement, verdict.indexes)
 
@@ -196,6 +201,7 @@ class _Parallel:
             self._pool.submit(batch)
         self._pool.drain()
         self._without_indexes.clear()
+        self._filled.clear()
 
     def _drop_indexes(self, rows: Verdict) -> None:
         """Once a table turns out to be large: for a small one, two more definitions would take longer than its rows."""

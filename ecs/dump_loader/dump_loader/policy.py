@@ -14,7 +14,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from dump_loader.collations import collation_edits
-from dump_loader.indexes import Indexes, rebuildable
+from dump_loader.indexes import Indexes, of_innodb, rebuildable
 from dump_loader.names import SYSTEM_DATABASES, qualified
 from dump_loader.refusal import Refused
 from dump_loader.session import rewritten_set
@@ -100,6 +100,7 @@ class Policy:
         self._own = own
         self._defined_anything = False
         self._heads: dict[bytes, Verdict] = {}
+        self._of_innodb: set[str] = set()
 
     def judge(self, statement: Statement) -> Verdict:
         """Raises DumpRejected, naming kind, number and line."""
@@ -198,11 +199,20 @@ class Policy:
         if kind == "TRIGGER" and tokens[0].says("CREATE"):
             on = next((i for i, t in enumerate(tokens) if i > at and t.says("ON")), len(tokens))
             return replace(verdict, trigger_on=_name_at(tokens, on + 1))
+        if kind == "TABLE" and tokens[-1].says("KEYS") and tokens[-2].says("DISABLE", "ENABLE"):
+            return _LEFT_OUT if _name_at(tokens, at + 1) in self._of_innodb else verdict  # InnoDB has no such option
         if kind == "TABLE" and _stands_apart(tokens):
-            created = tokens[0].says("CREATE")
-            indexes = rebuildable(bytes(verdict.sql)) if created else None
-            return replace(verdict, table=_name_at(tokens, at + 1), indexes=indexes, apart=True)
+            return self._table(tokens, at, verdict)
         return verdict
+
+    def _table(self, tokens: list[Token], at: int, verdict: Verdict) -> Verdict:
+        """CREATE or DROP of one table."""
+        created, name = tokens[0].says("CREATE"), _name_at(tokens, at + 1)
+        if created and of_innodb(tokens):
+            self._of_innodb.add(name)
+        else:
+            self._of_innodb.discard(name)
+        return replace(verdict, table=name, indexes=rebuildable(bytes(verdict.sql)) if created else None, apart=True)
 
     def _database_itself(self, tokens: list[Token], at: int) -> Verdict:
         """The loader makes the database itself; of the dump's own definition the character set remains."""
@@ -275,9 +285,7 @@ def _name_at(tokens: list[Token], at: int) -> str:
 
 
 def _stands_apart(tokens: list[Token]) -> bool:
-    """Of what is done to a table: what mysqldump does before and after its rows, and depends on no other table."""
-    if tokens[0].says("ALTER"):
-        return tokens[-1].says("KEYS") and tokens[-2].says("DISABLE", "ENABLE")
+    """What mysqldump does before a table's rows, and depends on no other table."""
     if tokens[0].says("DROP"):
         return not any(token.says(",") for token in tokens)
     return tokens[0].says("CREATE") and not any(token.says("REFERENCES", "SELECT", "LIKE") for token in tokens)

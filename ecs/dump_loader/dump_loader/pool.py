@@ -30,10 +30,14 @@ _STOP_SECONDS = 10
 
 @dataclass(slots=True)
 class Batch:
-    """One transaction. It stays in memory until it is committed, so that a deadlock's victim can be executed again."""
+    """One transaction. It stays in memory until it is committed, so that a deadlock's victim can be executed again.
+
+    `session`: how many of the pool's session statements come before it.
+    """
 
     statements: list[tuple[Statement, Text, int]] = field(default_factory=list)
     size: int = 0
+    session: int = 0
 
     def add(self, statement: Statement, sql: Text, rows_at: int) -> None:
         self.statements.append((statement, sql, rows_at))
@@ -52,6 +56,7 @@ class Pool:
         self._joined_bytes = min(JOINED_BYTES, longest)
         self._changed = threading.Condition()
         self._waiting: deque[Batch] = deque()
+        self._session: list[tuple[Statement, Text]] = []
         self._outstanding = 0
         self._failure: Exception | None = None
         self._stopped = False
@@ -61,6 +66,10 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
+    def everywhere(self, statement: Statement, sql: Text) -> None:
+        """A session statement: each connection executes it before the batches that are submitted from now on."""
+        self._session.append((statement, sql))
+
     def submit(self, batch: Batch) -> None:
         """Waits until there is room. A batch larger than the bound gets it to itself."""
         with self._changed:
@@ -69,6 +78,7 @@ class Pool:
             )
             self._raise_failure()
             self._outstanding += batch.size
+            batch.session = len(self._session)
             self._waiting.append(batch)
             self._changed.notify_all()
 
@@ -93,8 +103,13 @@ class Pool:
 
     def _work(self, connection: Connection) -> None:
         batch: Batch | None
+        done = 0
         while batch := self._next():
             try:
+                for statement, sql in self._session[done : batch.session]:
+                    with rejected(statement):
+                        connection.query(sql)
+                done = batch.session
                 self._execute(connection, batch)
             except Exception as error:  # noqa: BLE001  raised again by submit or drain
                 with self._changed:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -63,14 +64,16 @@ def test_what_something_may_need_meanwhile_stays(sql: bytes) -> None:
 
 @dataclass
 class Connection:
-    """Tells the story of all connections in one list. Answers what the loader asks of the session."""
+    """Tells the story of all connections in one list, and its own."""
 
     story: list[str]
+    own: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def query(self, sql: Any) -> None:
         with self.lock:
             self.story.append((sql if isinstance(sql, str) else bytes(sql[:60]).decode())[:60])
+            self.own.append(self.story[-1])
 
     def autocommit(self, _: bool) -> None:
         pass
@@ -82,19 +85,30 @@ class Connection:
         pass
 
 
-def story(*statements: str, connections: int = 2) -> list[str]:
+def played(*statements: str) -> tuple[list[str], list[Connection]]:
+    """What all connections executed, and the connections: the loader's own first, then the two that load rows."""
     told: list[str] = []
+    opened: list[Connection] = []
+
+    def connect(_: str | None) -> Connection:
+        opened.append(Connection(told))
+        return opened[-1]
 
     def chunks() -> Iterator[bytes]:
         yield b"-- MySQL dump 10.13  Distrib 8.4.0, for Linux (x86_64)\n-- Host: h    Database: d\n"
         yield from (statement.encode() + b";\n" for statement in statements)
 
     signature, server = Signature(), Server(Flavour.MYSQL, 80400, 1 << 30, frozenset())
-    load(
-        signature.watch(chunks()), signature, lambda _: Connection(told), server,  # type: ignore[arg-type, return-value]
-        database="d", connections=connections, loaded=Loaded(),
-    )  # fmt: skip
-    return [line for line in told if not line.startswith("SET")]
+    with patch.multiple("dump_loader.loading", unreadable=lambda _: "", backslash_escapes=lambda _: True):
+        load(
+            signature.watch(chunks()), signature, connect, server,  # type: ignore[arg-type]
+            database="d", connections=2, loaded=Loaded(),
+        )  # fmt: skip
+    return told, opened
+
+
+def story(*statements: str) -> list[str]:
+    return [line for line in played(*statements)[0] if not line.startswith("SET")]
 
 
 def table(name: str, extra: str = "") -> str:
@@ -141,3 +155,31 @@ def test_whatever_may_need_an_index_finds_it(dependent: str) -> None:
 def test_a_definition_that_was_altered_is_left_alone() -> None:
     told = story(table("t"), "ALTER TABLE `t` RENAME KEY `k` TO `l`", *rows("t", 6))
     assert not any("DROP KEY" in line for line in told)
+
+
+def test_enabling_keys_needs_neither_rows_nor_indexes_where_it_does_nothing() -> None:
+    keys = "ALTER TABLE `t` DISABLE KEYS", "ALTER TABLE `t` ENABLE KEYS"
+    told = story(table("t"), keys[0], *rows("t", 6), keys[1], table("u"))
+    assert not any("ABLE KEYS" in line for line in told)
+    assert told.index(next(line for line in told if "`u`" in line)) < told.index(
+        next(line for line in told if "ADD" in line)
+    )
+    other = table("t").replace("InnoDB", "MyISAM")
+    assert story(other, keys[0], *rows("t", 2), keys[1])[-1] == keys[1]
+
+
+def test_what_sets_the_session_comes_before_the_rows_that_follow_it_on_each_connection() -> None:
+    many = [statement for n in range(40) for statement in (f"SET @n = {n}", f"INSERT INTO `t` VALUES ({n})")]
+    _, (own, *loading) = played(table("t"), *many)
+    assert own.own[-1] == "SET @n = 39"
+    inserted = []
+    for connection in loading:
+        present = ""
+        for line in connection.own:
+            if line.startswith("SET @n"):
+                assert int(line.split()[-1]) == (int(present) + 1 if present else 0), "each of them, in order"
+                present = line.split()[-1]
+            elif line.startswith("INSERT"):
+                assert line.endswith(f"({present})")
+                inserted.append(present)
+    assert sorted(map(int, inserted)) == list(range(40))

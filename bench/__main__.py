@@ -1,0 +1,75 @@
+"""All of `make bench`, one after the other, into bench/results.json and bench/results.svg.
+
+    python -m bench [--rounds 5]
+
+`--rounds` is of the loader's ways; the others say what theirs are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    runs = [
+        ["bench.load_dump", "--inputs", "oltp", "--rounds", str(options.rounds)],
+        [
+            "bench.load_dump",
+            "--inputs",
+            "sample",
+            "--ways",
+            "unzip -p,myloader,2 connections",
+            "--rounds",
+            str(options.rounds),
+        ],
+        ["bench.copy_export"],
+        ["bench.waiting"],
+        ["bench.cold_start", "--rounds", "7"],
+        ["bench.growth"],
+    ]
+    began, results = time.monotonic(), []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, run in enumerate(runs, 1):
+            sys.stdout.write(f"\n── {number} of {len(runs)}, after {time.monotonic() - began:.0f} s: {' '.join(run)}\n")
+            sys.stdout.flush()
+            file = Path(folder) / f"{number}.json"
+            subprocess.run([sys.executable, "-m", *run, "--json", str(file)], check=True)
+            results.append(json.loads(file.read_text()))
+    machine = {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "cpus": os.cpu_count(),
+        "cpu": _cpu(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "minutes": round((time.monotonic() - began) / 60, 1),
+    }
+    (HERE / "results.json").write_text(json.dumps({"machine": machine, "results": results}, indent=1) + "\n")
+    subprocess.run([HERE.parent / ".venv/bench/bin/python", HERE / "picture.py"], check=True)
+    sys.stdout.write(f"\n{machine['minutes']} minutes; see bench/results.json and bench/results.svg\n")
+
+
+def _cpu() -> str:
+    """The processor's name; empty where there is no /proc."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+if __name__ == "__main__":
+    main()
