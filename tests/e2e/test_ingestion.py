@@ -177,7 +177,8 @@ def test_a_spent_budget_ends_the_wait_and_a_person_hears(system: Start, dump: Du
     [task] = running.rds.tasks
     poll = {"attempt": 48, "started_at": (datetime.now(UTC) - timedelta(hours=12)).isoformat()}
     message = json.loads((Path(__file__).parents[2] / "events/messages/CopyExport.json").read_text())
-    running.send("s3-to-s3-copier", json.dumps(message | {"export_task_identifier": task, "poll": poll}))
+    run = message["run"] | {"import_date": TODAY.isoformat(), "backdated": False}
+    running.send("s3-to-s3-copier", json.dumps(message | {"run": run, "export_task_identifier": task, "poll": poll}))
     running.wait_for("IngestionFailed")
     assert running.events("IngestionFailed")[0]["error"] == "BudgetSpent"
     [dead] = running.dead_letters("s3-to-s3-copier")

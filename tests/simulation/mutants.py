@@ -91,7 +91,7 @@ MUTANTS = (
     ),
     Mutant(
         "an export has the name of its day, not of its load",
-        (Edit("services/ingestion/naming.py", '{backdated}-{loaded_at:%H%M%S}"', '{backdated}-000000"'),),
+        (Edit("services/ingestion/naming.py", '{loaded_at:%H%M%S}"', '000000"'),),
         firsts=True,
     ),
     Mutant(
