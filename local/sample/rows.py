@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 Row = tuple[Any, ...]
+GROWS_FROM = 1000  # rows: a smaller table is of zones or officers, of which there are not more however large the scale
 FEWEST = 40  # rows of a table however small the scale: every nasty value is in it
 FIRST_DAY = datetime(2019, 1, 1, tzinfo=UTC)
 
@@ -63,7 +64,8 @@ class TableRows:
 
     def rows(self, scale: float) -> Iterator[Row]:
         chance = random.Random(self.table)
-        return (self.row(chance, number) for number in range(max(min(self.count, FEWEST), int(self.count * scale))))
+        wanted = int(self.count * (min(scale, 1) if self.count < GROWS_FROM else scale))
+        return (self.row(chance, number) for number in range(max(min(self.count, FEWEST), wanted)))
 
 
 def _zone_code(number: int) -> str:
