@@ -32,7 +32,7 @@ def main() -> None:
             "--inputs",
             "sample",
             "--ways",
-            "unzip -p,myloader,2 connections",
+            "unzip -p,2 connections",
             "--rounds",
             str(options.rounds),
         ],

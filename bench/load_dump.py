@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -204,6 +205,7 @@ def aws(dump: Dump) -> Iterator[dict[str, str]]:
                 "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "eu-west-2",
                 "AWS_ENDPOINT_URL": "http://{}:{}".format(*moto.get_host_and_port()),
             }  # fmt: skip
+            urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset", b"").close()  # noqa: S310
             boto3.client("rds").create_db_instance(
                 DBInstanceIdentifier="liberator", DBInstanceClass="db.t4g.small", Engine="mysql", AllocatedStorage=20,
                 MasterUsername="admin", MasterUserPassword="not-used-here",
