@@ -192,7 +192,7 @@ class Killed(CopyRequests):
 
 
 class OutOfTime(CopyRequests):
-    """S3 answers a fifth of the copies of an invocation; the rest when the copier is to begin no more."""
+    """S3 answers a tenth of the copies of an invocation; the rest when the copier is to begin no more."""
 
     def __init__(self, system: System) -> None:
         super().__init__(system)
@@ -202,7 +202,7 @@ class OutOfTime(CopyRequests):
 
         def invoke_again(event: dict[str, Any]) -> Any:
             self._no_more_at = time.monotonic() + self.copier.timeout - RESERVE_SECONDS
-            self._answered = self.copies.total() + OBJECTS / 5
+            self._answered = self.copies.total() + OBJECTS / 10
             return invoke(event)
 
         vars(self.copier)["invoke"] = invoke_again

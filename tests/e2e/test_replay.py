@@ -51,6 +51,7 @@ def test_a_replayed_snapshot_goes_all_the_way(running: Running) -> None:
     running.run_documented("send-message", "ExportSnapshot.json")
     running.wait_for("LandingZoneUpdated")
     assert running.lines_of_landing("20210604")
+    running.wait_until_idle()  # the workflow is started after that is told
     [properties] = running.runs("DailyWorkflow")
     assert properties["import_date"] == "2021-06-04"
 
@@ -58,6 +59,7 @@ def test_a_replayed_snapshot_goes_all_the_way(running: Running) -> None:
 def test_a_replayed_backdated_export_starts_the_backdated_workflow(running: Running) -> None:
     running.run_documented("send-message", "CopyExport.backdated.json")
     running.wait_for("LandingZoneUpdated")
+    running.wait_until_idle()
     [properties] = running.runs("BackdatedWorkflow")
     assert properties["import_date"] == "2022-06-01"
 
