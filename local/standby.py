@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -105,7 +105,9 @@ class Standby(Cloud):
         )
         identifier, dump = _identifier(day), str(run.dump)
         uri = naming.row_counts_uri(dump, identifier)
-        counts = RowCounts(database="liberator", dump=dump, snapshot=identifier, tables=TABLES)
+        counts = RowCounts(
+            database="liberator", dump=dump, uploaded_at=datetime.now(UTC), snapshot=identifier, tables=TABLES
+        )
         bucket, key = naming.split_s3_uri(uri)
         self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())
         rds = self.aws.client("rds")

@@ -1,12 +1,21 @@
-"""How many rows each table had after the load: written beside the dump by the loader, compared by the copier."""
+"""What a load put into its snapshot: written beside the dump by the loader, read by the copier."""
+
+from pydantic import AwareDatetime
 
 from ingestion.messages import Frozen
+from ingestion.naming import exported_name
 
 
 class RowCounts(Frozen):
-    """`dump` is its S3 URI, `snapshot` the identifier of the snapshot that was taken of exactly these rows."""
+    """How many rows each table had, in `snapshot`. `dump` is the S3 URI of the file, `uploaded_at` its LastModified."""
 
     database: str
     dump: str
+    uploaded_at: AwareDatetime
     snapshot: str
     tables: dict[str, int]
+
+    @property
+    def exported(self) -> dict[str, int]:
+        """`tables` by the names that they have in an export."""
+        return {exported_name(name): rows for name, rows in self.tables.items()}

@@ -54,7 +54,7 @@ class Places:
 def copy_export(
     command: CopyExport, aws: Aws, places: Places, announce: Callable[[LandingZoneUpdated], None], seconds_left: SecondsLeft
 ) -> None:
-    """Lands a finished export, announces it, and starts its workflow; or ends as superseded by a later snapshot.
+    """Lands a finished export, announces it, and starts its workflow; or ends as superseded by a later one of the day.
 
     Raises NotYet while the export runs, when time runs short, or while the workflow is busy. Every step is safe to
     repeat, and is repeated from the first when the message comes again: reading changes nothing, a copy that is there
@@ -67,9 +67,11 @@ def copy_export(
             f"Export {export.task_identifier} holds database {export.database}; only {places.database} is landed. "
             "If DatabaseName has been changed since, load the dump again."
         )
-    rows = _checked_rows(command, export, aws.s3)
+    counts = _counts(command, aws.s3)
+    if counts:
+        _refuse_mismatch(export, counts)
     plan = naming.landing_keys((f for files in export.tables.values() for f in files), command.run.import_date)
-    committed = _land(_manifest(command, export, plan, rows), plan, aws.s3, places, seconds_left)
+    committed = _land(_manifest(command, export, plan, counts), plan, aws.s3, places, seconds_left)
     if committed is None:
         return
     name = places.backdated_workflow if command.run.backdated else places.daily_workflow
@@ -91,11 +93,8 @@ def copy_export(
     )
 
 
-def _checked_rows(command: CopyExport, export: Export, s3: S3Client) -> dict[str, int] | None:
-    """The loader's rows per table, after checking that the export has exactly those tables, and data where rows are.
-
-    None where the command names no dump: then nobody counted.
-    """
+def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
+    """What the loader counted; None where the command names no dump: then nobody counted."""
     if command.run.dump is None:
         logger.warning("No dump is named, so no row counts: the tables are landed unchecked")
         return None
@@ -104,12 +103,16 @@ def _checked_rows(command: CopyExport, export: Export, s3: S3Client) -> dict[str
     with explained(f"reading the loader's row counts {uri}"):
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
-        counted = RowCounts.model_validate_json(body).tables
+        return RowCounts.model_validate_json(body)
     except ValidationError as error:
         raise UnreadableObject(
             f"The row counts {uri} are not as the loader writes them: {problems(error)}. Load the dump again."
         ) from error
-    expected = {naming.exported_name(name): rows for name, rows in counted.items()}
+
+
+def _refuse_mismatch(export: Export, counts: RowCounts) -> None:
+    """The export has exactly the tables that were loaded, and data where rows are. Raises ExportUnusable."""
+    expected = counts.exported
     missing = sorted(expected.keys() - export.tables.keys())
     unknown = sorted(export.tables.keys() - expected.keys())
     hollow = sorted(name for name, files in export.tables.items() if expected.get(name) and not files)
@@ -118,11 +121,10 @@ def _checked_rows(command: CopyExport, export: Export, s3: S3Client) -> dict[str
             f"Export {export.task_identifier} does not match the loaded database: tables not exported {missing}, "
             f"not counted {unknown}, with rows but no file {hollow}. Load the dump again."
         )
-    return expected
 
 
 def _manifest(
-    command: CopyExport, export: Export, plan: dict[str, naming.ExportedFile], rows: dict[str, int] | None
+    command: CopyExport, export: Export, plan: dict[str, naming.ExportedFile], counts: RowCounts | None
 ) -> Manifest:
     objects: dict[str, list[LandedObject]] = {name: [] for name in export.tables}
     for key, file in sorted(plan.items()):
@@ -132,11 +134,12 @@ def _manifest(
         run=command.run,
         correlation_id=command.correlation_id,
         export_task_identifier=export.task_identifier,
+        uploaded_at=counts.uploaded_at if counts else None,
         snapshot_time=export.snapshot_time,
         tables=tuple(
             ManifestTable(
                 name=name,
-                rows=rows[name] if rows else None,
+                rows=counts.exported[name] if counts else None,
                 objects=tuple(found),
                 columns=tuple(LandedColumn(**column.model_dump()) for column in export.columns[name]),
             )
@@ -148,7 +151,7 @@ def _manifest(
 def _land(
     mine: Manifest, plan: dict[str, naming.ExportedFile], s3: S3Client, places: Places, seconds_left: SecondsLeft
 ) -> Manifest | None:
-    """Copies, commits, and clears away what the day has no more use for; None where a later snapshot of the day has won."""
+    """Copies, commits, and clears away what the day has no more use for; None where a later one of the day has won."""
     bucket = places.landing_bucket
     if _superseded(mine, manifests.read(s3, bucket, mine.database, mine.run.import_date), s3, bucket):
         return None
@@ -156,7 +159,7 @@ def _land(
     try:
         copy_all(plan, s3, source=places.export_bucket, landing=bucket, seconds_left=seconds_left)
     except CopyMismatch:
-        # A later snapshot that has been committed meanwhile has cleared away what was copied here.
+        # A later one that has been committed meanwhile has cleared away what was copied here.
         if _superseded(mine, manifests.read(s3, bucket, mine.database, mine.run.import_date), s3, bucket):
             return None
         raise
@@ -170,20 +173,20 @@ def _land(
 
 
 def _superseded(mine: Manifest, committed: Committed | None, s3: S3Client, bucket: str) -> bool:
-    """Whether a later snapshot of the day is committed. If so, what this copy left is removed, and only that."""
+    """Whether a later one of the day is committed. If so, what this copy left is removed, and only that."""
     if committed is None or committed.manifest.order <= mine.order:
         return False
     delete_all(mine.keys - committed.manifest.keys, s3, bucket)
     attempts.end([mine], s3, bucket)
     logger.warning(
-        "Superseded: a later snapshot of the day has been landed",
+        "Superseded: a later upload or snapshot of the day has been landed",
         extra={"export_task": mine.export_task_identifier, "committed": committed.manifest.export_task_identifier},
     )
     return True
 
 
 def _commit(mine: Manifest, overtaken: list[Manifest], s3: S3Client, bucket: str) -> Manifest | None:
-    """Commits the day; None where a later snapshot won. The answer is what is committed, with what it made stale."""
+    """Commits the day; None where a later one won. The answer is what is committed, with what it made stale."""
     before = manifests.read(s3, bucket, mine.database, mine.run.import_date)
     if _superseded(mine, before, s3, bucket):
         return None

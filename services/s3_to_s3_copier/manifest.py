@@ -44,13 +44,18 @@ class ManifestTable(Frozen):
 
 
 class Manifest(Frozen):
-    """One day of one database. `stale` are keys of earlier manifests and attempts of the day that this one does not name."""
+    """One day of one database.
+
+    `uploaded_at` is the dump's, null where none is known. `stale` are keys of earlier manifests and attempts of the day that
+    this one does not name.
+    """
 
     version: Literal[1] = 1
     database: str
     run: Run
     correlation_id: str
     export_task_identifier: str
+    uploaded_at: AwareDatetime | None
     snapshot_time: AwareDatetime
     tables: tuple[ManifestTable, ...]
     stale: tuple[str, ...] = ()
@@ -68,9 +73,12 @@ class Manifest(Frozen):
         return {o.key for table in self.tables for o in table.objects}
 
     @property
-    def order(self) -> tuple[AwareDatetime, str]:
-        """For one day the later snapshot wins."""
-        return (self.snapshot_time, self.export_task_identifier)
+    def order(self) -> tuple[AwareDatetime, AwareDatetime, str]:
+        """For one day the latest upload wins, and of that one the latest snapshot: loads begin in any order.
+
+        A snapshot of no known dump holds what the database held when it was taken.
+        """
+        return (self.uploaded_at or self.snapshot_time, self.snapshot_time, self.export_task_identifier)
 
 
 @dataclass(frozen=True)

@@ -64,24 +64,23 @@ class Judge:
         tags = {tag["Key"]: tag["Value"] for tag in snapshot.tags}
         return self.dumps[tags["correlation-id"].rsplit("@", 1)[-1]]
 
+    def order(self, snapshot: Snapshot) -> tuple[object, ...]:
+        """Of two of one day, the greater one is what readers must see."""
+        return (_number(self.dump_of(snapshot)), snapshot.created, snapshot.identifier)
+
     def _snapshot(self, identifier: str) -> Snapshot:
         return next(s for s in self._snapshots() if s.identifier == identifier)
 
     def _winner(self, dump: Dump) -> Snapshot | None:
-        """What is committed for its day, if that is its own, or later than each of its own."""
+        """What is committed for its day, if that is its own, or of a later upload."""
         committed = self.manifest(dump.day)
         if committed is None:
             return None
         winner = self._snapshot(committed["export_task_identifier"])
-        if self.dump_of(winner) is dump:
-            return winner
-        own = [s for s in self._snapshots() if self.dump_of(s) is dump]
-        uploaded_later = _number(self.dump_of(winner)) > _number(dump)
-        overtaken = any(order(s) < order(winner) for s in own) if own else uploaded_later
-        return winner if overtaken else None
+        return winner if _number(self.dump_of(winner)) >= _number(dump) else None
 
     def landed(self, dump: Dump) -> bool:
-        """Its day is committed, from its own snapshot or a later one, and the workflow for that was started."""
+        """Its day is committed, from a snapshot of its own or of a later upload, and the workflow for that was started."""
         winner = self._winner(dump)
         return winner is not None and any(
             run.properties["export_task_identifier"] == winner.identifier for run in self.system.glue.runs
@@ -117,7 +116,7 @@ class Judge:
         self.world.tell("Glue", f"starts {run.workflow} for {task}")
         snapshot = self._snapshot(task)
         dump, committed = self.dump_of(snapshot), self.manifest(self.dump_of(snapshot).day)
-        if committed is None or order(self._snapshot(committed["export_task_identifier"])) < order(snapshot):
+        if committed is None or self.order(self._snapshot(committed["export_task_identifier"])) < self.order(snapshot):
             self.world.violate(f"the workflow of {task} starts before its day is committed")
         if any(earlier.properties["export_task_identifier"] == task for earlier in self.system.glue.runs):
             self.world.violate(f"the workflow of {task} starts twice")
@@ -140,14 +139,9 @@ class Judge:
                 self.world.violate(f"{dump.mark} has not landed, and nobody was told")
 
     def _successor(self, dump: Dump) -> Dump:
-        """The one whose fate is the dump's: what is committed in its place, or the upload for which its load stood back."""
-        if winner := self._winner(dump):
-            return self.dump_of(winner)
-        loaded = {self.dump_of(snapshot).version for snapshot in self._snapshots()}
-        done = {task.version for task in self.system.tasks if task.code == 0}
-        stood_back = dump.version in done - loaded
-        later = [d for d in self.dumps.values() if d.key == dump.key and d.version in loaded and _number(d) > _number(dump)]
-        return later[-1] if stood_back and later else dump
+        """The one whose fate is the dump's: what is committed in its place."""
+        winner = self._winner(dump)
+        return self.dump_of(winner) if winner else dump
 
     def dead_letters(self) -> list[str]:
         return [letter.body for q in self.system.sqs.queues.values() if q.name.endswith("-dlq") for letter in q.letters]
@@ -211,14 +205,9 @@ class Judge:
             for task in self.system.rds.tasks.values()
             if task.status == "COMPLETE" and self.dump_of(task.snapshot).day == day
         ]
-        last = max(complete, key=order).identifier
+        last = max(complete, key=self.order).identifier
         if winner != last:
-            yield f"{winner} is committed for {day}, but {last} is later"
-        # A load can't know any more of a later upload whose snapshot has been exported and deleted.
-        known = [s for s in complete if s.identifier in self.system.rds.snapshots] or complete[-1:]
-        newest = max(known, key=lambda snapshot: _number(self.dump_of(snapshot)))
-        if _number(self.dump_of(self._snapshot(winner))) < _number(self.dump_of(newest)):
-            yield f"{winner} is committed for {day}, but is of an earlier upload than {newest.identifier}"
+            yield f"{winner} is committed for {day}, but {last} is of a later upload, or a later snapshot of the same"
         runs = sum(run.properties["export_task_identifier"] == winner for run in self.system.glue.runs)
         if runs != 1:
             yield f"the workflow of {winner} was started {runs} times"
@@ -226,7 +215,3 @@ class Judge:
 
 def _number(dump: Dump) -> int:
     return int(dump.version[1:])
-
-
-def order(snapshot: Snapshot) -> tuple[object, str]:
-    return (snapshot.created, snapshot.identifier)

@@ -78,7 +78,7 @@ class S3:
             "ETag": found.etag,
             "VersionId": found.version,
             "ContentLength": len(found.body),
-            "LastModified": found.modified,
+            "LastModified": found.modified.replace(microsecond=0),
             "Metadata": dict(found.metadata),
         }
 

@@ -22,13 +22,17 @@ _UNVERSIONED = (None, "null")
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """One version of one object: pinned, so that a file uploaded meanwhile under the same name changes nothing."""
+    """One version of one object: pinned, so that a file uploaded meanwhile under the same name changes nothing.
+
+    `size` is in bytes; `uploaded_at` is aware, to the second.
+    """
 
     bucket: str
     key: str
     version_id: str | None
     etag: str
     size: int
+    uploaded_at: datetime
     run: Run
 
     @property
@@ -86,12 +90,6 @@ def find(s3: S3Client, request: Request) -> Dump:
     return _dump(request.bucket, request.key, head, run)
 
 
-def latest(s3: S3Client, dump: Dump) -> str:
-    """The correlation id of the file's latest version; the dump's own where the file has been deleted since."""
-    head = _head(s3, dump.bucket, dump.key)
-    return correlation_id_of(dump.uri, head.get("VersionId")) if head else dump.correlation_id
-
-
 def _run_of_key(request: Request, key: str) -> Run:
     """Backdated if the file's day is longer ago than the window, seen from the (UTC) day on which it arrived."""
     day = import_date_of(key)
@@ -144,5 +142,6 @@ def _dump(bucket: str, key: str, head: HeadObjectOutputTypeDef, run: Run) -> Dum
         version_id=None if version in _UNVERSIONED else version,
         etag=head["ETag"],
         size=head["ContentLength"],
+        uploaded_at=head["LastModified"],
         run=run,
     )

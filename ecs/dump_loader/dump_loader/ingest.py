@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
-from dump_loader.dumps import latest
 from dump_loader.failure import unanswered
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
@@ -66,8 +65,7 @@ def ingest(
 ) -> None:
     """Loads the dump, takes the snapshot and announces it. Raises IngestionError.
 
-    Does nothing where the file has been uploaded anew and that was loaded already: loads do not begin in the order of
-    their uploads, and what is loaded last is what readers see of the day.
+    Loads do not begin in the order of their uploads: by the time in the row counts the copier lets the latest one win.
 
     RDS's own events announce the snapshot too, and sooner. They are best effort: `announce` is what makes the waiting
     begin when every one of them is lost.
@@ -87,10 +85,6 @@ def ingest(
         with unanswered(target.database), lock as held:
             # A load that died has released its lock, but what RDS reads for its snapshot is about to be dropped here.
             snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)
-            newest = latest(s3, dump)
-            if newest != dump.correlation_id and snapshot.is_taken_of(rds, target.instance, newest):
-                logger.warning("Superseded: a later upload of the file has been loaded", loaded=newest)
-                return
             chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
             loaded = Loaded()
             with (
@@ -158,7 +152,9 @@ def _snapshot(
 ) -> str:
     def write_counts(identifier: str, uri: str) -> bool:
         """Before the snapshot, so that whoever hears of a snapshot finds its counts; never over those of another load."""
-        body = RowCounts(database=target.database, dump=dump.uri, snapshot=identifier, tables=counts).model_dump_json()
+        body = RowCounts(
+            database=target.database, dump=dump.uri, uploaded_at=dump.uploaded_at, snapshot=identifier, tables=counts
+        ).model_dump_json()
         bucket, key = split_s3_uri(uri)
         with explained(f"writing the row counts {uri}"):
             try:

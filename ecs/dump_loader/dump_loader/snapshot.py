@@ -73,12 +73,6 @@ def await_none_creating(rds: RDSClient, instance: str, *, waiting: Waiting, logg
         waiting.until(deadline, f"snapshot {creating[0]} of an earlier load", then=_BUSY)
 
 
-def is_taken_of(rds: RDSClient, instance: str, correlation_id: str) -> bool:
-    """Whether there is a snapshot of ours of this upload that can be exported."""
-    ours = snapshots.ours(rds, instance)
-    return any(s.correlation_id == correlation_id and s.status == SnapshotStatus.AVAILABLE for s in ours)
-
-
 def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting: Waiting, logger: Logger) -> str:
     """Creates the snapshot, and returns its identifier.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import boto3
@@ -18,6 +18,7 @@ from s3_to_s3_copier.landing import Aws, Places, copy_export
 from tests.fakes import SNAPSHOT_TIME, FakeRds
 
 DAY = date(2021, 6, 4)
+UPLOADED_AT = datetime(2021, 6, 4, 6, tzinfo=UTC)
 RUN = Run(import_date=DAY, backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
 PLACES = Places("exports", "landing", "liberator", "daily", "backdated")
 TABLES = {"permits": 3, "pcns": 2, "empty": 0}
@@ -36,7 +37,14 @@ class Lake:
         self.announced: list[LandingZoneUpdated] = []
 
     def export(
-        self, task: str, tables: dict[str, int] = TABLES, *, parts: int = 2, at: datetime = SNAPSHOT_TIME, run: Run = RUN
+        self,
+        task: str,
+        tables: dict[str, int] = TABLES,
+        *,
+        parts: int = 2,
+        at: datetime = SNAPSHOT_TIME,
+        run: Run = RUN,
+        uploaded_at: datetime = UPLOADED_AT,
     ) -> CopyExport:
         """A complete export of `tables` (name → rows), side files, the loader's counts; the command to copy it."""
         self.rds.add_task(task, at=at)
@@ -47,7 +55,7 @@ class Lake:
                 )
             self.put(f"{task}/liberator/liberator.{table}/1/_SUCCESS", b"")
         self.side_files(task, [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in tables])
-        counts = RowCounts(database="liberator", dump=run.dump or "", snapshot=task, tables=tables)
+        counts = RowCounts(database="liberator", dump=run.dump or "", uploaded_at=uploaded_at, snapshot=task, tables=tables)
         if run.dump:
             bucket, key = naming.split_s3_uri(naming.row_counts_uri(run.dump, task))
             self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())

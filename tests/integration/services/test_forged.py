@@ -256,7 +256,8 @@ def test_a_forged_manifest_makes_the_copier_delete_nothing(
     lake.put(stale, b"keep", "landing")
     forged = {
         "database": "liberator", "run": RUN.model_dump(mode="json"), "correlation_id": "c",
-        "export_task_identifier": "sql-to-parquet-2021-06-04-000000", "snapshot_time": "2021-06-04T00:00:00Z",
+        "export_task_identifier": "sql-to-parquet-2021-06-04-000000",
+        "uploaded_at": None, "snapshot_time": "2021-06-04T00:00:00Z",
         "tables": [{"name": "t", "rows": 1, "objects": [{"key": stale, "size": 4}]}],
     }  # fmt: skip
     key = naming.manifest_key("liberator", DAY)
@@ -274,7 +275,7 @@ def test_a_forged_manifest_makes_the_copier_delete_nothing(
 def test_a_manifest_of_another_day_is_not_taken_for_the_days_own(lake: Lake, function: Callable[[str], Any]) -> None:
     of_another_day = manifest.Manifest(
         database="liberator", run=Run(import_date="2021-06-03", backdated=False), correlation_id="c",  # type: ignore[arg-type]
-        export_task_identifier=OTHER_DAY, snapshot_time=SNAPSHOT_TIME, tables=(),
+        export_task_identifier=OTHER_DAY, uploaded_at=None, snapshot_time=SNAPSHOT_TIME, tables=(),
     )  # fmt: skip
     lake.put(naming.manifest_key("liberator", DAY), of_another_day.model_dump_json().encode(), "landing")
     copier = function("s3_to_s3_copier")

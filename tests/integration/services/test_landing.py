@@ -23,7 +23,7 @@ from ingestion.messages import CopyExport, Run
 from s3_to_s3_copier import copying, landing, manifest
 from s3_to_s3_copier.manifest import LandedColumn
 from tests.fakes import SNAPSHOT_TIME, client_error
-from tests.integration.services.lake import DAY, RUN, TABLES, Lake, partition
+from tests.integration.services.lake import DAY, RUN, TABLES, UPLOADED_AT, Lake, partition
 
 
 @pytest.fixture
@@ -96,6 +96,28 @@ def test_an_earlier_snapshot_that_comes_late_is_superseded_and_leaves_nothing(la
     assert lake.copy(late) is None
     assert copying.sizes([""], lake.s3, "landing") == before
     assert len(lake.runs()) == 1
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_latest_upload_of_a_day_wins_whichever_was_loaded_first(lake: Lake, hours: int) -> None:
+    """The two names of a day are two files: neither's load knows of the other's."""
+    other = RUN.model_copy(update={"dump": "s3://data/parking/liberator_dump_20210604.zip"})
+    newer = lake.export("task-1", uploaded_at=UPLOADED_AT + timedelta(seconds=1))
+    older = lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=hours), run=other)
+    lake.copy(newer)
+    assert lake.copy(older) is None
+    assert (lake.manifest().export_task_identifier, lake.landed()) == ("task-1", lake.manifest().keys)
+
+
+def test_a_snapshot_of_no_known_dump_counts_from_when_it_was_taken(lake: Lake) -> None:
+    nameless = RUN.model_copy(update={"dump": None})
+    lake.copy(lake.export("task-1", uploaded_at=SNAPSHOT_TIME - timedelta(hours=2)))
+    lake.finish_runs()
+    lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1), run=nameless))
+    lake.finish_runs()
+    assert lake.manifest().export_task_identifier == "task-2"
+    lake.copy(lake.export("task-3", at=SNAPSHOT_TIME + timedelta(hours=3), uploaded_at=SNAPSHOT_TIME + timedelta(hours=2)))
+    assert lake.manifest().export_task_identifier == "task-3"
 
 
 def test_a_later_snapshot_that_commits_while_the_earlier_one_copies_wins(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -64,7 +64,7 @@ class S3:
 
 def file(s3: S3, *, version_id: str | None = "v1", block: int = 64) -> S3File:
     run = Run(import_date=date(2021, 6, 4), backdated=False)
-    dump = Dump("data", "parking/x.zip", version_id, '"etag"', len(s3.content), run)
+    dump = Dump("data", "parking/x.zip", version_id, '"etag"', len(s3.content), datetime(2021, 6, 5, tzinfo=UTC), run)
     return S3File(s3, dump, block=block)  # type: ignore[arg-type]
 
 

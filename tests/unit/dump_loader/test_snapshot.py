@@ -19,7 +19,7 @@ from tests.fakes import client_error
 
 INSTANCE = "liberator"
 RUN = Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
-DUMP = Dump("data", "parking/liberator_dump_210604.zip", "v1", "etag", 1, RUN)
+DUMP = Dump("data", "parking/liberator_dump_210604.zip", "v1", "etag", 1, datetime(2021, 6, 5, tzinfo=UTC), RUN)
 AT_ONCE = Waiting(timedelta(seconds=5), every=0.0)
 NOW = datetime.now(UTC)
 LOGGER = Logger(service="test")
@@ -134,14 +134,6 @@ def test_a_snapshot_of_a_load_that_died_is_waited_for_before_its_database_is_dro
     RUNNING[:] = [rds.snapshots["died"]]
     snapshot.await_none_creating(rds, INSTANCE, waiting=Slow(timedelta(seconds=5), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
     assert rds.snapshots["died"]["Status"] == "available"
-
-
-@pytest.mark.parametrize(("status", "taken"), [("available", True), ("creating", False), ("failed", False)])
-def test_only_a_snapshot_that_can_be_exported_counts_as_taken(status: str, taken: bool) -> None:
-    rds = Rds()
-    rds.add("s", age=timedelta(hours=1), status=status)
-    assert snapshot.is_taken_of(rds, INSTANCE, "c") is taken  # type: ignore[arg-type]
-    assert not snapshot.is_taken_of(rds, INSTANCE, "c2")  # type: ignore[arg-type]
 
 
 def test_it_waits_for_the_instance() -> None:
