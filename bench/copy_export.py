@@ -1,11 +1,11 @@
 """How fast an export is copied, beside other ways of copying the same objects, in one run.
 
-    python -m bench.copy_export [--rounds 3] [--latency 0.05] [--json FILE]
+    python -m bench.copy_export [--rounds 5] [--latency 0.05] [--json FILE]
 
 S3 is bench/s3_server.py, which answers each request after `latency` seconds. That is an assumption about S3, not a
 measurement, and a copy of any size takes just as long. Small: 5,000 objects of 1 MB in 50 tables. Large: 20 objects of 6 GB,
-more than CopyObject takes. Workers: 2,000 of the small ones, with half, just and twice the copier's CONCURRENCY. Throttled:
-the same, where a share of all requests is answered 503 SlowDown.
+more than CopyObject takes. Half: 2,000 of the small ones, with half the copier's CONCURRENCY. Throttled: 1,000, where a
+share of all requests is answered 503 SlowDown.
 
 The ways take turns, each in a process of its own, and afterwards each object must be there with its size:
 
@@ -71,7 +71,7 @@ class Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", choices=("loop", "ours"), help=argparse.SUPPRESS)
@@ -86,13 +86,14 @@ def main() -> None:
     with serving() as server:
         os.environ.update(SERVICE, **PLAIN, AWS_ENDPOINT_URL=server)
         rows = []
-        small, few, large = objects_of(5000, 10**6), objects_of(2000, 10**6), objects_of(20, LARGE)
-        rows += _compare("small", small, _ways(workers, loop=0.02, aws=0.2), options, 0)
+        small, large = objects_of(5000, 10**6), objects_of(20, LARGE)
+        rows += _compare("small", small, _ways(workers, loop=0.01, aws=0.05), options, 0)
         rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options, 0)
-        some = [way for n in (workers // 2, workers, workers * 2) for way in (_s5cmd(n), _ours(n))]
-        rows += _compare("workers", few, some, options, 0)
+        half = workers // 2
+        rows += _compare("half", objects_of(2000, 10**6), [_s5cmd(half), _ours(half)], options, 0)
         for share in (0.01, 0.05):
-            rows += _compare(f"throttled {share:.0%}", few, [_s5cmd(workers), _ours(workers)], options, share)
+            some = objects_of(1000, 10**6)
+            rows += _compare(f"throttled {share:.0%}", some, [_s5cmd(workers), _ours(workers)], options, share)
     if options.json:
         result = {"name": "copy_export", "command": "python -m bench.copy_export", "rows": rows}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -198,14 +199,14 @@ def one_by_one() -> None:
         s3.copy_object(CopySource={"Bucket": "a", "Key": key}, Bucket="b", Key=key)
 
 
-def ours(workers: int) -> None:
+def ours(workers: int | None) -> None:
     import boto3
 
     from ingestion import naming
     from s3_to_s3_copier import copying, handler
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LAMBDA_FILES, LAMBDA_FILES))
-    copying.CONCURRENCY = workers
+    copying.CONCURRENCY = workers or copying.CONCURRENCY
     s3 = boto3.client("s3", config=handler.S3_CONFIG)
     listed = copying.sizes(["task/"], s3, "a")
     files = [file for key, size in listed.items() if (file := naming.parse_export_key(key, size))]

@@ -24,10 +24,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import copy_export, dumps, load_dump
-from local.mariadb import MariaDb
-from local.rds.frozen import ConsistentRead
-
 FACTORS = (1, 3, 10, 30)
 ROWS, OBJECTS = 5_000, 300  # of each of the eight tables, and in all
 
@@ -36,6 +32,9 @@ type Cost = tuple[float, float]  # seconds, peak MB
 
 def loading(factor: int, rounds: int) -> Cost:
     """The whole task."""
+    from bench import dumps, load_dump
+    from local.mariadb import MariaDb
+
     dump, measured = dumps.oltp(ROWS * factor), load_dump.Measured()
     with MariaDb() as server, load_dump.aws(dump) as environment:
         for _ in range(rounds):
@@ -45,6 +44,8 @@ def loading(factor: int, rounds: int) -> Cost:
 
 def copying(factor: int, rounds: int) -> Cost:
     """From the first request to the last answer."""
+    from bench import copy_export
+
     ours = copy_export.Way("ours", [sys.executable, "-m", "bench.copy_export", "--child", "ours"])
     with copy_export.serving() as address:
         os.environ.update(copy_export.SERVICE, **copy_export.PLAIN, AWS_ENDPOINT_URL=address)
@@ -54,15 +55,14 @@ def copying(factor: int, rounds: int) -> Cost:
 
 
 def exporting(factor: int, rounds: int) -> Cost:
-    """From an open transaction to files, in a process of its own."""
-    child = [sys.executable, "-m", "bench.growth", "--export", str(ROWS * factor), "--rounds", str(rounds)]
-    return tuple(json.loads(subprocess.check_output(child)))  # type: ignore[return-value]
+    """From an open transaction to files."""
+    from bench import dumps
+    from local.mariadb import MariaDb
+    from local.rds.frozen import ConsistentRead
 
-
-def _export(rows: int, rounds: int) -> Cost:
     seconds = []
     with MariaDb() as server:
-        dumps.fill_oltp(server, rows)
+        dumps.fill_oltp(server, ROWS * factor)
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
                 began = time.monotonic()
@@ -76,18 +76,25 @@ def _export(rows: int, rounds: int) -> Cost:
 PARTS: dict[str, Callable[[int, int], Cost]] = {"loader": loading, "copier": copying, "export stand-in": exporting}
 
 
+def _apart(part: str, factor: int, rounds: int) -> Cost:
+    """In a process of its own: a peak of memory begins with that of the process that starts it."""
+    child = [sys.executable, "-m", "bench.growth", "--part", part, "--factor", str(factor), "--rounds", str(rounds)]
+    return tuple(json.loads(subprocess.check_output(child)))  # type: ignore[return-value]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--export", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--factor", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.export:
-        sys.stdout.write(json.dumps(_export(options.export, options.rounds)))
+    if options.part:
+        sys.stdout.write(json.dumps(PARTS[options.part](options.factor, options.rounds)))
         return
     rows: list[dict[str, Any]] = []
-    for part, cost in PARTS.items():
-        costs = {factor: cost(factor, options.rounds) for factor in FACTORS}
+    for part in PARTS:
+        costs = {factor: _apart(part, factor, options.rounds) for factor in FACTORS}
         exponent = math.log(costs[FACTORS[-1]][0] / costs[FACTORS[-2]][0]) / math.log(FACTORS[-1] / FACTORS[-2])
         sys.stdout.write(f"{part}: ten times the input costs {10**exponent:.1f} times the seconds\n")
         for factor, (seconds, peak) in costs.items():
