@@ -38,7 +38,7 @@ def main() -> None:
         ],
         ["bench.copy_export"],
         ["bench.waiting"],
-        ["bench.cold_start", "--rounds", "7"],
+        ["bench.cold_start", "--rounds", "5"],
         ["bench.growth"],
     ]
     began, results = time.monotonic(), []
