@@ -75,13 +75,13 @@ def test_a_later_copy_that_is_not_done_yet_is_left_alone_by_an_earlier_one_that_
 
 def test_a_file_of_one_name_in_both_exports_stays(lake: Lake) -> None:
     commands = [
-        lake.export(task, {"permits": 1}, parts=0, at=at) for task, at in [("task-1", SNAPSHOT_TIME), ("task-2", LATER)]
+        lake.export(task, {"pcns": 1}, parts=0, at=at) for task, at in [("task-1", SNAPSHOT_TIME), ("task-2", LATER)]
     ]
     for task in ("task-1", "task-2"):
-        lake.put(f"{task}/liberator/liberator.permits/1/part-00000-a-c000.gz.parquet", task.encode())
+        lake.put(f"{task}/liberator/liberator.pcns/1/part-00000-a-c000.gz.parquet", task.encode())
     denied_half_way(lake, commands[0])
     lake.copy(commands[1])
-    assert lake.landed() == lake.manifest().keys == {partition("permits", "part-00000-a-c000.gz.parquet")}
+    assert lake.landed() == lake.manifest().keys == {partition("pcns", "part-00000-a-c000.gz.parquet")}
 
 
 @pytest.mark.parametrize(("module", "step"), [(landing, "delete_all"), (attempts, "end")])
