@@ -25,17 +25,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    loading = ["bench.load_dump", "--rounds", str(options.rounds)]
     runs = [
-        ["bench.load_dump", "--inputs", "oltp", "--rounds", str(options.rounds)],
-        [
-            "bench.load_dump",
-            "--inputs",
-            "sample",
-            "--ways",
-            "unzip -p,2 connections",
-            "--rounds",
-            str(options.rounds),
-        ],
+        [*loading, "--inputs", "oltp", "--ways", "unzip,ssl,connections"],
+        [*loading, "--inputs", "sample", "--ways", "unzip -p,2 connections"],
         ["bench.copy_export"],
         ["bench.waiting"],
         ["bench.cold_start", "--rounds", "5"],

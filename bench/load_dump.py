@@ -4,8 +4,8 @@
 
 - `unzip, mariadb <`: the first system's way, the SQL unpacked to a disk first;
 - `unzip -p | mariadb`: the client over TLS, which every other way is a ratio of (above 1 it is faster);
-- `myloader -t 2`: the same data dumped by mydumper, a format that is made to be loaded in parallel (where installed), over
-  TLS as the loader must, and without;
+- `myloader -t 2 --ssl`: the same data dumped by mydumper, a format that is made to be loaded in parallel (where installed),
+  over TLS as the loader must, or without `--ssl`;
 - `loader, n connections`: the whole task from the zip on a stand-in for S3, over TLS; its snapshot and row counts included.
 
 Prints each way's median seconds, its ratio, the peak resident memory of the loader's process, and the seconds of CPU that
@@ -80,8 +80,8 @@ def _compared(dump: Dump, wanted: list[str], rounds: int) -> list[dict[str, Any]
             CLIENT: lambda _: _by_client(dump, server),
         }
         if dump.by_mydumper.exists() and shutil.which("myloader"):
-            ways["myloader -t 2, TLS"] = lambda _: _by_myloader(dump, server, "--ssl", "--ca", str(server.ca_bundle))
-            ways["myloader -t 2, no TLS"] = lambda _: _by_myloader(dump, server)
+            ways["myloader -t 2 --ssl"] = lambda _: _by_myloader(dump, server, "--ssl", "--ca", str(server.ca_bundle))
+            ways["myloader -t 2"] = lambda _: _by_myloader(dump, server)
         ways |= {f"loader, {n} connections": partial(by_loader, server, environment, n) for n in (1, 2, 4)}
         ways = {name: way for name, way in ways.items() if any(part in name for part in wanted)}
         measured = {name: Measured() for name in ways}
