@@ -4,8 +4,8 @@
 
 S3 is bench/s3_server.py, which answers each request after `latency` seconds. That is an assumption about S3, not a
 measurement, and a copy of any size takes just as long. Small: 5,000 objects of 1 MB in 50 tables. Large: 20 objects of 6 GB,
-more than CopyObject takes. Half: 1,000 of the small ones, with half the copier's CONCURRENCY. Throttled: 500, where
-5 % of all requests are answered 503 SlowDown.
+more than CopyObject takes. Throttled: 500 of the small ones, where 5 % of all
+requests are answered 503 SlowDown.
 
 The ways take turns, each in a process of its own, and afterwards each object must be there with its size:
 
@@ -89,8 +89,6 @@ def main() -> None:
         small, large = objects_of(5000, 10**6), objects_of(20, LARGE)
         rows += _compare("small", small, _ways(workers, loop=0.01, aws=0.05), options, 0)
         rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options, 0)
-        half = workers // 2
-        rows += _compare("half", objects_of(1000, 10**6), [_s5cmd(half), _ours(half)], options, 0)
         rows += _compare("throttled 5%", objects_of(500, 10**6), [_s5cmd(workers), _ours(workers)], options, 0.05)
     if options.json:
         result = {"name": "copy_export", "command": "python -m bench.copy_export", "rows": rows}

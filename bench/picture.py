@@ -31,6 +31,7 @@ def _bars(axis: plt.Axes, names: list[str], values: list[float], title: str, uni
     colours = ["tab:blue" if name.startswith(("loader", "ours", "both")) else "lightgrey" for name in names]
     bars = axis.barh(names[::-1], values[::-1], color=colours[::-1])
     axis.bar_label(bars, fmt="%.2f", padding=3)
+    axis.margins(x=0.12)
     axis.set_title(title)
     axis.set_xlabel(unit)
 
