@@ -125,7 +125,8 @@ class Consumer[M]:
         logger.error("Ended", extra={"stage": self.stage, "error": failed.error, "reason": failed.reason})
         telemetry.count("RunsFailed")
         events.publish(self.sns, self.settings.alerts_topic_arn, failed)
-        kept = polling.restarted(message).model_dump_json() if isinstance(message, Polled) else body
+        # Without `poll`, its wait begins when it is read after a redrive, however long it lies there.
+        kept = message.model_dump_json(exclude={"poll"}) if isinstance(message, Polled) else body
         queues.send_dead_letter(
             self.sqs, self.settings.dead_letter_queue_url, kept, stage=self.stage, error=failed.error, reason=failed.reason
         )

@@ -19,8 +19,3 @@ def next_attempt(message: Polled, *, waiting_for: str, now: datetime, budget: ti
             "Find out why it takes so long; redriving the message starts a new wait."
         )
     return message.model_copy(update={"poll": Poll(attempt=message.poll.attempt + 1, started_at=message.poll.started_at)})
-
-
-def restarted(message: Polled) -> Polled:
-    """The message with a new wait: what goes to the DLQ, so that a redrive does not find its budget spent."""
-    return message.model_copy(update={"poll": Poll.begin()})

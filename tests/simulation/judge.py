@@ -40,11 +40,14 @@ class Judge:
 
     system: System
     dumps: dict[str, Dump] = field(default_factory=dict)
+    redrives: int = 0
+    _given_up: dict[str, int] = field(default_factory=dict)
     _parsed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.world, self.database = self.system.world, self.system.rds.database
         self.system.on_written, self.system.on_started = self._written, self._started
+        self.system.on_told = self._heard
 
     # ── what is there ──
 
@@ -126,6 +129,13 @@ class Judge:
             self.world.violate(f"the workflow of {task} starts for {run.properties['import_date']}")
         if not any(update["export_task_identifier"] == task for update in self.system.announced):
             self.world.violate(f"the workflow of {task} starts unannounced")
+
+    def _heard(self, told: dict[str, Any]) -> None:
+        """A redrive begins a new wait. What SQS itself has moved keeps the wait that it had begun: it may end once more."""
+        if told.get("error") == "BudgetSpent":
+            redrives = self._given_up.setdefault(told["message"], self.redrives)
+            if redrives != self.redrives:
+                self.world.violate(f"given up again at once after a redrive: {told['message'][:100]}")
 
     # ── when all is quiet ──
 

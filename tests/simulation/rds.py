@@ -23,12 +23,16 @@ type Tables = dict[str, int]  # rows of each
 
 @dataclass
 class Durations:
-    """In seconds, each a draw of its own. `fails(what)` says whether RDS fails a snapshot or an export."""
+    """In seconds, each a draw of its own. `fails(what)` says whether RDS fails a snapshot or an export.
+
+    Where `together` is not 0, exports end at multiples of it only, so that copies race.
+    """
 
     load: Callable[[], float]
     snapshot: Callable[[], float]
     export: Callable[[], float]
     fails: Callable[[str], bool]
+    together: float = 0.0
 
 
 @dataclass(eq=False)
@@ -220,6 +224,8 @@ class Rds:
                 self.world.violate(f"{snapshot.identifier} is exported, but is not ours")
             task = self.tasks[identifier] = Task(snapshot, asked["S3BucketName"], asked["ExportOnly"])
             takes = self.durations.export()
+            if together := self.durations.together:
+                takes += -(self.world.seconds + takes) % together
             self.world.after(takes / 3, lambda: setattr(task, "status", "IN_PROGRESS"))
             self.world.after(takes, lambda: self._exported(identifier, task))
             self.world.tell("RDS", f"exports {identifier}")

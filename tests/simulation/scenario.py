@@ -127,6 +127,7 @@ def _settle(judge: Judge, until: float, when: str) -> bool:
 
 
 def _redrive(judge: Judge) -> None:
+    judge.redrives += 1
     for queue in judge.system.sqs.queues.values():
         if queue.dead:
             dead = judge.system.sqs.queues[queue.dead]
@@ -188,6 +189,7 @@ def _by_chance(chance: Random) -> Knobs:
     lost = chance.choice([0.0, 0.3, 1.0])
     slow = chance.choice([1, 1, 1, 10])
     steady = chance.random() < 0.2
+    together = chance.choice([0, 0, 2 * HOUR])
 
     def takes(seconds: float) -> Callable[[], float]:
         return (lambda: seconds) if steady else lambda: seconds * chance.uniform(0.2, 2) * slow
@@ -205,7 +207,7 @@ def _by_chance(chance: Random) -> Knobs:
         return now
 
     return Knobs(
-        durations=Durations(takes(600), takes(240), takes(2700), lambda _: maybe(trouble / 3)),
+        durations=Durations(takes(600), takes(240), takes(2700), lambda _: maybe(trouble / 3), together),
         workflow=takes(1800),
         message_late=lambda: chance.random() * 3,
         message_copies=lambda: 2 if rarely() else 1,

@@ -134,6 +134,7 @@ class System:
     tasks: list[Task] = field(default_factory=list)
     on_written: Callable[[str, str], None] = lambda _bucket, _key: None
     on_started: Callable[[Run], None] = lambda _run: None
+    on_told: Callable[[dict[str, Any]], None] = lambda _told: None
 
     def __post_init__(self) -> None:
         found, world, knobs = template(), self.world, self.knobs
@@ -239,6 +240,7 @@ class System:
         if name == name_of("AlertsTopic"):
             heard = json.loads(message)
             self.told.append(heard if isinstance(heard, dict) else {"kind": "Alert", "text": heard})
+            self.on_told(self.told[-1])
             self.world.tell("people", f"hear {brief(message)}")
         elif name == name_of("EventsTopic"):
             self.announced.append(json.loads(message))

@@ -4,7 +4,7 @@ import pytest
 
 from ingestion.errors import BudgetSpent
 from ingestion.messages import CopyExport, Poll, Run
-from ingestion.polling import next_attempt, restarted
+from ingestion.polling import next_attempt
 
 BEGAN = datetime(2021, 6, 4, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -20,10 +20,3 @@ def test_the_next_attempt_is_the_same_message_counted_up_with_its_first_start() 
 def test_a_spent_budget_ends_the_wait_and_says_for_what() -> None:
     with pytest.raises(BudgetSpent, match=r"7 attempts.*task t is IN_PROGRESS"):
         next_attempt(MESSAGE, waiting_for="task t is IN_PROGRESS", now=BEGAN + 12 * HOUR, budget=12 * HOUR)
-
-
-def test_a_restarted_message_has_its_whole_budget_again() -> None:
-    fresh = restarted(MESSAGE)
-    assert fresh.poll.attempt == 1
-    assert fresh.poll.started_at > BEGAN + 12 * HOUR
-    assert fresh.model_copy(update={"poll": MESSAGE.poll}) == MESSAGE
