@@ -1,4 +1,4 @@
-"""Every call with every fault once, then `--seeds N` by two processes; `--seed S` tells the story of one."""
+"""Every call with every fault once, races, then `--seeds N`, by two processes; `--seed S` tells the story of one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="play this one, and tell its story")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--stop", action="store_true", help="end at the first violation; seeds only")
+    parser.add_argument("--stop", action="store_true", help="end at the first violation; races and seeds only")
     asked = parser.parse_args()
     if asked.seed is not None:
         with patches.installed():
             outcome = scenario.play(scenario.seeded(asked.seed))
         print(*outcome.story, sep="\n")  # noqa: T201
         return bool(outcome.violations)
-    single = [] if asked.stop else [plays.Single(*each) for each in plays.every_fault()]
+    single = [*([] if asked.stop else plays.every_fault()), *plays.every_race()]
     seeds = [plays.Seed(number) for number in range(asked.first, asked.first + asked.seeds)]
     failed = 0
     with get_context("spawn").Pool(asked.processes, plays.install) as pool:

@@ -13,6 +13,8 @@ from tests.simulation.glue import Run
 from tests.simulation.rds import Snapshot, Tables
 from tests.simulation.system import PRE_PRODUCTION_BUCKET, System, name_of
 
+_AT_ONCE = timedelta(minutes=20)  # longer than an invocation
+
 
 @dataclass(eq=False)
 class Dump:
@@ -147,6 +149,24 @@ class Judge:
         for dump in self.dumps.values():
             if not self.landed(dump) and not self._told(self._successor(dump)):
                 self.world.violate(f"{dump.mark} has not landed, and nobody was told")
+        for day in {dump.day: None for dump in self.dumps.values()}:
+            self._judge_leftovers(day)
+
+    def _judge_leftovers(self, day: date) -> None:
+        """A commit takes away what earlier copies of its day have left, unless it has died itself before."""
+        manifest = self.manifest(day)
+        if manifest is None or any(manifest["export_task_identifier"] in body for body in self.dead_letters()):
+            return
+        there = self.system.s3.buckets[self.system.landing]
+        winner = self.dump_of(self._snapshot(manifest["export_task_identifier"]))
+        committed = there[naming.manifest_key(self.database, day)].modified
+        named = {o["key"] for table in manifest["tables"] for o in table["objects"]}
+        earlier = {d.mark for d in self.dumps.values() if d.day == day and _number(d) < _number(winner)}
+        for key in self.system.s3.keys(self.system.landing, naming.landing_prefix(self.database)):
+            stored = there[key]
+            before = committed - stored.modified > _AT_ONCE  # or what was being copied meanwhile, and then died
+            if key not in named and before and stored.body.split(b"/")[0].decode() in earlier:
+                self.world.violate(f"{key} of a dead copy has outlived the commit of a later upload")
 
     def _successor(self, dump: Dump) -> Dump:
         """The one whose fate is the dump's: what is committed in its place."""

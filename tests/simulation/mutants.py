@@ -1,4 +1,4 @@
-"""Bugs put in one at a time, each of which the seeds must notice: `python -m tests.simulation.mutants`.
+"""Bugs put in one at a time, each of which the races or the seeds must notice: `python -m tests.simulation.mutants`.
 
 Those of the first system are marked so; the rest are what a reader of this code may think superfluous.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = ("services", "ecs", "local", "tests")
 SEEDS = 3_000
+_PLAYS = ("seed ", "twice")
 
 _LANDING = "services/s3_to_s3_copier/landing.py"
 _COPYING = "services/s3_to_s3_copier/copying.py"
@@ -253,7 +254,7 @@ def _play(tree: Path) -> str | None:
     )
     if found.returncode == 0:
         return None
-    lines = [line for line in found.stdout.splitlines() if line.startswith("seed ")]
+    lines = [line for line in found.stdout.splitlines() if line.startswith(_PLAYS)]
     return lines[0] if lines else f"does not even run: {found.stderr.splitlines()[-1]}"
 
 
@@ -268,7 +269,7 @@ def main() -> int:
             for edit in mutant.edits:
                 (tree / edit.path).write_text(edited(edit, tree))
             found = _play(tree)
-        caught = found is not None and found.startswith("seed ")
+        caught = found is not None and found.startswith(_PLAYS)
         missed += not caught
         whose = " (the first system's)" if mutant.firsts else ""
         print(f"{number:2} {'caught' if caught else 'MISSED'} in {time.monotonic() - began:3.0f} s: {mutant.what}{whose}")  # noqa: T201

@@ -1,12 +1,13 @@
-"""What is played, in whatever process: a seed, or one dump of which one call fails."""
+"""What is played, in whatever process: a seed, or a run of which one call fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from tests.simulation import patches, scenario
-from tests.simulation.scenario import BACKDATED, DAILY, Outcome
+from tests.simulation.scenario import BACKDATED, DAILY, Outcome, Scenario
 from tests.simulation.world import Fault
 
 _installed = patches.installed()
@@ -27,27 +28,41 @@ class Seed:
 
 @dataclass(frozen=True)
 class Single:
-    """One dump of `days_ago`, of whose run the call of this number fails."""
+    """The run of this name, of which the call of this number fails; none if it is None."""
 
-    days_ago: int
-    number: int
-    fault: Fault
+    run: str
+    number: int | None = None
+    fault: Fault | None = None
 
     def play(self) -> Outcome:
-        return scenario.play(scenario.single(self.days_ago, self.number, self.fault))
+        return scenario.play(RUNS[self.run](self.number, self.fault))
 
     def __str__(self) -> str:
-        return f"{'backdated' if self.days_ago else 'daily'}, call {self.number}: {self.fault}"
+        return f"{self.run}, call {self.number}: {self.fault}"
 
 
-def every_fault() -> Iterator[tuple[int, int, Fault]]:
+RUNS: dict[str, Callable[[int | None, Fault | None], Scenario]] = {
+    "daily": partial(scenario.single, DAILY),
+    "backdated": partial(scenario.single, BACKDATED),
+    "twice": scenario.twice,
+}
+
+
+def every_fault() -> Iterator[Single]:
     """Every call of the daily and the backdated run, with every fault."""
+    for run in ("daily", "backdated"):
+        for number in range(1, _calls(run) + 1):
+            yield from (Single(run, number, fault) for fault in Fault)
+
+
+def every_race() -> Iterator[Single]:
+    """Two copies of one day at once, where one call of either takes longer."""
+    yield from (Single("twice", number, Fault.SLOW) for number in range(1, _calls("twice") + 1))
+
+
+def _calls(run: str) -> int:
     with patches.installed():
-        calls = {days_ago: len(scenario.play(scenario.single(days_ago)).calls) for days_ago in (DAILY, BACKDATED)}
-    for days_ago, most in calls.items():
-        for number in range(1, most + 1):
-            for fault in Fault:
-                yield days_ago, number, fault
+        return len(Single(run).play().calls)
 
 
 def install() -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from random import Random
@@ -162,6 +162,18 @@ def single(days_ago: int, number: int | None = None, fault: Fault | None = None)
         lambda _: lambda call: fault if call.number == number else None,
         lambda _: 0.05,
     )
+
+
+def twice(number: int | None = None, fault: Fault | None = None) -> Scenario:
+    """Two uploads of one day, whose exports end at the same moment; the copy of the first one is the shorter one."""
+
+    def together(chance: Random) -> Knobs:
+        knobs = _steady(chance)
+        knobs.durations.together = 2 * HOUR
+        return knobs
+
+    uploads = (Upload(0, DAILY, (("permits", 1),)), Upload(60, DAILY, TABLES))
+    return replace(single(DAILY, number, fault), uploads=uploads, knobs=together)
 
 
 def seeded(seed: int) -> Scenario:
