@@ -26,7 +26,7 @@ test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest"
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: load-test
-load-test: .venv/dev.stamp server ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has a tenth
+load-test: .venv/dev.stamp server ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has fewer
 	LOAD=full $(BIN)/pytest tests/e2e/test_load.py --durations=0 $(ARGS)
 
 .PHONY: check
