@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = ("services", "ecs", "local", "tests")
 SEEDS = 3_000
-_PLAYS = ("seed ", "twice")
+_PLAYS = ("seed ", "twice", "same name")
 
 _LANDING = "services/s3_to_s3_copier/landing.py"
 _COPYING = "services/s3_to_s3_copier/copying.py"
@@ -44,6 +44,9 @@ class Mutant:
     firsts: bool = False
 
 
+_NO_LOOK = Edit(
+    _INGEST, "            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)\n", ""
+)
 _UNVERIFIED = Edit(_COPYING, "    if wrong:\n", "    if False:\n")
 
 MUTANTS = (
@@ -173,21 +176,15 @@ MUTANTS = (
     ),
     Mutant(
         "a load does not wait for the snapshot of a load that died",
-        (
-            Edit(
-                _INGEST,
-                "            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)\n",
-                "",
-            ),
-        ),
+        (_NO_LOOK,),
     ),
     Mutant(
         "an older upload lands over a later one that was loaded before it",
         (Edit("services/s3_to_s3_copier/manifest.py", "(self.uploaded_at or self.snapshot_time, ", "("),),
     ),
     Mutant(
-        "the lock is released while the snapshot is being created",
-        (Edit(_INGEST, "    snapshot.await_end(", "    (lambda *_, **__: None)("),),
+        "neither the lock nor a look protects a snapshot that is being created",
+        (Edit(_INGEST, "    snapshot.await_end(", "    (lambda *_, **__: None)("), _NO_LOOK),
     ),
     Mutant(
         "a snapshot that has the name already is taken for one's own",

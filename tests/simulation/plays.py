@@ -45,6 +45,7 @@ RUNS: dict[str, Callable[[int | None, Fault | None], Scenario]] = {
     "daily": partial(scenario.single, DAILY),
     "backdated": partial(scenario.single, BACKDATED),
     "twice": scenario.twice,
+    "same name": scenario.same_name,
 }
 
 
@@ -56,7 +57,8 @@ def every_fault() -> Iterator[Single]:
 
 
 def every_race() -> Iterator[Single]:
-    """Two copies of one day at once, where one call of either takes longer."""
+    """Two loads that ask for one name; two copies of one day at once, where one call of either takes longer."""
+    yield Single("same name")
     yield from (Single("twice", number, Fault.SLOW) for number in range(1, _calls("twice") + 1))
 
 

@@ -176,6 +176,12 @@ def twice(number: int | None = None, fault: Fault | None = None) -> Scenario:
     return replace(single(DAILY, number, fault), uploads=uploads, knobs=together)
 
 
+def same_name(number: int | None = None, fault: Fault | None = None) -> Scenario:
+    """Two uploads of one past day, the second one a day later to the second: their snapshots would be called the same."""
+    uploads = (Upload(0, BACKDATED, TABLES), Upload(24 * HOUR, BACKDATED + 1, TABLES))
+    return replace(single(BACKDATED, number, fault), uploads=uploads, latency=lambda _: 0.0)
+
+
 def seeded(seed: int) -> Scenario:
     """Everything by chance."""
     chance = Random(f"scenario {seed}")  # noqa: S311  no secret

@@ -27,6 +27,15 @@ def test_one_fault_anywhere_loses_nothing(run: str, fault: Fault) -> None:
         assert not outcome.violations, "\n".join([f"{call}: {fault}", *outcome.story])
 
 
+def test_two_loads_that_ask_for_one_name_get_two() -> None:
+    outcome = Single("same name").play()
+    assert not outcome.violations, "\n".join(outcome.story)
+    asked = [
+        call.operation for call in outcome.calls if "row-counts.json" in call.operation and "put_object" in call.operation
+    ]
+    assert len(asked) == len(set(asked)) + 1, "one name was asked for twice"
+
+
 def test_a_run_without_faults_wakes_nobody() -> None:
     for run in ("daily", "backdated"):
         outcome = Single(run).play()
