@@ -23,7 +23,7 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 
 .PHONY: test
 test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest" passes options to pytest
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: load-test
 load-test: .venv/dev.stamp server ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has fewer

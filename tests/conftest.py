@@ -21,3 +21,9 @@ def built() -> None:
     subprocess.run([sam, "build"], cwd=ROOT, env=environment, check=True, capture_output=True)
     compileall = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", BUILD]
     subprocess.run(compileall, check=True, capture_output=True)  # as `make build` does
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: a process that begins one at the end goes on alone."""
+    items.sort(key=lambda item: not {"e2e", "simulation"} & set(item.path.parts))
