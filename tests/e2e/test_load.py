@@ -11,6 +11,7 @@ import os
 import threading
 import time
 import zipfile
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def test_a_copy_that_ends_early_three_times_goes_on_where_it_stopped(system: Sta
     assert run["export_task_identifier"] == update["export_task_identifier"]
 
 
-class CopyRequests:
+class CopyRequests(ABC):
     """Counts CopyObject to the landing zone, by the key; S3 answers each after `counted`."""
 
     def __init__(self, system: System) -> None:
@@ -170,9 +171,9 @@ class CopyRequests:
                 number = self.copies.total()
             self.counted(number)
 
+    @abstractmethod
     def counted(self, number: int) -> None:
         """May end the invocation, or keep it waiting."""
-        raise NotImplementedError
 
 
 class Killed(CopyRequests):
