@@ -27,9 +27,9 @@ from pyspark.sql import functions as F
 
 from lake import job
 from lake.catalog import Catalog, values_of
-from lake.columns import PARTITION_KEYS
 from lake.files import Files
 from lake.manifest import SourceColumn, SourceTable
+from lake.schema import PARTITION_KEYS
 from lake.zone import Zone
 from landing_to_raw import to_raw
 from local import spark as local_spark

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pyspark.sql import Observation
 
-from lake import columns, job, manifest
+from lake import columns, job, manifest, schema
 from lake.catalog import Catalog
 from lake.files import Files
 from lake.job import JobFailed, say
@@ -49,7 +49,7 @@ class Landing:
         """Raw name → the landed tables that would have it: one, but for names that differ only in odd characters."""
         named: dict[str, list[SourceTable]] = {}
         for table in self.manifest.tables:
-            name = columns.clean(f"{self.manifest.database}_{table.name}")
+            name = schema.clean(f"{self.manifest.database}_{table.name}")
             if self.wanted.search(name):
                 named.setdefault(name, []).append(table)
         return named
@@ -119,9 +119,9 @@ def _each(names: Iterable[str], work: Callable[[str], R], failures: dict[str, Ex
 
 
 def _stage(name: str, tables: Sequence[SourceTable], landing: Landing, raw: Zone) -> Staged:
-    """Writes the table's day beside the zone. Raises CountMismatch, columns.Unsupported, or what Spark raises."""
+    """Writes the table's day beside the zone. Raises CountMismatch, schema.Unsupported, or what Spark raises."""
     if len(tables) > 1:
-        raise columns.Unsupported(f"{[table.name for table in tables]} would have the same name here: leave out all but one")
+        raise schema.Unsupported(f"{[table.name for table in tables]} would have the same name here: leave out all but one")
     [table] = tables
     # In a path, Spark takes these for wildcards.
     paths = [re.sub(r"([\[\]{}*?\\])", r"\\\1", f"{landing.root}/{key}") for key in table.keys]
@@ -148,7 +148,7 @@ def _publish(staged: Staged, run: Run, landing: Landing, raw: Zone) -> int:
 def _others(landing: Landing, raw: Zone) -> list[str]:
     """What earlier runs of the day may have had and the dump has no more."""
     database = landing.manifest.database
-    landed = {columns.clean(f"{database}_{table.name}") for table in landing.manifest.tables}
+    landed = {schema.clean(f"{database}_{table.name}") for table in landing.manifest.tables}
     return [name for name in raw.catalog.tables_of(database) if name not in landed and landing.wanted.search(name)]
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from lake import columns, job
+from lake import columns, job, schema
 from lake.catalog import Catalog
 from lake.files import Files
 from lake.job import JobFailed, say
@@ -90,7 +90,7 @@ def query_of(file: str, text: str) -> Query:
     check = header.get("check", "")
     target = check or header.get("target", "")
     whole = header.get("says") if check else header.get("zone") == REFINED and depends_on and "says" not in header
-    if not whole or not target or ("target" in header and check) or columns.clean(target) != target:
+    if not whole or not target or ("target" in header and check) or schema.clean(target) != target:
         raise JobFailed(
             f"{file} has to begin with `-- target:`, `-- zone: {REFINED}` and `-- depends on:`, or with `-- check:` and "
             f"`-- says:`, and names have lower-case letters, digits and _; it has {header}"
@@ -154,7 +154,7 @@ def _make(query: Query, checks: list[Query], tables: dict[str, Zone], run: Run, 
             if frame is None:
                 raise Missing(f"{name} has no {run.import_date} in {zone.root}")
             frame.createOrReplaceTempView(name)
-        result = spark.sql(query.sql).drop(*columns.PARTITION_KEYS)
+        result = spark.sql(query.sql).drop(*schema.PARTITION_KEYS)
         # Rebalanced, so that a small target is one file and a large one has files of the size that the session asks for.
         staged = refined.stage(query.target, result.select(*columns.plain(result.schema).columns).hint("rebalance"))
         refined.staged(staged).createOrReplaceTempView(query.target)

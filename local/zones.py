@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.dataset as ds
 
 from lake.catalog import Catalog
-from lake.columns import clean
+from lake.schema import clean
 from local.landed import forget_others
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lake import columns
-from lake.columns import PARTITION_KEYS
+from lake.schema import PARTITION_KEYS, Unsupported, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +45,14 @@ class Catalog:
     def widen(self, table: str, new: Mapping[str, str], location: str, source_database: str) -> None:
         """Makes the table, or its columns wide enough for a day that has `new`; what people wrote into it stays.
 
-        Raises columns.Unsupported, too where the table is of another database: `a`.`b_c` and `a_b`.`c` have one name here.
+        Raises Unsupported, too where the table is of another database: `a`.`b_c` and `a_b`.`c` have one name here.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             found = self._table(table)
             whose = found["Parameters"].get(SOURCE_DATABASE) if found else source_database
             if whose != source_database:
-                raise columns.Unsupported(f"{table} is of {whose} already, and can't be of {source_database} too")
-            wanted = columns.merged(_columns(found), new)
+                raise Unsupported(f"{table} is of {whose} already, and can't be of {source_database} too")
+            wanted = merged(_columns(found), new)
             try:
                 if found is None:
                     self.glue.create_table(DatabaseName=self.database, TableInput=_table(table, wanted, location, whose))

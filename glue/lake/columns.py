@@ -1,36 +1,31 @@
-"""Columns made plain for Athena and Glue: their names, their types, and what two days may differ in.
+"""Columns made plain for Athena and Glue, in Spark.
 
 Integers become bigint: neither Athena nor Spark 3.5 reads an INT32 and an INT64 of one column without a word, and MySQL's
-columns do grow. Partitions of other days are never rewritten, so a type may change only where every reader can follow.
+columns do grow.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from lake.schema import DECIMAL, Unsupported, clean_all
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pyspark.sql import Column
 
     from lake.manifest import SourceColumn
 
-PARTITION_KEYS = ("import_year", "import_month", "import_day", "import_date")
 _INTEGERS = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
 _KEPT = (T.DoubleType, T.DecimalType, T.StringType, T.BinaryType, T.BooleanType, T.DateType, T.TimestampType)
-_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 # Of MySQL's zero dates those that Spark takes for one; of those without month or day it makes null by itself.
 # https://dev.mysql.com/doc/refman/8.4/en/datetime.html
 _YEAR_ZERO = r"^0000-"
-
-
-class Unsupported(Exception):
-    """A column that can't be written so that all days stay readable; says which and why."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +34,6 @@ class Plain:
 
     columns: list[Column]
     not_dates: dict[str, Column]
-
-
-def clean(name: str) -> str:
-    """A name for the catalog: lower case, and `_` for all but letters, digits and `_`.
-
-    https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
-    """
-    return re.sub(r"[^a-z0-9_]", "_", name.lower())
-
-
-def clean_all(names: Sequence[str]) -> list[str]:
-    """Clean names, one for each; the partition's own get a `_2`. Raises Unsupported where two would be the same.
-
-    To number them instead would give a column another name on a day on which its neighbour is missing.
-    """
-    cleaned = [f"{clean(name)}_2" if clean(name) in PARTITION_KEYS else clean(name) for name in names]
-    if twice := sorted({name for name in cleaned if cleaned.count(name) > 1}):
-        both = [name for name, its in zip(names, cleaned, strict=True) if its in twice]
-        raise Unsupported(f"columns {both} would have the same name here: {twice}")
-    return cleaned
 
 
 def plain(schema: T.StructType, source: Sequence[SourceColumn] | None = None) -> Plain:
@@ -109,7 +84,7 @@ def of_empty(source: Sequence[SourceColumn]) -> list[Column]:
 
 def _exported(column: SourceColumn) -> T.DataType:
     kind = column.exported_type.lower()
-    if match := _DECIMAL.search(kind):
+    if match := DECIMAL.search(kind):
         return T.DecimalType(int(match[1]), int(match[2]))
     if "timestamp" in kind:
         return T.TimestampType()
@@ -122,24 +97,3 @@ def _exported(column: SourceColumn) -> T.DataType:
     if kind in ("binary", "byte_array"):
         return T.BinaryType()
     raise Unsupported(f"the table is empty, and {column.name} is {kind or 'of no type'}, which no RDS export has")
-
-
-def merged(known: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """The table's columns with the day's: what is known stays, in its order, wider where it has to be; new ones follow.
-
-    Raises Unsupported, naming every column of which not all days could be read.
-    """
-    wider = {name: _wider(known[name], kind) for name, kind in new.items() if name in known}
-    if bad := [f"{name} was {known[name]} and is {new[name]}" for name, kind in wider.items() if kind is None]:
-        raise Unsupported(f"columns of another type than on other days: {', '.join(bad)}")
-    return {**known, **new, **{name: kind for name, kind in wider.items() if kind}}
-
-
-def _wider(known: str, new: str) -> str | None:
-    """The type that holds both; None where there is none that the files of both can be read as."""
-    if known == new:
-        return known
-    before, after = _DECIMAL.fullmatch(known), _DECIMAL.fullmatch(new)
-    if before and after and before[2] == after[2]:
-        return max(known, new, key=lambda kind: int(_DECIMAL.fullmatch(kind)[1]))  # type: ignore[index]
-    return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from lake.catalog import Catalog, values_of
-from lake.columns import PARTITION_KEYS, merged
+from lake.schema import PARTITION_KEYS, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Zone:
     def stage(self, table: str, frame: DataFrame) -> Staged:
         """Writes a frame of plain columns beside the zone: nothing that a reader sees changes.
 
-        Raises columns.Unsupported where not all days of the table could be read afterwards.
+        Raises schema.Unsupported where not all days of the table could be read afterwards.
         """
         types, uri = dict(frame.dtypes), f"{self.staging}/{table}"
         merged(self.catalog.columns(table), types)

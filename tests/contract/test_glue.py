@@ -16,7 +16,7 @@ import transform
 from ingestion import naming
 from lake import job
 from lake.catalog import values_of
-from lake.columns import PARTITION_KEYS
+from lake.schema import PARTITION_KEYS
 from local.cloud import PARAMETERS
 from local.eventbridge import matches
 from local.eventbridge import transform as filled

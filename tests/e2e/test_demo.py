@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,8 @@ def command(*options: str | Path) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    paths = [ROOT, ROOT / "services", ROOT / "ecs" / "dump_loader", ROOT / "glue"]
-    return os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "TMPDIR": str(folder)}
+    paths = [folder, ROOT, ROOT / "services", ROOT / "ecs" / "dump_loader", ROOT / "glue"]
+    return os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "TMPDIR": str(folder / "tmp")}
 
 
 @dataclass
@@ -48,12 +50,23 @@ class Demo:
         return [path.name for path in (self.folder / "tmp").iterdir() if path.name.startswith("liberator")]
 
 
+def only_local(folder: Path) -> None:
+    """Has the demo's Python know no package but those that `make demo` installs, of all that the tests' has."""
+    installed = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "local.txt").read_text(), re.MULTILINE))
+    strange = [
+        module
+        for module, packages in packages_distributions().items()
+        if not installed & {re.sub(r"[-_.]+", "-", package).lower() for package in packages}
+    ]
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({strange}))\n")
+
+
 def demo(folder: Path, *options: str | Path) -> Demo:
     (folder / "tmp").mkdir()
     ended = subprocess.run(
         command(*options),
         cwd=folder,
-        env=environment(folder / "tmp"),
+        env=environment(folder),
         capture_output=True,
         text=True,
         timeout=280,
@@ -70,6 +83,7 @@ def rows(folder: Path) -> int:
 def chinook(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """A dump that nobody here made, of a past day, everything kept."""
     folder = tmp_path_factory.mktemp("chinook")
+    only_local(folder)
     return demo(
         folder,
         "--dump",
@@ -123,7 +137,7 @@ def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
 def test_ctrl_c_stops_everything_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(
-        command(), env=environment(tmp_path / "tmp"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command(), env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
     assert process.stdout
