@@ -242,7 +242,7 @@ def _runtime_api(event: dict[str, Any]) -> Iterator[tuple[RuntimeApi, str]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()  # a shutdown waits that long
     try:
         yield api, f"127.0.0.1:{server.server_port}"
     finally:

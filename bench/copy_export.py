@@ -4,7 +4,7 @@
 
 S3 is bench/s3_server.py, which answers each request after `latency` seconds. That is an assumption about S3, not a
 measurement, and a copy of any size takes just as long. Small: 5,000 objects of 1 MB in 50 tables. Large: 20 objects of 6 GB,
-more than CopyObject takes. Throttled: 500 of the small ones, where 5 % of all
+more than CopyObject takes. Throttled: 300 of the small ones, where 5 % of all
 requests are answered 503 SlowDown.
 
 The ways take turns, each in a process of its own, and afterwards each object must be there with its size:
@@ -87,9 +87,9 @@ def main() -> None:
         os.environ.update(SERVICE, **PLAIN, AWS_ENDPOINT_URL=server)
         rows = []
         small, large = objects_of(5000, 10**6), objects_of(20, LARGE)
-        rows += _compare("small", small, _ways(workers, loop=0.01, aws=0.05), options, 0)
+        rows += _compare("small", small, _ways(workers, loop=0.005, aws=0.02), options, 0)
         rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options, 0)
-        rows += _compare("throttled 5%", objects_of(500, 10**6), [_s5cmd(workers), _ours(workers)], options, 0.05)
+        rows += _compare("throttled 5%", objects_of(300, 10**6), [_s5cmd(workers), _ours(workers)], options, 0.05)
     if options.json:
         result = {"name": "copy_export", "command": "python -m bench.copy_export", "rows": rows}
         options.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -2,8 +2,8 @@
 
     python -m bench.growth [--rounds 3] [--json FILE]
 
-Loader: 6 MB to 190 MB of SQL over two connections; copier: 200 to 6,000 objects, 50 ms for each request; export: 32,000 to
-960,000 rows to Parquet, which is the local stand-in for RDS and says nothing of RDS. Median seconds and the highest
+Loader: 4 MB to 120 MB of SQL over two connections; copier: 120 to 3,600 objects, 50 ms for each request; export: 20,000 to
+600,000 rows to Parquet, which is the local stand-in for RDS and says nothing of RDS. Median seconds and the highest
 peak of resident memory. `growth` is what ten times the input costs, from the largest against a tenth of it or nearly:
 10 is linear, less is better.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 FACTORS = (1, 3, 10, 30)
-ROWS, OBJECTS = 4_000, 200  # of each of the eight tables, and in all
+ROWS, OBJECTS = 2_500, 120  # of each of the eight tables, and in all
 
 type Cost = tuple[float, float]  # seconds, peak MB
 
