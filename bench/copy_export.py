@@ -4,8 +4,8 @@
 
 S3 is bench/s3_server.py, which answers each request after `latency` seconds. That is an assumption about S3, not a
 measurement, and a copy of any size takes just as long. Small: 5,000 objects of 1 MB in 50 tables. Large: 20 objects of 6 GB,
-more than CopyObject takes. Throttled: 300 of the small ones, where 5 % of all
-requests are answered 503 SlowDown.
+more than CopyObject takes. Throttled: 300 of the small ones, where 5 % of all requests are answered 503 SlowDown. These two
+take three rounds at most.
 
 The ways take turns, each in a process of its own, and afterwards each object must be there with its size:
 
@@ -85,11 +85,13 @@ def main() -> None:
     )
     with serving() as server:
         os.environ.update(SERVICE, **PLAIN, AWS_ENDPOINT_URL=server)
-        rows = []
+        rows, few = [], min(options.rounds, 3)
         small, large = objects_of(5000, 10**6), objects_of(20, LARGE)
-        rows += _compare("small", small, _ways(workers, loop=0.005, aws=0.02), options, 0)
-        rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options, 0)
-        rows += _compare("throttled 5%", objects_of(300, 10**6), [_s5cmd(workers), _ours(workers)], options, 0.05)
+        rows += _compare("small", small, _ways(workers, loop=0.005, aws=0.02), options.latency, options.rounds)
+        rows += _compare("large", large, _ways(workers, loop=0, aws=0.05, s5cmd=False), options.latency, few)
+        rows += _compare(
+            "throttled 5%", objects_of(300, 10**6), [_s5cmd(workers), _ours(workers)], options.latency, few, 0.05
+        )
     if options.json:
         result = {"name": "copy_export", "command": "python -m bench.copy_export", "rows": rows}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -119,12 +121,12 @@ def _me(child: str, *more: str) -> list[str]:
 
 
 def _compare(
-    what: str, objects: dict[str, int], ways: list[Way], options: argparse.Namespace, slow_down: float
+    what: str, objects: dict[str, int], ways: list[Way], latency: float, rounds: int, slow_down: float = 0
 ) -> list[dict[str, Any]]:
     runs: dict[str, list[Run]] = {way.name: [] for way in ways}
-    for _ in range(options.rounds):
+    for _ in range(rounds):
         for way in ways:
-            if one := run(way, objects, options.latency, slow_down):
+            if one := run(way, objects, latency, slow_down):
                 runs[way.name].append(one)
     _say(f"\n{what}: {len(objects)} objects of {max(objects.values()) / 1e6:.0f} MB\n")
     _say(f"{'':14}{'seconds':>9}{'all rounds':>21}{'CPU s':>7}{'peak MB':>9}{'requests':>10}{'for one':>9}\n")

@@ -22,10 +22,9 @@ from s3_to_s3_copier.settings import Settings
 logger, tracer = Logger(), Tracer()
 
 # Enough connections for every request at once, and patience for a CopyObject of 5 GB, which answers when it is done.
-# Not the adaptive retry mode: it slows the whole client down at each SlowDown, and 2,000 copies took more than a minute
-# instead of 4 s where 1 % of the requests got one. In the standard mode only that request waits; ten attempts, as the
-# default three all fail for one object in 8,000 where 5 % get one. A user agent that is given is not put together anew for
-# each request, which takes a tenth of its CPU. Measured with bench/copy_export.py.
+# Not the adaptive retry mode: it slows the whole client down at each SlowDown. In the standard mode only that request waits;
+# ten attempts, as the default three all fail for one object in 8,000 where 5 % get one. A user agent that is given is not
+# put together anew for each request.
 S3_CONFIG = Config(
     max_pool_connections=copying.CONCURRENCY * copying.PARTS_AT_ONCE,
     read_timeout=300,
