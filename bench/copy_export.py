@@ -198,14 +198,12 @@ def one_by_one() -> None:
 
 
 def ours(workers: int | None) -> None:
-    import boto3
-
     from ingestion import naming
     from s3_to_s3_copier import copying, handler
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LAMBDA_FILES, LAMBDA_FILES))
     copying.CONCURRENCY = workers or copying.CONCURRENCY
-    s3 = boto3.client("s3", config=handler.S3_CONFIG)
+    s3 = handler.session().client("s3", config=handler.S3_CONFIG)
     listed = copying.sizes(["task/"], s3, "a")
     files = [file for key, size in listed.items() if (file := naming.parse_export_key(key, size))]
     plan = naming.landing_keys(files, date(2021, 6, 4))

@@ -7,9 +7,11 @@ from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from ingestion import events, telemetry
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
@@ -33,12 +35,27 @@ S3_CONFIG = Config(
 )
 
 
+def session() -> boto3.Session:
+    """boto3's, but for how times are read: each object that is listed or copied has one, and botocore takes its time."""
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    return boto3.Session(botocore_session=core)
+
+
+def _timestamp(value: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(value)  # as S3 and RDS write it
+    except (TypeError, ValueError):
+        return parse_timestamp(value)  # as Glue and HTTP headers do
+
+
 @cache
 def consumer() -> Consumer[CopyExport]:
     """Made once per execution environment, on the first event."""
     settings = Settings.model_validate(dict(os.environ))
-    aws = Aws(boto3.client("rds"), boto3.client("s3", config=S3_CONFIG), boto3.client("glue"))
-    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    client = session().client
+    aws = Aws(client("rds"), client("s3", config=S3_CONFIG), client("glue"))
+    sqs, sns = client("sqs"), client("sns")
     places = Places(
         settings.export_bucket,
         settings.landing_bucket,

@@ -119,7 +119,9 @@ def installed() -> Iterator[None]:
                     put(module, "datetime", _Datetime)
                 if getattr(module, "time", None) is time:
                     put(module, "time", _TIME)
-        put(boto3, "client", lambda service, **_: current.clients[service])
+        client = lambda service, **_: current.clients[service]  # noqa: E731
+        put(boto3, "client", client)
+        put(s3_to_s3_copier.handler, "session", lambda: SimpleNamespace(client=client))
         for module in (copying, s3_file):
             put(module, "ThreadPoolExecutor", _Pool)
         put(s3_file, "threading", SimpleNamespace(Event=_Event))

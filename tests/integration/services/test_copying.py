@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from ingestion.errors import AccessDenied
 from ingestion.naming import ExportedFile
-from s3_to_s3_copier import copying
+from s3_to_s3_copier import copying, handler
 from tests.integration.services.lake import Lake
 
 KEY = "parking/liberator/liberator.t/part.parquet"
@@ -123,3 +125,28 @@ def test_an_object_that_s3_fails_to_delete_is_tried_again(lake: Lake) -> None:
     )
     with pytest.raises(ClientError, match="InternalError"):
         copying.delete_all([KEY], lake.s3, "landing")
+
+
+def test_times_of_all_formats_are_read_as_boto3_reads_them(lake: Lake) -> None:
+    lake.put(KEY, b"x")
+    rds = boto3.client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier="db",
+        DBInstanceClass="db.t3.micro",
+        Engine="mysql",
+        MasterUsername="u",
+        ManageMasterUserPassword=True,
+    )
+
+    def times(client: Callable[..., Any]) -> list[datetime]:
+        s3 = client("s3")
+        return [
+            s3.list_objects_v2(Bucket="exports")["Contents"][0]["LastModified"],
+            s3.head_object(Bucket="exports", Key=KEY)["LastModified"],
+            client("glue").get_workflow(Name="daily")["Workflow"]["CreatedOn"],
+            client("rds").describe_db_instances()["DBInstances"][0]["InstanceCreateTime"],
+        ]
+
+    read = times(handler.session().client)
+    assert read == times(boto3.client)
+    assert all(time.tzinfo for time in read)
