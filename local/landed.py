@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
 
 from ingestion import naming
 from s3_to_s3_copier.manifest import Manifest
@@ -68,7 +69,12 @@ def download(s3: Any, bucket: str, folder: Path) -> None:
         for found in page.get("Contents", []):
             target = folder / found["Key"]
             target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, found["Key"], str(target))
+            try:
+                s3.download_file(bucket, found["Key"], str(target))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "404":
+                    raise
+                continue  # gone since it was listed, as the attempt of a message that came twice
             targets.add(target)
     forget_others(targets)
 
