@@ -29,7 +29,7 @@ from s3_to_s3_copier.copying import CONCURRENCY, RESERVE_SECONDS
 from tests.e2e.conftest import System
 
 FULL = os.environ.get("LOAD") == "full"
-DUMPS, OBJECTS = (200, 10_000) if FULL else (20, 500)
+DUMPS, OBJECTS = (200, 10_000) if FULL else (15, 500)
 SECONDS = 1200 if FULL else 180  # a deadline, not an expectation
 
 pytestmark = pytest.mark.timeout(2 * SECONDS)
