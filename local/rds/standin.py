@@ -395,7 +395,7 @@ class RdsStandIn:
         event = event_of(event_id, snapshot.db_snapshot_identifier, snapshot.arn, datetime.now(UTC), snapshot.tags)
         try:
             self.publish(event)
-        except Exception:
+        except Exception:  # as with RDS, an event that is not delivered is lost: polling makes it good
             log.exception("%s of %s was not published", event_id, event.source_identifier)
 
 
