@@ -15,11 +15,15 @@ Unlike AWS:
   until the tables are copied, and the snapshot fails if one of them is locked for longer than 30 seconds
 - the automated snapshot that moto takes of a new instance, and the copies that CopyDBSnapshot makes, hold no data:
   exporting one fails
+- the instance changes its state by snapshots alone; `set_instance_status` gives it any other, and after a snapshot it has
+  that one again
 - KMS, the IAM role and its rights are not checked; `refuse_next_export` gives the error that AWS would
 - times are those the caller asks for, progress is made up between them, events are published at once and exactly once
 - where AWS says nothing, a guess: a zero DATETIME becomes null and a zero DATE stays text; FLOAT has the digits that MySQL
   displays; an export whose snapshot is deleted meanwhile fails; a second export of a snapshot while one runs is refused
-  with InvalidExportSourceState; a skipped table has the status SKIPPED in `export_tables_info`
+  with InvalidExportSourceState; a skipped table has the status SKIPPED in `export_tables_info`, a database without tables
+  an entry that is COMPLETE with a warning; an export in part fails where a table of it has a name that is exported with the
+  whole snapshot only, and is refused with InvalidExportOnly where ExportOnly has such a name
 """
 
 from local.rds.events import RdsEvent, eventbridge_entry, eventbridge_event, sns_attributes, sns_message

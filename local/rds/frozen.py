@@ -46,7 +46,10 @@ class FrozenTable:
 
     @property
     def skipped_because(self) -> str | None:
-        """Why RDS leaves the table out of an export, or None."""
+        """Why RDS leaves the table out of an export, or None.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html, "Limitations"
+        """
         if "/" in self.name:
             return f"The table name {self.name} contains a slash"
         bad = [c.name for c in self.columns if set(c.name) & set(",;{}()\n\t= ")]
@@ -63,6 +66,7 @@ class ConsistentRead:
                 cursor.execute("SET SESSION time_zone = '+00:00', net_write_timeout = 3600, lock_wait_timeout = 30")
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+                self.databases = _databases(cursor)
                 self.tables = _tables(cursor)
                 for table in self.tables:  # holds its definition: a DROP waits until this transaction ends
                     cursor.execute(f"SELECT 1 FROM {_quoted(table.database)}.{_quoted(table.name)} LIMIT 0")
@@ -111,6 +115,11 @@ def _write_part(table: FrozenTable, batches: list[pa.RecordBatch], folder: Path,
     parquet_types.write(batches, table.columns, path)
     table.parts.append(path)
     table.rows += sum(b.num_rows for b in batches)
+
+
+def _databases(cursor: Any) -> list[str]:
+    cursor.execute(f"SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN {SYSTEM_DATABASES}")
+    return [name.decode() for (name,) in cursor.fetchall()]
 
 
 def _tables(cursor: Any) -> list[FrozenTable]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PARTS_PER_BATCH = 3
 TABLES_PER_INFO = 200
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Monitoring.html
+NO_TABLES = "FAILED_TO_EXTRACT_TABLES_LIST_FOR_DATABASE"
 _GIB = 1024**3
 _IN_PATHS = str.maketrans(dict.fromkeys('\\`" ', "_"))
 
@@ -38,10 +40,22 @@ def root(task: ExportTask) -> str:
     return f"{task.s3_prefix.strip('/')}/{task.identifier}" if task.s3_prefix.strip("/") else task.identifier
 
 
-def wanted(tables: Sequence[FrozenTable], export_only: Sequence[str]) -> list[FrozenTable]:
-    """The tables that `ExportOnly` names, as `database` or `database.table`; all of them where it names none."""
+@dataclass(frozen=True)
+class Wanted:
+    """What one export is of: its tables, and those databases without a table that it names or that are exported with all."""
+
+    tables: list[FrozenTable]
+    empty_databases: list[str]
+
+
+def wanted(databases: Sequence[str], tables: Sequence[FrozenTable], export_only: Sequence[str]) -> Wanted:
+    """What `ExportOnly` names, as `database` or `database.table`; all there is where it names nothing."""
     names = set(export_only)
-    return [t for t in tables if not names or t.database in names or t.full_name in names]
+    filled = {t.database for t in tables}
+    return Wanted(
+        [t for t in tables if not names or t.database in names or t.full_name in names],
+        [d for d in databases if d not in filled and (not names or d in names)],
+    )
 
 
 def data_objects(task: ExportTask, table: FrozenTable) -> Iterator[ExportedObject]:
@@ -57,12 +71,14 @@ def data_objects(task: ExportTask, table: FrozenTable) -> Iterator[ExportedObjec
         yield ExportedObject(f"{folder}/{batch}/_SUCCESS")
 
 
-def side_objects(task: ExportTask, tables: Sequence[FrozenTable]) -> Iterator[ExportedObject]:
-    """`export_tables_info_…` for every 200 tables, and `export_info_…`."""
+def side_objects(task: ExportTask, of: Wanted) -> Iterator[ExportedObject]:
+    """`export_tables_info_…` for every 200 entries, and `export_info_…`."""
+    entries = [_table_status(task, table) for table in of.tables] + [_database_status(name) for name in of.empty_databases]
     first = 1
-    for group in batched(tables, TABLES_PER_INFO, strict=False):
+    for group in batched(entries, TABLES_PER_INFO, strict=False):
         last = first + len(group) - 1
-        yield _json(task, f"export_tables_info_{task.identifier}_from_{first}_to_{last}.json", _tables_info(task, group))
+        name = f"export_tables_info_{task.identifier}_from_{first}_to_{last}.json"
+        yield _json(task, name, {"perTableStatus": list(group)})
         first = last + 1
     yield _json(task, f"export_info_{task.identifier}.json", _export_info(task))
 
@@ -90,8 +106,8 @@ def _export_info(task: ExportTask) -> dict[str, Any]:
     }
 
 
-def _tables_info(task: ExportTask, tables: Sequence[FrozenTable]) -> dict[str, Any]:
-    return {"perTableStatus": [_table_status(task, table) for table in tables]}
+def _database_status(name: str) -> dict[str, Any]:
+    return {"status": "COMPLETE", "target": name, "warningMessage": NO_TABLES}
 
 
 def _table_status(task: ExportTask, table: FrozenTable) -> dict[str, Any]:

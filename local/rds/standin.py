@@ -21,10 +21,13 @@ from moto.rds.exceptions import DBSnapshotNotFoundFault, ExportTaskNotFoundError
 from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
+from dump_loader.snapshot import SNAPSHOT_CAN_BE_TAKEN, InstanceStatus
+from ingestion.exports import ExportStatus
+from ingestion.snapshots import SnapshotStatus
 from local.rds import layout
 from local.rds.events import RdsEvent, event_of
 from local.rds.frozen import ConsistentRead, FrozenTable, Stopped
-from local.rds.task import ExportStatus, ExportTask, check_export_only, check_identifier
+from local.rds.task import ExportTask, check_export_only, check_identifier, not_in_part
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,6 +51,7 @@ class _Frozen:
     """What a snapshot holds: the folder of its Parquet files, and the tables in it once they are all there."""
 
     folder: Path
+    databases: list[str]
     tables: list[FrozenTable]
 
 
@@ -58,7 +62,8 @@ class RdsStandIn:
     `export_seconds` are how long each takes at least; both take longer if the work does.
 
     Set for tests, each taken by the next operation that it names: `fail_next_snapshot`, `fail_next_export` and
-    `warn_next_export` (the reason), `cancel_next_export`, `refuse_next_export` (the error code of StartExportTask).
+    `warn_next_export` (the reason: of a conversion of strings, say, which leaves the data as it is), `cancel_next_export`,
+    `refuse_next_export` (the error code of StartExportTask).
     While `hold_snapshots` or `hold_exports` is true, none comes to its end.
     """
 
@@ -144,6 +149,13 @@ class RdsStandIn:
             backend, db_instance_identifier=instance, db_snapshot_identifier=identifier, snapshot_type="automated"
         )
 
+    def set_instance_status(
+        self, instance: str, status: InstanceStatus, *, region: str, account: str = MOTO_ACCOUNT
+    ) -> None:
+        """Puts an instance into a state that RDS alone brings about, as storage-optimization, when its storage has grown."""
+        with self._lock:
+            rds_backends[account][region].databases[instance].status = status
+
     def _replacements(self) -> Iterator[tuple[type, str, Any]]:
         create, delete = RDSBackend.create_db_snapshot, RDSBackend.delete_db_snapshot
         self._moto_create: Callable[..., DBSnapshot] = create
@@ -172,22 +184,33 @@ class RdsStandIn:
             database = backend.databases.get(instance)
             if identifier in backend.database_snapshots or database is None:
                 return self._moto_create(backend, instance, identifier, **kw)  # which raises
-            if database.status != "available":
-                raise RDSClientError("InvalidDBInstanceState", f"Database instance {instance} is not in available state.")
+            before = database.status
+            if before not in SNAPSHOT_CAN_BE_TAKEN:
+                raise RDSClientError("InvalidDBInstanceState", f"Database instance {instance} is {before}.")
             snapshot = self._moto_create(backend, instance, identifier, **kw)
-            snapshot.status = "creating"
+            snapshot.status = SnapshotStatus.CREATING
             _set_progress(snapshot, 0)
-            database.status = "backing-up"
+            database.status = InstanceStatus.BACKING_UP
             reason, self.fail_next_snapshot = self.fail_next_snapshot, None
+
+        def ended(status: SnapshotStatus) -> None:
+            snapshot.status, database.status = status, before
+
         try:
             read = ConsistentRead(self.mariadb)
         except Exception as error:
             log.exception("Snapshot %s: no consistent read", identifier)
             read, reason = None, reason or str(error)
-        self._run(f"snapshot {identifier}", self._take, snapshot, database, read, reason)
+        self._run(f"snapshot {identifier}", self._take, snapshot, ended, read, reason)
         return snapshot
 
-    def _take(self, snapshot: DBSnapshot, database: DBInstance, read: ConsistentRead | None, reason: str | None) -> None:
+    def _take(
+        self,
+        snapshot: DBSnapshot,
+        ended: Callable[[SnapshotStatus], None],
+        read: ConsistentRead | None,
+        reason: str | None,
+    ) -> None:
         ready_at = time.monotonic() + self.snapshot_seconds
         automated = snapshot.snapshot_type == "automated"
         self._publish("RDS-EVENT-0090" if automated else "RDS-EVENT-0040", snapshot)
@@ -207,23 +230,21 @@ class RdsStandIn:
             if not isinstance(error, _MadeToFailError):
                 log.exception("Snapshot %s failed", snapshot.db_snapshot_identifier)
             with self._lock:
-                snapshot.status = "failed"
-                database.status = "available"
+                ended(SnapshotStatus.FAILED)
             return
         finally:
             if read is not None:
                 read.close()
         with self._lock:
-            self._frozen[snapshot.arn] = _Frozen(folder, read.tables)
+            self._frozen[snapshot.arn] = _Frozen(folder, read.databases, read.tables)
             _set_progress(snapshot, 100)
-            snapshot.status = "available"
-            database.status = "available"
+            ended(SnapshotStatus.AVAILABLE)
         self._publish("RDS-EVENT-0091" if automated else "RDS-EVENT-0042", snapshot)
 
     def _delete_snapshot(self, backend: RDSBackend, identifier: str) -> DBSnapshot:
         with self._lock:
             snapshot = backend.database_snapshots.get(identifier)
-            if snapshot is not None and snapshot.status == "creating":
+            if snapshot is not None and snapshot.status == SnapshotStatus.CREATING:
                 raise RDSClientError("InvalidDBSnapshotState", f"DB snapshot {identifier} is in creating state.")
             snapshot = self._moto_delete(backend, identifier)
             snapshot.status = "deleted"
@@ -246,15 +267,16 @@ class RdsStandIn:
                 raise RDSClientError("ExportTaskAlreadyExists", f"An export task {identifier} already exists.")
             snapshot = _snapshot_of(backend, source)
             running = [task for task in self.tasks.values() if task.active]
-            if snapshot.status != "available" or any(task.source_arn == source for task in running):
-                state = "being exported" if snapshot.status == "available" else snapshot.status
+            if snapshot.status != SnapshotStatus.AVAILABLE or any(task.source_arn == source for task in running):
+                state = "being exported" if snapshot.status == SnapshotStatus.AVAILABLE else snapshot.status
                 raise RDSClientError("InvalidExportSourceState", f"The snapshot {source} is {state}.")
             if len(running) >= MAX_ACTIVE_EXPORTS:
                 raise RDSClientError("ExportTaskLimitReachedFault", f"{len(running)} export tasks are running, the limit.")
             frozen = self._frozen.get(snapshot.arn)
-            tables = frozen.tables if frozen else []
+            databases, tables = (frozen.databases, frozen.tables) if frozen else ([], [])
             only = tuple(params.get("export_only") or ())
-            check_export_only(only, {t.database for t in tables}, {t.full_name for t in tables})
+            check_export_only(only, set(databases), {t.full_name for t in tables})
+            chosen = layout.wanted(databases, tables, only)
             task = ExportTask(
                 identifier=identifier,
                 source_arn=source,
@@ -272,9 +294,10 @@ class RdsStandIn:
             described = task.described()
         if frozen is None:
             reason = reason or f"The snapshot {source} holds no data."
+        if only and (names := not_in_part(t.name for t in chosen.tables)):
+            reason = reason or f"Partial export isn't supported, as tables are called {', '.join(names)}."
         if cancelled:
             task.status = ExportStatus.CANCELING
-        chosen = layout.wanted(tables, only)
         self._run(f"export {identifier}", self._export, task, snapshot, chosen, reason, warning)
         return described
 
@@ -285,18 +308,18 @@ class RdsStandIn:
             raise RDSClientError("InvalidS3BucketFault", f"The S3 bucket {bucket} doesn't exist.") from error
 
     def _export(
-        self, task: ExportTask, snapshot: DBSnapshot, tables: list[FrozenTable], reason: str | None, warning: str | None
+        self, task: ExportTask, snapshot: DBSnapshot, of: layout.Wanted, reason: str | None, warning: str | None
     ) -> None:
         began = time.monotonic()
         try:
             while time.monotonic() < began + self.export_seconds / 10 and task.status is not ExportStatus.CANCELING:
                 self._tick()
             self._advance(task, ExportStatus.IN_PROGRESS)
-            self._upload(task, tables, reason)
+            self._upload(task, of.tables, reason)
             while self._unfinished(began) and task.status is not ExportStatus.CANCELING:
                 task.percent = self._percent(began, self.export_seconds)
                 self._tick()
-            ended = self._complete(task, tables, warning)
+            ended = self._complete(task, of, warning)
         except Stopped:
             return
         except Exception as error:
@@ -335,15 +358,17 @@ class RdsStandIn:
         self.s3.put_object(Bucket=task.s3_bucket, Key=item.key, Body=content)
         task.exported_bytes += len(content) if item.source else 0
 
-    def _complete(self, task: ExportTask, tables: list[FrozenTable], warning: str | None) -> ExportStatus:
+    def _complete(self, task: ExportTask, of: layout.Wanted, warning: str | None) -> ExportStatus:
         if task.status is ExportStatus.CANCELING:
             return ExportStatus.CANCELED
         task.ended_at = datetime.now(UTC)
-        for item in layout.side_objects(task, tables):
+        for item in layout.side_objects(task, of):
             self._put(task, item)
-        skipped = [table.full_name for table in tables if table.skipped_because]
-        if skipped or warning:
-            general = [{"reason": warning}] if warning else []
+        skipped = [table.full_name for table in of.tables if table.skipped_because]
+        general = [
+            {"reason": reason} for reason in ([warning] if warning else []) + [layout.NO_TABLES] * bool(of.empty_databases)
+        ]
+        if skipped or general:
             task.warning_message = json.dumps({"skippedTables": skipped, "skippedObjectives": [], "general": general})
         task.percent = 100
         return ExportStatus.COMPLETE

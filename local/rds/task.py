@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from moto.rds.exceptions import RDSClientError
 
+from ingestion.exports import ENDED, ExportStatus
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 MAX_IDENTIFIER = 60
 MAX_EXPORT_ONLY_BYTES = 200 * 1024
 _IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
-
-
-class ExportStatus(StrEnum):
-    """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html"""
-
-    STARTING = "STARTING"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETE = "COMPLETE"
-    CANCELING = "CANCELING"
-    CANCELED = "CANCELED"
-    FAILED = "FAILED"
-
-
-ACTIVE = frozenset({ExportStatus.STARTING, ExportStatus.IN_PROGRESS, ExportStatus.CANCELING})
+_IN_PART = re.compile(r"[A-Za-z0-9$_]+")
 
 
 @dataclass
@@ -54,7 +42,7 @@ class ExportTask:
 
     @property
     def active(self) -> bool:
-        return self.status in ACTIVE
+        return self.status not in ENDED
 
     def described(self) -> dict[str, Any]:
         """The `ExportTask` of the API; AWS leaves out what is not known yet."""
@@ -90,9 +78,21 @@ def check_identifier(identifier: str) -> None:
         )
 
 
+def not_in_part(names: Iterable[str]) -> list[str]:
+    """Those of the databases and tables that RDS exports with the whole snapshot only.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html, "Limitations": latin letters, digits,
+    dollar and underscore are what a name may have.
+    """
+    return [name for name in names if not _IN_PART.fullmatch(name)]
+
+
 def check_export_only(export_only: Sequence[str], databases: set[str], tables: set[str]) -> None:
-    """Raises InvalidExportOnly for more than 200 KB of it, and for a database or table that the snapshot doesn't hold."""
-    unknown = [name for name in export_only if name not in databases | tables]
+    """Raises InvalidExportOnly for more than 200 KB of it, and for a database or table that the snapshot doesn't hold.
+
+    It does so too for a name that is not exported in part.
+    """
+    unknown = [name for name in export_only if name not in databases | tables or not_in_part(name.split(".", 1))]
     if unknown or sum(len(name.encode()) for name in export_only) > MAX_EXPORT_ONLY_BYTES:
         raise RDSClientError(
             "InvalidExportOnly", f"The export is invalid: {', '.join(unknown)[:200] or 'ExportOnly is larger than 200 KB'}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
@@ -13,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ingestion import naming, telemetry
 from ingestion.aws_errors import explained
 from ingestion.errors import ExportUnusable, NotFound, NotYet
+from ingestion.exports import ExportStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from ingestion.naming import ExportedFile
-
-
-class ExportStatus(StrEnum):
-    """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html"""
-
-    STARTING = "STARTING"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETE = "COMPLETE"
-    CANCELING = "CANCELING"
-    CANCELED = "CANCELED"
-    FAILED = "FAILED"
 
 
 class ColumnType(BaseModel):

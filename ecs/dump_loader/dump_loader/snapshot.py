@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from ingestion import snapshots
+from ingestion import exports, snapshots
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import SnapshotUnusable, Terminal
 from ingestion.naming import row_counts_uri, snapshot_identifier
@@ -32,17 +33,38 @@ if TYPE_CHECKING:
 Reserve = Callable[[str, str], bool]
 LOAD_ID = "load-id"
 _LOOKS_AT_TAGS = 5  # RDS doesn't say how soon a new snapshot shows its tags, and the load that hangs on them took hours
-_AVAILABLE = "available"
 _STATE_ERRORS = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
 _BUSY = "See in RDS what the instance is doing; then load the dump again."
 _GOES_ON = (
     "It goes on without this task, and is exported when it is available (within MaxWaitHours): don't load the dump again "
     "unless RDS says that it failed, and no other one before it is available."
 )
-_EXPORT_ENDED = frozenset({"COMPLETE", "FAILED", "CANCELED"})
+
+
+class InstanceStatus(StrEnum):
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html (those we act on)."""
+
+    AVAILABLE = "available"
+    BACKING_UP = "backing-up"
+    DELETING = "deleting"
+    FAILED = "failed"
+    INCOMPATIBLE_PARAMETERS = "incompatible-parameters"
+    INCOMPATIBLE_RESTORE = "incompatible-restore"
+    STOPPED = "stopped"
+    STORAGE_FULL = "storage-full"
+    STORAGE_OPTIMIZATION = "storage-optimization"
+
+
+# Storage that has grown by itself is optimised for hours, in which the instance can be used and snapshots be taken.
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
+# https://repost.aws/knowledge-center/rds-stuck-in-storage-optimization
+SNAPSHOT_CAN_BE_TAKEN = frozenset({InstanceStatus.AVAILABLE, InstanceStatus.STORAGE_OPTIMIZATION})
 _INSTANCE_LOST = frozenset(
-    {"deleting", "failed", "incompatible-parameters", "incompatible-restore", "storage-full", "stopped"}
-)
+    {
+        InstanceStatus.DELETING, InstanceStatus.FAILED, InstanceStatus.INCOMPATIBLE_PARAMETERS,
+        InstanceStatus.INCOMPATIBLE_RESTORE, InstanceStatus.STOPPED, InstanceStatus.STORAGE_FULL,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +161,11 @@ def _load_id(rds: RDSClient, identifier: str, waiting: Waiting) -> str | None:
 
 
 def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Waiting, logger: Logger) -> None:
-    """A snapshot can be taken of an available instance only."""
+    """Waits until a snapshot of the instance can be taken. Raises Terminal where it never can, or the time is over."""
     while True:
         with explained(f"describing instance {instance}"):
             status = rds.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"][0]["DBInstanceStatus"]
-        if status == _AVAILABLE:
+        if status in SNAPSHOT_CAN_BE_TAKEN:
             return
         if status in _INSTANCE_LOST:
             raise Terminal(
@@ -206,7 +228,7 @@ def _still_needed(rds: RDSClient, snapshot: Snapshot, max_wait: timedelta) -> st
     if snapshot.status not in (SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED):
         return f"it is {snapshot.status}"
     statuses = {task.get("Status", "").upper() for task in _exports(rds, snapshot)}
-    if going_on := statuses - _EXPORT_ENDED:
+    if going_on := statuses - exports.ENDED:
         return f"its export is {', '.join(sorted(going_on))}"
     if not statuses and snapshot.created_at and datetime.now(UTC) - snapshot.created_at < max_wait:
         return "its export has not been started yet"

@@ -265,6 +265,43 @@ def test_warnings_come_with_complete(rds: Rds) -> None:
     assert {k.split("/")[2] for k in rds.keys(f"one/{DATABASE}/")} == {f"{DATABASE}.good"}
 
 
+def test_a_warning_of_its_text_leaves_the_data_as_it_is(rds: Rds) -> None:
+    rds.sql("CREATE TABLE t (id INT)", "INSERT INTO t VALUES (1)")
+    rds.snapshot_taken("one")
+    rds.standin.warn_next_export = "strings were converted"
+    task = rds.exported("one", ExportOnly=[DATABASE])
+    assert (task["Status"], json.loads(task["WarningMessage"])["general"]) == (
+        "COMPLETE",
+        [{"reason": "strings were converted"}],
+    )
+    (table,) = json.loads(rds.read("one/export_tables_info_one_from_1_to_1.json"))["perTableStatus"]
+    assert (table["status"], "warningMessage" in table) == ("COMPLETE", False)
+    assert rows_of(rds, "one", "t") == [{"id": 1}]
+
+
+def test_a_database_without_tables_is_warned_of(rds: Rds) -> None:
+    rds.snapshot_taken("one")
+    task = rds.exported("one", ExportOnly=[DATABASE])
+    assert task["Status"] == "COMPLETE"
+    assert json.loads(task["WarningMessage"])["general"] == [{"reason": "FAILED_TO_EXTRACT_TABLES_LIST_FOR_DATABASE"}]
+    (entry,) = json.loads(rds.read("one/export_tables_info_one_from_1_to_1.json"))["perTableStatus"]
+    assert (entry["target"], entry["status"]) == (DATABASE, "COMPLETE")
+    assert entry["warningMessage"]
+
+
+@pytest.mark.parametrize("name", ["a b", "été", "a-b", "a.b"])
+def test_a_table_of_another_name_is_exported_with_the_whole_snapshot_only(rds: Rds, name: str) -> None:
+    rds.sql(f"CREATE TABLE `{name}` (id INT)", "CREATE TABLE a$B_1 (id INT)")
+    rds.snapshot_taken("one")
+    assert rds.exported("whole", "one")["Status"] == "COMPLETE"
+    part = rds.exported("part", "one", ExportOnly=[DATABASE])
+    assert (part["Status"], name in part["FailureCause"]) == ("FAILED", True)
+    with pytest.raises(ClientError) as error:
+        rds.start_export("named", "one", ExportOnly=[f"{DATABASE}.{name}"])
+    assert code_of(error) == "InvalidExportOnly"
+    assert rds.exported("plain", "one", ExportOnly=[f"{DATABASE}.a$B_1"])["Status"] == "COMPLETE"
+
+
 def test_characters_that_paths_cannot_have_become_underscores(rds: Rds) -> None:
     rds.sql('CREATE TABLE `a b"c\\d``e` (id INT)')
     rds.snapshot_taken("one")

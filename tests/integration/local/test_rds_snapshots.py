@@ -6,6 +6,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from dump_loader.snapshot import InstanceStatus
 from local.rds import RdsStandIn
 from tests.integration.local.conftest import INSTANCE, Rds, eventually
 
@@ -49,6 +50,19 @@ def test_the_instance_takes_one_snapshot_at_a_time(rds: Rds) -> None:
     with pytest.raises(ClientError) as error:
         rds.client.delete_db_snapshot(DBSnapshotIdentifier="one")
     assert code_of(error) == "InvalidDBSnapshotState"
+
+
+def test_an_instance_whose_storage_is_optimised_is_in_use_and_stays_so(rds: Rds) -> None:
+    rds.standin.set_instance_status(INSTANCE, InstanceStatus.STORAGE_OPTIMIZATION, region="eu-west-2")
+    assert rds.snapshot_taken("one")["Status"] == "available"
+    assert rds.client.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "storage-optimization"
+
+
+def test_an_instance_in_any_other_state_takes_no_snapshot(rds: Rds) -> None:
+    rds.standin.set_instance_status(INSTANCE, InstanceStatus.STORAGE_FULL, region="eu-west-2")
+    with pytest.raises(ClientError) as error:
+        rds.create_snapshot("one")
+    assert code_of(error) == "InvalidDBInstanceState"
 
 
 def test_a_name_is_taken_once(rds: Rds) -> None:

@@ -147,7 +147,13 @@ def test_an_instance_that_turns_busy_in_between_is_waited_for_under_the_same_nam
     assert tried == [identifier]
 
 
-@pytest.mark.parametrize("state", ["deleting", "stopped", "storage-full"])
+def test_an_instance_whose_storage_is_optimised_is_not_waited_for() -> None:
+    assert take(Rds(states=["storage-optimization"]), waiting=Waiting(timedelta(0), every=0.0))[0]
+
+
+@pytest.mark.parametrize(
+    "state", ["deleting", "failed", "incompatible-parameters", "incompatible-restore", "stopped", "storage-full"]
+)
 def test_an_instance_that_will_not_come_back_ends_it(state: str) -> None:
     with pytest.raises(Terminal, match=f"Instance liberator is {state}"):
         take(Rds(states=[state]))
