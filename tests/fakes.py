@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
+from itertools import batched, chain, count
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -93,3 +98,175 @@ class FakeContext:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.seconds * 1000
+
+
+@dataclass
+class Stored:
+    """One version of an object."""
+
+    body: bytes
+    version: str
+    modified: datetime
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.md5(self.body).hexdigest()}"'  # noqa: S324  as S3 makes it
+
+    def described(self) -> dict[str, Any]:
+        return {"ETag": self.etag, "ContentLength": len(self.body), "LastModified": self.modified, "Metadata": self.metadata}
+
+
+class FakeS3:
+    """S3 with versions and conditional writes, as far as the functions use it. Its clock is a test's: `now`.
+
+    A test may put a function into `before` (operation → function of the request's parameters): it is called first, and may
+    raise, or do what somebody else does at that moment. `calls` are the operations that were asked for, in order.
+    """
+
+    def __init__(self) -> None:
+        self.now = SNAPSHOT_TIME
+        self.buckets: dict[str, dict[str, list[Stored]]] = {}
+        self.before: dict[str, Callable[[dict[str, Any]], object]] = {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.meta = SimpleNamespace(events=self)
+        self._handlers: dict[str, Callable[..., object]] = {}
+        self._versions = count(1)
+
+    def create_bucket(self, *, Bucket: str, **_: Any) -> None:  # noqa: N803
+        self.buckets[Bucket] = {}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **more: Any) -> dict[str, Any]:  # noqa: N803
+        self._called("put_object", Bucket=Bucket, Key=Key)
+        stored = self._write(Bucket, Key, Body, more.get("Metadata", {}), more)
+        return {"ETag": stored.etag, "VersionId": stored.version}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        self._called("get_object", Bucket=Bucket, Key=Key)
+        stored = self._version(Bucket, Key, None)
+        if stored is None:
+            raise client_error("NoSuchKey", "GetObject")
+        return stored.described() | {"Body": BytesIO(stored.body)}
+
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:  # noqa: N803
+        self._called("head_object", Bucket=Bucket, Key=Key)
+        stored = self._version(Bucket, Key, VersionId)
+        if stored is None:
+            raise client_error("404", "HeadObject")
+        return stored.described()
+
+    def copy_object(self, *, CopySource: dict[str, str], Bucket: str, Key: str, **more: Any) -> dict[str, Any]:  # noqa: N803
+        self._called("copy_object", Bucket=Bucket, Key=Key)
+        source = self._version(CopySource["Bucket"], CopySource["Key"], CopySource.get("VersionId"))
+        if source is None:
+            raise client_error("NoSuchKey", "CopyObject")
+        if more.get("CopySourceIfMatch", source.etag) != source.etag:
+            raise client_error("PreconditionFailed", "CopyObject")
+        self._write(Bucket, Key, source.body, more.get("Metadata", source.metadata), more)
+        return {}
+
+    def copy(self, source: dict[str, str], bucket: str, key: str, *, ExtraArgs: dict[str, Any], Config: Any) -> None:  # noqa: N803
+        """boto3's managed copy, which lets others add parameters to its requests."""
+        parameters = dict(ExtraArgs)
+        for name, handler in self._handlers.items():
+            if name == "provide-client-params.s3.CopyObject":
+                handler(params=parameters)
+        self.copy_object(CopySource=source, Bucket=bucket, Key=key, **parameters)
+
+    def register(self, name: str, handler: Callable[..., object]) -> None:
+        self._handlers[name] = handler
+
+    def unregister(self, name: str, _: Callable[..., object]) -> None:
+        del self._handlers[name]
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        self._called("delete_objects", Bucket=Bucket, Keys=[it["Key"] for it in Delete["Objects"]])
+        for deleted in Delete["Objects"]:
+            self.buckets[Bucket].pop(deleted["Key"], None)
+        return {}
+
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        assert operation == "list_objects_v2"
+        return SimpleNamespace(paginate=self._pages)
+
+    def keys(self, bucket: str) -> dict[str, bytes]:
+        return {key: versions[-1].body for key, versions in sorted(self.buckets[bucket].items())}
+
+    def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        self._called("list_objects_v2", Bucket=Bucket, Prefix=Prefix)
+        found = [{"Key": key, "Size": len(body)} for key, body in self.keys(Bucket).items() if key.startswith(Prefix)]
+        yield from ({"Contents": page} for page in batched(found, 1000, strict=False))
+
+    def _called(self, operation: str, **parameters: Any) -> None:
+        self.calls.append((operation, parameters))
+        if before := self.before.get(operation):
+            before(parameters)
+
+    def _version(self, bucket: str, key: str, version: str | None) -> Stored | None:
+        versions = self.buckets[bucket].get(key, [])
+        return next((it for it in reversed(versions) if version in (None, it.version)), None)
+
+    def _write(self, bucket: str, key: str, body: bytes, metadata: dict[str, str], conditions: dict[str, Any]) -> Stored:
+        there = self._version(bucket, key, None)
+        if conditions.get("IfNoneMatch") and there:
+            raise client_error("PreconditionFailed")
+        if expected := conditions.get("IfMatch"):
+            if there is None:
+                raise client_error("NoSuchKey")
+            if there.etag != expected:
+                raise client_error("PreconditionFailed")
+        stored = Stored(body, f"v{next(self._versions)}", self.now, metadata)
+        self.buckets[bucket].setdefault(key, []).append(stored)
+        return stored
+
+
+class FakeGlue:
+    """Workflows by name, each with its runs. A run goes on until a test sets another `Status`."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[str, list[dict[str, Any]]] = {}
+
+    def create_workflow(self, *, Name: str) -> None:  # noqa: N803
+        self.workflows[Name] = []
+
+    def get_workflow_runs(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+        return {"Runs": list(self._runs(Name))}
+
+    def start_workflow_run(self, *, Name: str, RunProperties: dict[str, str]) -> dict[str, str]:  # noqa: N803
+        runs = self._runs(Name)
+        runs.append({"WorkflowRunId": f"r{len(runs)}", "Status": "RUNNING", "WorkflowRunProperties": RunProperties})
+        return {"RunId": runs[-1]["WorkflowRunId"]}
+
+    def set_status(self, status: str) -> None:
+        for run in chain(*self.workflows.values()):
+            run["Status"] = status
+
+    def _runs(self, name: str) -> list[dict[str, Any]]:
+        if name not in self.workflows:
+            raise client_error("EntityNotFoundException", "GetWorkflowRuns")
+        return self.workflows[name]
+
+
+@dataclass
+class FakeQueues:
+    """SQS and SNS of one function: all that they were asked for, in order. `refuse` are operations that fail."""
+
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    refuse: set[str] = field(default_factory=set)
+
+    def send_message(self, **request: Any) -> None:
+        self._do("send_message", request)
+
+    def change_message_visibility(self, **request: Any) -> None:
+        self._do("change_message_visibility", request)
+
+    def publish(self, **request: Any) -> None:
+        self._do("publish", request)
+
+    def of(self, operation: str) -> list[dict[str, Any]]:
+        return [request for name, request in self.sent if name == operation]
+
+    def _do(self, operation: str, request: dict[str, Any]) -> None:
+        if operation in self.refuse:
+            raise client_error("InternalError", operation)
+        self.sent.append((operation, request))

@@ -75,23 +75,22 @@ class CopyExport(Message):
     poll: Poll = Field(default_factory=Poll.begin)
 
 
-class LandedTable(Frozen):
-    """One table in the landing zone. `rows` is what the loader counted after the load; null where it left no count."""
-
-    name: str
-    objects: int
-    bytes: int
-    rows: int | None
-
-
 class LandingZoneUpdated(Message):
-    """A day is whole in the landing zone. Read the objects that the manifest names, never a listing."""
+    """A day is whole in the landing zone. Read the objects that the manifest names, never a listing.
+
+    The counts are of the whole day: a list of tables would at some number of them exceed what SNS takes. `rows` is what the
+    loader counted after the load; null where it left no count. `warnings` are those of the export, each in the manifest.
+    """
 
     kind: Literal["LandingZoneUpdated"] = "LandingZoneUpdated"
     export_task_identifier: str
     landing_prefix: str
     manifest: str
-    tables: tuple[LandedTable, ...]
+    tables: int
+    objects: int
+    bytes: int
+    rows: int | None
+    warnings: int
 
 
 class IngestionFailed(Frozen):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -15,7 +16,7 @@ from ingestion.errors import ExportUnusable, NotFound, NotYet
 from ingestion.exports import ExportStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_rds.type_defs import ExportTaskTypeDef
@@ -39,12 +40,23 @@ class SchemaMetadata(BaseModel):
 
 
 class TableStatus(BaseModel):
-    """One entry of `perTableStatus`. `target` is `database.table`, with or without the database before it once more."""
+    """One entry of `perTableStatus`. `target` is `database.table`, with or without the database before it once more.
+
+    An entry with a warning may be of a whole database, which has no status: then `target` is its name alone.
+    """
 
     target: str
-    status: str
+    status: str = ""
     warning: str = Field("", alias="warningMessage")
     schema_metadata: SchemaMetadata = Field(default_factory=SchemaMetadata, alias="schemaMetadata")
+
+    @property
+    def of_table(self) -> bool:
+        return "." in self.target
+
+    @property
+    def incomplete(self) -> bool:
+        return self.of_table and self.status.upper() != ExportStatus.COMPLETE
 
 
 class TablesInfo(BaseModel):
@@ -60,11 +72,23 @@ class ExportInfo(BaseModel):
     status: str
 
 
+class TaskWarning(BaseModel):
+    """The JSON in an export task's WarningMessage. AWS shows it in one example, which says nothing of the lists' elements.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Monitoring.html
+    """
+
+    skipped_tables: list[Any] = Field([], alias="skippedTables")
+    skipped_objectives: list[Any] = Field([], alias="skippedObjectives")
+    general: list[Any] = []
+
+
 @dataclass(frozen=True)
 class Export:
-    """A whole export of one database. `tables` maps each table's plain name to its Parquet files, maybe none.
+    """A finished export of one database. `tables` maps each table's plain name to its Parquet files, maybe none.
 
-    `columns` maps it to its columns, none where the export says nothing of them.
+    `columns` maps it to its columns, none where the export says nothing of them. `skipped` are plain names that RDS calls
+    skipped, or not COMPLETE. `warnings` are all that RDS says, a line each.
     """
 
     task_identifier: str
@@ -72,12 +96,15 @@ class Export:
     database: str
     tables: dict[str, list[ExportedFile]]
     columns: dict[str, list[ColumnType]]
+    skipped: frozenset[str]
+    warnings: tuple[str, ...]
 
 
 def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: str) -> Export:
-    """The export, once it is complete and whole. Only reads, so safe to repeat.
+    """The export, once RDS has ended it. Only reads, so safe to repeat.
 
-    Raises NotYet while it runs; NotFound and ExportUnusable where it will never be whole, naming the tables.
+    Raises NotYet while it runs; NotFound and ExportUnusable where it failed, or its files contradict each other. Whether it
+    has everything that was loaded is for the caller to say, who knows what that was.
     """
     task = _completed_task(task_identifier, rds)
     prefix = "/".join(filter(None, [task.get("S3Prefix", "").strip("/"), task_identifier])) + "/"
@@ -91,8 +118,12 @@ def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: 
         raise ExportUnusable(f"export_info at {where} says {info.export_task_identifier} is {info.status}, not COMPLETE.")
     files = [f for key, size in sizes.items() if (f := naming.parse_export_key(key, size))]
     database, tables = _tables(statuses, files, where)
-    columns = {_plain_name(s.target, database): s.schema_metadata.columns for s in statuses}
-    return Export(task_identifier, task["SnapshotTime"], database, tables, columns)
+    columns = {_plain_name(s.target, database): s.schema_metadata.columns for s in statuses if s.of_table}
+    skipped, warnings = _warnings(task.get("WarningMessage", ""))
+    skipped += [s.target for s in statuses if s.incomplete]
+    warnings += [f"{s.target}: {s.status} {s.warning}".strip() for s in statuses if s.warning or s.incomplete]
+    names = frozenset(_plain_name(target, database) for target in skipped)
+    return Export(task_identifier, task["SnapshotTime"], database, tables, columns, names, tuple(warnings))
 
 
 def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
@@ -112,9 +143,39 @@ def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
             )
         case status:
             raise NotYet(f"export task {task_identifier} is {status}, {task.get('PercentProgress', 0)} %")
-    if warning := task.get("WarningMessage"):
-        raise ExportUnusable(f"Export task {task_identifier} is COMPLETE with warnings, so not whole: {warning}")
     return task
+
+
+def _warnings(message: str) -> tuple[list[str], list[str]]:
+    """The names that an export task's WarningMessage calls skipped, and each of its warnings.
+
+    RDS warns of much that takes nothing away: of each conversion of strings, after which "the underlying data exported is
+    always the same", of databases without tables.
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.data-types.html
+    """
+    try:
+        parsed = TaskWarning.model_validate_json(message)
+    except ValidationError:
+        return [], [message] if message else []
+    skipped = [*parsed.skipped_tables, *parsed.skipped_objectives]
+    lines = [f"skipped: {_text(it)}" for it in skipped] + [_text(it) for it in parsed.general]
+    return [name for it in skipped for name in _strings(it)], lines
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string in a value of JSON: one of them is the name."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from _strings(list(value.values()))
+        case list():
+            for element in value:
+                yield from _strings(element)
 
 
 def _side_files(
@@ -142,15 +203,13 @@ def _side_files(
 
 
 def _tables(statuses: list[TableStatus], files: list[ExportedFile], where: str) -> tuple[str, dict[str, list[ExportedFile]]]:
-    """The database and its tables, each with its files, after checking that RDS calls each of them COMPLETE."""
-    bad = [f"{s.target}: {s.status} {s.warning}".strip() for s in statuses if s.status.upper() != "COMPLETE" or s.warning]
-    if bad:
-        raise ExportUnusable(f"RDS did not export every table of {where}: {'; '.join(bad)}. Export or load it again.")
-    databases = {naming.exported_name(s.target).split(".", 1)[0] for s in statuses} | {f.database for f in files}
+    """The database and its tables, each with its files. Raises ExportUnusable where there are others' tables or files."""
+    targets = [s.target for s in statuses if s.of_table]
+    databases = {naming.exported_name(target).split(".", 1)[0] for target in targets} | {f.database for f in files}
     if len(databases) != 1:
         raise ExportUnusable(f"{where} holds {sorted(databases) or 'no database'}; a dump is exactly one database.")
     [database] = databases
-    tables: dict[str, list[ExportedFile]] = {_plain_name(status.target, database): [] for status in statuses}
+    tables: dict[str, list[ExportedFile]] = {_plain_name(target, database): [] for target in targets}
     for file in files:
         name = file.table.removeprefix(f"{database}.")
         if name not in tables:

@@ -86,9 +86,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
 
 
 def _measure(event: LandingZoneUpdated, seconds: float) -> None:
-    telemetry.count("ObjectsLanded", sum(table.objects for table in event.tables))
-    telemetry.size("BytesLanded", sum(table.bytes for table in event.tables))
-    telemetry.count("RowsLanded", sum(table.rows or 0 for table in event.tables))
+    telemetry.count("ObjectsLanded", event.objects)
+    telemetry.size("BytesLanded", event.bytes)
+    telemetry.count("RowsLanded", event.rows or 0)
+    telemetry.count("ExportWarnings", event.warnings)
     telemetry.seconds("CopySeconds", seconds)
     if not event.run.backdated:
         telemetry.count("LandedDateAge", (datetime.now(UTC).date() - event.run.import_date).days)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
-from ingestion import naming
+from ingestion import naming, telemetry
 from ingestion.aws_errors import explained
 from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, UnreadableObject
-from ingestion.messages import CopyExport, LandedTable, LandingZoneUpdated, problems
+from ingestion.messages import CopyExport, LandingZoneUpdated, problems
 from ingestion.row_counts import RowCounts
 from s3_to_s3_copier import attempts, workflow
 from s3_to_s3_copier import manifest as manifests
@@ -20,7 +20,7 @@ from s3_to_s3_copier.export import Export, finished_export
 from s3_to_s3_copier.manifest import Committed, LandedColumn, LandedObject, Manifest, ManifestTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_rds import RDSClient
@@ -68,10 +68,12 @@ def copy_export(
             "If DatabaseName has been changed since, load the dump again."
         )
     counts = _counts(command, aws.s3)
-    if counts:
-        _refuse_mismatch(export, counts)
-    plan = naming.landing_keys((f for files in export.tables.values() for f in files), command.run.import_date)
-    committed = _land(_manifest(command, export, plan, counts), plan, aws.s3, places, seconds_left)
+    if export.warnings:
+        some = {"export_task": export.task_identifier, "count": len(export.warnings), "first": export.warnings[:20]}
+        logger.warning("RDS completed the export with warnings", extra=some)
+    tables = _tables(export, counts)
+    plan = naming.landing_keys((f for files in tables.values() for f in files), command.run.import_date)
+    committed = _land(_manifest(command, export, tables, plan, counts), plan, aws.s3, places, seconds_left)
     if committed is None:
         return
     name = places.backdated_workflow if command.run.backdated else places.daily_workflow
@@ -110,23 +112,41 @@ def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
         ) from error
 
 
-def _refuse_mismatch(export: Export, counts: RowCounts) -> None:
-    """The export has exactly the tables that were loaded, and data where rows are. Raises ExportUnusable."""
-    expected = counts.exported
-    missing = sorted(expected.keys() - export.tables.keys())
-    unknown = sorted(export.tables.keys() - expected.keys())
-    hollow = sorted(name for name, files in export.tables.items() if expected.get(name) and not files)
-    if missing or unknown or hollow:
+def _tables(export: Export, counts: RowCounts | None) -> dict[str, list[naming.ExportedFile]]:
+    """What lands: exactly the tables that were loaded, with data where rows are. Raises ExportUnusable.
+
+    A view has no rows of its own and was not counted: if RDS exports it, it does not land. A warning is of no consequence
+    where every counted table is complete; where nobody counted, it is all that tells of a loss.
+    """
+    expected = counts.exported if counts else dict.fromkeys(export.tables, 0)
+    views = counts.exported_views if counts else set()
+    tables = {name: files for name, files in export.tables.items() if name not in views}
+    problems = {
+        "tables not exported": expected.keys() - tables.keys(),
+        "skipped or not complete": expected.keys() & export.skipped if counts else export.warnings,
+        "not counted": tables.keys() - expected.keys(),
+        "with rows but no file": {name for name, files in tables.items() if expected.get(name) and not files},
+    }
+    if any(problems.values()):
+        telemetry.count("ExportsFailed")
+        said = f" RDS says: {'; '.join(export.warnings[:20])}." if export.warnings else ""
         raise ExportUnusable(
-            f"Export {export.task_identifier} does not match the loaded database: tables not exported {missing}, "
-            f"not counted {unknown}, with rows but no file {hollow}. Load the dump again."
+            f"Export {export.task_identifier} does not match the loaded database: "
+            f"{', '.join(f'{problem} {sorted(names)}' for problem, names in problems.items() if names)}.{said} "
+            "Load the dump again."
         )
+    return tables
 
 
 def _manifest(
-    command: CopyExport, export: Export, plan: dict[str, naming.ExportedFile], counts: RowCounts | None
+    command: CopyExport,
+    export: Export,
+    tables: Mapping[str, list[naming.ExportedFile]],
+    plan: Mapping[str, naming.ExportedFile],
+    counts: RowCounts | None,
 ) -> Manifest:
-    objects: dict[str, list[LandedObject]] = {name: [] for name in export.tables}
+    rows = counts.exported if counts else {}
+    objects: dict[str, list[LandedObject]] = {name: [] for name in tables}
     for key, file in sorted(plan.items()):
         objects[file.table.removeprefix(f"{file.database}.")].append(LandedObject(key=key, size=file.size))
     return Manifest(
@@ -139,12 +159,13 @@ def _manifest(
         tables=tuple(
             ManifestTable(
                 name=name,
-                rows=counts.exported[name] if counts else None,
+                rows=rows.get(name),
                 objects=tuple(found),
                 columns=tuple(LandedColumn(**column.model_dump()) for column in export.columns[name]),
             )
             for name, found in sorted(objects.items())
         ),
+        warnings=export.warnings,
     )
 
 
@@ -203,14 +224,17 @@ def _commit(mine: Manifest, overtaken: list[Manifest], s3: S3Client, bucket: str
 
 
 def _landing_zone_updated(command: CopyExport, landed: Manifest, bucket: str) -> LandingZoneUpdated:
+    rows = [table.rows for table in landed.tables if table.rows is not None]
+    objects = [found for table in landed.tables for found in table.objects]
     return LandingZoneUpdated(
         run=command.run,
         correlation_id=command.correlation_id,
         export_task_identifier=landed.export_task_identifier,
         landing_prefix=f"s3://{bucket}/{naming.landing_prefix(landed.database)}",
         manifest=f"s3://{bucket}/{naming.manifest_key(landed.database, landed.run.import_date)}",
-        tables=tuple(
-            LandedTable(name=t.name, objects=len(t.objects), bytes=sum(o.size for o in t.objects), rows=t.rows)
-            for t in landed.tables
-        ),
+        tables=len(landed.tables),
+        objects=len(objects),
+        bytes=sum(found.size for found in objects),
+        rows=sum(rows) if len(rows) == len(landed.tables) else None,
+        warnings=len(landed.warnings),
     )

@@ -46,8 +46,8 @@ class ManifestTable(Frozen):
 class Manifest(Frozen):
     """One day of one database.
 
-    `uploaded_at` is the dump's, null where none is known. `stale` are keys of earlier manifests and attempts of the day that
-    this one does not name.
+    `uploaded_at` is the dump's, null where none is known. `warnings` are RDS's own, of its export. `stale` are keys of
+    earlier manifests and attempts of the day that this one does not name.
     """
 
     version: Literal[1] = 1
@@ -58,6 +58,7 @@ class Manifest(Frozen):
     uploaded_at: AwareDatetime | None
     snapshot_time: AwareDatetime
     tables: tuple[ManifestTable, ...]
+    warnings: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
 
     @model_validator(mode="after")

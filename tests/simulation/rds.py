@@ -336,6 +336,8 @@ class _Cursor:
                 pass
             case ["DROP", "DATABASE", *_]:
                 rds.loaded, rds.loading = None, True
+            case ["SELECT", "TABLE_NAME", "FROM", "information_schema.VIEWS", *_]:
+                pass
             case ["SELECT", "TABLE_NAME", *_]:
                 answer = [(table,) for table in sorted(rds.loaded[1])] if rds.loaded else []
             case ["SELECT", "COUNT"]:

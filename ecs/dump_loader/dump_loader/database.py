@@ -167,3 +167,11 @@ def count_rows(connection: Connection, database: str) -> dict[str, int]:
         table: int(rows(connection, f"SELECT COUNT(*) FROM {quoted(database)}.{quoted(table)}")[0][0])  # noqa: S608  quoted
         for (table,) in tables
     }
+
+
+def views(connection: Connection, database: str) -> list[str]:
+    """The names of the views, which have no rows of their own to count."""
+    found = rows(
+        connection, "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME", database
+    )
+    return [name for (name,) in found]

@@ -150,10 +150,18 @@ def _snapshot(
     announce: Callable[[ExportSnapshot], None],
     logger: Logger,
 ) -> str:
+    with closing(target.connect(None)) as connection:
+        views = tuple(database.views(connection, target.database))
+
     def write_counts(identifier: str, uri: str) -> bool:
         """Before the snapshot, so that whoever hears of a snapshot finds its counts; never over those of another load."""
         body = RowCounts(
-            database=target.database, dump=dump.uri, uploaded_at=dump.uploaded_at, snapshot=identifier, tables=counts
+            database=target.database,
+            dump=dump.uri,
+            uploaded_at=dump.uploaded_at,
+            snapshot=identifier,
+            tables=counts,
+            views=views,
         ).model_dump_json()
         bucket, key = split_s3_uri(uri)
         with explained(f"writing the row counts {uri}"):

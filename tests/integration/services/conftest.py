@@ -8,9 +8,11 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.glue.models import glue_backends
 from moto.sqs.models import sqs_backends
 
 from tests.fakes import FakeContext
+from tests.lake import Lake
 
 
 @dataclass
@@ -45,6 +47,18 @@ class Stage:
     def published(self) -> list[str]:
         """What people were told, as it was sent."""
         return [m["Body"] for m in _drain(self.people_url)]
+
+
+@pytest.fixture
+def lake(aws: str) -> Lake:
+    return Lake(boto3.client("s3"), boto3.client("glue"))
+
+
+def finish_runs() -> None:
+    """moto's workflow runs run for ever."""
+    for workflow in glue_backends["123456789012"]["eu-west-2"].workflows.values():
+        for run in workflow.runs.values():
+            run.status = "COMPLETED"
 
 
 def _delays(url: str) -> dict[str, int]:

@@ -12,14 +12,10 @@ from ingestion.errors import AccessDenied, NotYet
 from ingestion.messages import CopyExport
 from s3_to_s3_copier import attempts, landing
 from tests.fakes import SNAPSHOT_TIME
-from tests.integration.services.lake import DAY, Lake, partition
+from tests.integration.services.conftest import finish_runs
+from tests.lake import DAY, Lake, partition
 
 LATER = SNAPSHOT_TIME + timedelta(hours=1)
-
-
-@pytest.fixture
-def lake(aws: str) -> Lake:
-    return Lake()
 
 
 def denied_half_way(lake: Lake, command: CopyExport) -> None:
@@ -67,7 +63,7 @@ def test_a_later_copy_that_is_not_done_yet_is_left_alone_by_an_earlier_one_that_
     assert lake.manifest().export_task_identifier == "task-1"
     assert of(lake, "task-2") == half
     assert lake.attempts() == {"task-2"}
-    lake.finish_runs()
+    finish_runs()
     lake.copy(later)
     assert lake.landed() == lake.manifest().keys
     assert lake.attempts() == set()

@@ -15,15 +15,10 @@ from botocore.exceptions import ClientError
 from ingestion.errors import AccessDenied
 from ingestion.naming import ExportedFile
 from s3_to_s3_copier import copying, handler
-from tests.integration.services.lake import Lake
+from tests.lake import Lake
 
 KEY = "parking/liberator/liberator.t/part.parquet"
 GIB = 1024**3
-
-
-@pytest.fixture
-def lake(aws: str) -> Lake:
-    return Lake()
 
 
 def copy(lake: Lake, body: bytes = b"exported") -> None:

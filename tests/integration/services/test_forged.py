@@ -20,8 +20,8 @@ from ingestion import naming
 from ingestion.messages import Run
 from s3_to_s3_copier import manifest
 from tests.fakes import SNAPSHOT_TIME
-from tests.integration.services.lake import DAY, Lake
 from tests.integration.services.test_handlers import DATA, NAME, RUN, _exported, function
+from tests.lake import DAY, Lake
 
 __all__ = ["function"]
 

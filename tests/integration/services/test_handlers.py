@@ -19,7 +19,7 @@ from ingestion.errors import NotFound, NotYet
 from ingestion.messages import Run, parse_message
 from tests.contract.test_events import EVENTS, bodies
 from tests.fakes import SNAPSHOT_TIME
-from tests.integration.services.lake import DAY, Lake
+from tests.lake import DAY, Lake
 
 SNAPSHOT = {
     "COPIER_QUEUE_URL": "http://unused",
@@ -301,7 +301,8 @@ def _snapshot_in(status: str) -> None:
 
 def _exported() -> Lake:
     """The complete export of that snapshot, which moto gives no time of its own."""
-    lake, rds = Lake(), boto3.client("rds")
+    rds = boto3.client("rds")
+    lake = Lake(boto3.client("s3"), boto3.client("glue"))
     lake.s3.create_bucket(Bucket=DATA, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     lake.export(NAME, run=RUN)
     _snapshot_in("available")

@@ -1,4 +1,4 @@
-"""A landing zone and what is landed in it: buckets, workflows, and exports in RDS's layout, in moto's AWS."""
+"""A landing zone and what is landed in it: buckets, workflows, and exports in RDS's layout."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
-
-import boto3
-from moto.glue.models import glue_backends
 
 from ingestion import naming
 from ingestion.messages import CopyExport, LandingZoneUpdated, Run
@@ -25,15 +22,15 @@ TABLES = {"permits": 3, "pcns": 2, "empty": 0}
 
 
 class Lake:
-    """Buckets, workflows, and exports in RDS's layout."""
+    """Buckets, workflows, and exports in RDS's layout, in whichever S3 and Glue it is given."""
 
-    def __init__(self) -> None:
-        self.s3, self.glue, self.rds = boto3.client("s3"), boto3.client("glue"), FakeRds()
+    def __init__(self, s3: Any, glue: Any) -> None:
+        self.s3, self.glue, self.rds = s3, glue, FakeRds()
         for bucket in ("data", "exports", "landing"):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         for workflow in ("daily", "backdated"):
             self.glue.create_workflow(Name=workflow)
-        self.aws = Aws(self.rds, self.s3, self.glue)  # type: ignore[arg-type]
+        self.aws = Aws(self.rds, s3, glue)  # type: ignore[arg-type]
         self.announced: list[LandingZoneUpdated] = []
 
     def export(
@@ -48,7 +45,7 @@ class Lake:
     ) -> CopyExport:
         """A complete export of `tables` (name → rows), side files, the loader's counts; the command to copy it."""
         self.rds.add_task(task, at=at)
-        for table, rows in tables.items():
+        for table, rows in ((naming.exported_name(table), rows) for table, rows in tables.items()):
             for part in range(parts if rows else 0):
                 self.put(
                     f"{task}/liberator/liberator.{table}/{part + 1}/part-0000{part}-{task}-c000.gz.parquet", b"x" * rows
@@ -87,12 +84,6 @@ class Lake:
 
     def allow(self, bucket: str) -> None:
         self.s3.delete_bucket_policy(Bucket=bucket)
-
-    def finish_runs(self) -> None:
-        """moto's runs run for ever."""
-        for workflow in glue_backends["123456789012"]["eu-west-2"].workflows.values():
-            for run in workflow.runs.values():
-                run.status = "COMPLETED"
 
     def landed(self) -> set[str]:
         """File names in the landing zone, without the manifest."""
