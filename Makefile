@@ -19,14 +19,14 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 	@$(BIN)/python -m local $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),--date "$(DATE)") \
 	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)") \
 	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
-	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)")
+	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(SERVER),--server "$(SERVER)")
 
 .PHONY: test
-test: .venv/dev.stamp server ## all tests, two files at once; ARGS="-k manifest" passes options to pytest
+test: .venv/dev.stamp servers ## all tests, two files at once; ARGS="-k manifest" passes options to pytest
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: load-test
-load-test: .venv/dev.stamp server ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has fewer
+load-test: .venv/dev.stamp servers ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has fewer
 	LOAD=full $(BIN)/pytest tests/e2e/test_load.py --durations=0 $(ARGS)
 
 .PHONY: check
@@ -49,7 +49,7 @@ fuzz: .venv/fuzz.stamp ## the zip reader and the splitter, fed by atheris; SECON
 	cd .fuzz && ../.venv/fuzz/bin/python ../tests/fuzz/fuzz_splitter.py splitter -max_total_time=$(SECONDS) -max_len=2048
 
 .PHONY: bench
-bench: .venv/dev.stamp .venv/bench.stamp server build ## our way and the alternatives side by side, as ratios, and how each grows
+bench: .venv/dev.stamp .venv/bench.stamp servers build ## our way and the alternatives side by side, as ratios, and how each grows
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-glue
@@ -113,7 +113,7 @@ image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=ecs/dump_loader/�
 	  $(if $(RDS_CA_BUNDLE),--build-arg RDS_CA_BUNDLE=$(RDS_CA_BUNDLE)) .
 
 .PHONY: image-test
-image-test: .venv/dev.stamp server ## the image loads a dump from the local AWS into a real server; needs Docker
+image-test: .venv/dev.stamp servers ## the image loads a dump from the local AWS into a real server; needs Docker
 	$(BIN)/pytest tests/docker/test_image.py $(ARGS)
 
 .PHONY: push-ecr
@@ -129,7 +129,7 @@ environment:
 	@$(if $(ENV),:,echo "Which environment? ENV=stg or ENV=prod" >&2; exit 1)
 
 .PHONY: sample
-sample: .venv/local.stamp server ## rebuild the bundled sample dump
+sample: .venv/local.stamp servers ## rebuild the bundled sample dump
 	$(BIN)/python -m local.sample
 
 REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements requirements/security requirements/fuzz requirements/bench
@@ -143,9 +143,16 @@ requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; U
 
 # ── set-up ──
 
+# SERVER=mysql or SERVER=mariadb; without it MySQL, which is deployed, or MariaDB where MySQL can't be had.
 .PHONY: server
 server:
-	@local/install-server
+	@local/install-server $(or $(SERVER),mysql mariadb)
+
+# Tests run on both. Those of MySQL are skipped, with the reason, where it can't be had.
+.PHONY: servers
+servers:
+	@local/install-server mariadb
+	@local/install-server mysql || true
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.13 is needed: install it, or name it with PYTHON=…" >&2; exit 1; }

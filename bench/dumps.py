@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dump_loader.server import Flavour
 from local import sample
-from local.mariadb import MariaDb
+from local.database_server import DatabaseServer
 
 KEPT = Path(__file__).parents[1] / ".bench"
 TABLES, ROWS = 8, 250_000
@@ -36,7 +37,7 @@ def parking(scale: float) -> Dump:
     return _made(f"sample-x{scale:g}", lambda server: sample.fill(server, scale=scale), by_mydumper=False)
 
 
-def fill_oltp(server: MariaDb, rows: int) -> None:
+def fill_oltp(server: DatabaseServer, rows: int) -> None:
     digits = ", ".join(["LPAD(FLOOR(RAND() * 1e11), 11, '0')"] * 10)
     pad = ", ".join(["LPAD(FLOOR(RAND() * 1e11), 11, '0')"] * 5)
     with server.connect(autocommit=True) as connection, connection.cursor() as cursor:
@@ -53,18 +54,18 @@ def fill_oltp(server: MariaDb, rows: int) -> None:
             )
 
 
-def _made(name: str, fill: Callable[[MariaDb], object], *, by_mydumper: bool) -> Dump:
+def _made(name: str, fill: Callable[[DatabaseServer], object], *, by_mydumper: bool) -> Dump:
     folder = KEPT / name
     if not (folder / "made").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        with MariaDb() as server:
+        with DatabaseServer(flavour=Flavour.MARIADB) as server:
             fill(server)
             account = ["--no-defaults", f"--socket={server.socket}", "-uroot"]
             # tables only: views and triggers have DEFINERs, which the other ways may not set
             database, tables = _tables(server)
             with (folder / "dump.sql").open("wb") as out:
-                command = ["mariadb-dump", *account, "--skip-triggers", database, *tables]
+                command = [server.programs.dump, *account, "--skip-triggers", database, *tables]
                 subprocess.run(command, stdout=out, check=True)
             if by_mydumper and shutil.which("mydumper"):
                 command = ["mydumper", "-u", "root", "-S", server.socket, "-B", database, "-o", str(folder / "mydumper")]
@@ -76,7 +77,7 @@ def _made(name: str, fill: Callable[[MariaDb], object], *, by_mydumper: bool) ->
     return Dump(name, folder / "dump.zip", folder / "mydumper", int((folder / "made").read_text()) / 1e6)
 
 
-def _tables(server: MariaDb) -> tuple[str, list[str]]:
+def _tables(server: DatabaseServer) -> tuple[str, list[str]]:
     """The one database, and its tables without its views."""
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW DATABASES")

@@ -33,10 +33,11 @@ type Cost = tuple[float, float]  # seconds, peak MB
 def loading(factor: int, rounds: int) -> Cost:
     """The whole task."""
     from bench import dumps, load_dump
-    from local.mariadb import MariaDb
+    from dump_loader.server import Flavour
+    from local.database_server import DatabaseServer
 
     dump, measured = dumps.oltp(ROWS * factor), load_dump.Measured()
-    with MariaDb() as server, load_dump.aws(dump) as environment:
+    with DatabaseServer(flavour=Flavour.MARIADB) as server, load_dump.aws(dump) as environment:
         for _ in range(rounds):
             load_dump.measure(lambda m: load_dump.by_loader(server, environment, 2, m), measured, server)
     return statistics.median(measured.seconds), measured.peak_megabytes
@@ -57,11 +58,12 @@ def copying(factor: int, rounds: int) -> Cost:
 def exporting(factor: int, rounds: int) -> Cost:
     """From an open transaction to files."""
     from bench import dumps
-    from local.mariadb import MariaDb
+    from dump_loader.server import Flavour
+    from local.database_server import DatabaseServer
     from local.rds.frozen import ConsistentRead
 
     seconds = []
-    with MariaDb() as server:
+    with DatabaseServer(flavour=Flavour.MARIADB) as server:
         dumps.fill_oltp(server, ROWS * factor)
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:

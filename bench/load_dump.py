@@ -38,7 +38,8 @@ from moto.server import ThreadedMotoServer
 
 from bench import dumps
 from bench.dumps import Dump
-from local.mariadb import MariaDb
+from dump_loader.server import Flavour
+from local.database_server import DatabaseServer
 
 ROOT = Path(__file__).parents[1]
 DATABASE = "liberator"
@@ -76,7 +77,7 @@ def main() -> None:
 def _compared(dump: Dump, wanted: list[str], rounds: int) -> list[dict[str, Any]]:
     size = dump.zipped.stat().st_size / 1e6
     sys.stdout.write(f"{dump.name}: {dump.megabytes:.0f} MB of SQL, {size:.0f} MB zipped\n")
-    with MariaDb() as server, aws(dump) as environment:
+    with DatabaseServer(flavour=Flavour.MARIADB) as server, aws(dump) as environment:
         ways: dict[str, Callable[[Measured], None]] = {
             "unzip, mariadb <": lambda _: _from_disk(dump, server),
             CLIENT: lambda _: _by_client(dump, server),
@@ -114,7 +115,7 @@ def _compared(dump: Dump, wanted: list[str], rounds: int) -> list[dict[str, Any]
     return rows
 
 
-def measure(way: Callable[[Measured], None], m: Measured, server: MariaDb) -> None:
+def measure(way: Callable[[Measured], None], m: Measured, server: DatabaseServer) -> None:
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
         cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
@@ -148,31 +149,31 @@ def _cpu(pid: int) -> float:
 # ── the ways ──
 
 
-def _mariadb(server: MariaDb, **streams: Any) -> None:
+def _server(server: DatabaseServer, **streams: Any) -> None:
     address = ["-h", server.host, "-P", str(server.port), f"--ssl-ca={server.ca_bundle}", "-u", server.user]
     environment = {**os.environ, "MYSQL_PWD": server.password}
     subprocess.run(["mariadb", "--no-defaults", *address, DATABASE], env=environment, check=True, **streams)
 
 
-def _from_disk(dump: Dump, server: MariaDb) -> None:
+def _from_disk(dump: Dump, server: DatabaseServer) -> None:
     with tempfile.TemporaryDirectory(dir=dumps.KEPT) as folder:
         subprocess.run(["unzip", "-q", str(dump.zipped), "-d", folder], check=True)
         with (Path(folder) / "dump.sql").open("rb") as script:
-            _mariadb(server, stdin=script)
+            _server(server, stdin=script)
 
 
-def _by_client(dump: Dump, server: MariaDb) -> None:
+def _by_client(dump: Dump, server: DatabaseServer) -> None:
     with subprocess.Popen(["unzip", "-p", str(dump.zipped)], stdout=subprocess.PIPE) as unzip:
-        _mariadb(server, stdin=unzip.stdout)
+        _server(server, stdin=unzip.stdout)
 
 
-def _by_myloader(dump: Dump, server: MariaDb, *more: str) -> None:
+def _by_myloader(dump: Dump, server: DatabaseServer, *more: str) -> None:
     address = ["-h", server.host, "-P", str(server.port), "-u", server.user, "-p", server.password]
     command = ["myloader", *address, "-d", str(dump.by_mydumper), "-B", DATABASE, "-t", "2", "-o", *more]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
-def by_loader(server: MariaDb, environment: dict[str, str], connections: int, m: Measured) -> None:
+def by_loader(server: DatabaseServer, environment: dict[str, str], connections: int, m: Measured) -> None:
     account = {
         "DB_HOST": server.host, "DB_PORT": str(server.port), "DB_NAME": DATABASE, "DB_CA_BUNDLE": str(server.ca_bundle),
         "DB_CREDENTIALS": json.dumps({"username": server.user, "password": server.password}),

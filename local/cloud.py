@@ -10,14 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from dump_loader.server import Flavour
 from local.aws import LocalAws
+from local.database_server import DatabaseServer
 from local.ecs import EcsAgent
 from local.eventbridge import Bus
 from local.functions import ROOT, Function, SourceHost
 from local.glue import workflow_runs
 from local.glue_jobs import GlueJobs
 from local.lambda_runtime import emulated_hosts
-from local.mariadb import MariaDb
 from local.pollers import Poller
 from local.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attributes, sns_message
 from local.stack import SECRET, create_bucket, deploy, generated
@@ -44,6 +45,7 @@ class Cloud:
     their queues and functions run only when they are invoked;
     `glue` lets Glue's workflows run their jobs, on Spark, with the queries of the folder `transforms`, if any; without it a
     run only takes `workflow_seconds`;
+    `server` is one that runs already, otherwise one of `flavour` is started;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -60,7 +62,8 @@ class Cloud:
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
         polling: bool = True,
-        mariadb: MariaDb | None = None,
+        server: DatabaseServer | None = None,
+        flavour: Flavour | None = None,
         story: Story | None = None,
     ) -> None:
         self.parameters = PARAMETERS | dict(parameters or {})
@@ -72,13 +75,13 @@ class Cloud:
         self.story = story or Story()
         self.told: list[dict[str, Any]] = []
         self._built, self._polling = built, polling
-        self._mariadb = mariadb
+        self._server, self._flavour = server, flavour
         self._stopping = False
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="liberator-")))
-            self.mariadb = self._mariadb or stack.enter_context(MariaDb())
+            self.server = self._server or stack.enter_context(DatabaseServer(flavour=self._flavour))
             stack.enter_context(workflow_runs(lambda workflow, run_id: self._carry_out(workflow, run_id)))
             self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
             self.template = self._load()
@@ -87,7 +90,7 @@ class Cloud:
             self.s3 = self.aws.client("s3")
             self.rds = stack.enter_context(
                 RdsStandIn(
-                    self.mariadb,
+                    self.server,
                     self.aws.client("s3"),
                     self._rds_event,
                     snapshot_seconds=self.snapshot_seconds,
@@ -149,8 +152,8 @@ class Cloud:
             self.parameters,
             queue_url=lambda name: f"{self.aws.endpoint}/123456789012/{name}",
             attributes={
-                "Database.Endpoint.Address": self.mariadb.host,
-                "Database.Endpoint.Port": str(self.mariadb.port),
+                "Database.Endpoint.Address": self.server.host,
+                "Database.Endpoint.Port": str(self.server.port),
             },
         )
 
@@ -166,7 +169,7 @@ class Cloud:
 
     def _ecs_agent(self, log: Any) -> EcsAgent:
         [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
-        master = json.dumps({"username": self.mariadb.user, "password": self.mariadb.password})
+        master = json.dumps({"username": self.server.user, "password": self.server.password})
         values = {s.ref: generated(s.properties["GenerateSecretString"]) for s in self.template.of_type(SECRET)}
         containers = task_definition.properties["ContainerDefinitions"]
         secrets = {s["ValueFrom"]: values.get(s["ValueFrom"], master) for c in containers for s in c["Secrets"]}
@@ -181,7 +184,7 @@ class Cloud:
             upload_target["Arn"],
             self.aws.environment,
             secrets,
-            str(self.mariadb.ca_bundle),
+            str(self.server.ca_bundle),
             log,
             self.story,
             self._event,

@@ -11,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
+from dump_loader.server import Flavour
 from ingestion import naming
 from local import landed, zones
 from local.cloud import PRE_PRODUCTION_BUCKET, Cloud
+from local.database_server import DatabaseServerError
 from local.functions import ROOT
-from local.mariadb import MariaDbError
 from local.spark import java_problem
 from local.story import Entry, Story
 from local.view import GLUE, STAGES, View, seconds_of, tables_table, zones_table
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
     try:
         with View(console, STAGES | GLUE if options.glue else STAGES) as view:
             report, tables, zone_tables, problems = _run(options, Story(view.show))
-    except MariaDbError as error:
+    except DatabaseServerError as error:
         console.print(str(error), style="red")
         return 1
     except KeyboardInterrupt:
@@ -65,7 +66,10 @@ type Outcome = tuple[dict[str, Any] | None, list[landed.TableReport], list[ZoneT
 def _run(options: argparse.Namespace, story: Story) -> Outcome:
     """The report, the tables in the landing zone and in the zones after it, and what went wrong."""
     transforms = options.transforms or (TRANSFORMS if options.dump == SAMPLE else None)
-    with Cloud(story=story, built=options.runtime == "lambda", glue=options.glue, transforms=transforms) as cloud:
+    flavour = next((f for f in Flavour if f.lower() == options.server), None)
+    with Cloud(
+        story=story, flavour=flavour, built=options.runtime == "lambda", glue=options.glue, transforms=transforms
+    ) as cloud:
         if options.override is None:
             cloud.upload(options.dump, naming.dump_keys(options.date)[0])
         else:
@@ -186,6 +190,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--transforms", type=Path, help="the queries that make the refined zone, of a dump of your own")
     parser.add_argument("--raw", type=Path, help="a folder that gets a copy of the raw bucket")
     parser.add_argument("--refined", type=Path, help="a folder that gets a copy of the refined bucket")
+    parser.add_argument(
+        "--server", choices=[f.lower() for f in Flavour], help="otherwise MySQL, or MariaDB where it must be"
+    )
     parser.add_argument("--runtime", choices=["source", "lambda"], default="source", help="lambda: what `make build` built")
     options = parser.parse_args(arguments)
     if not options.dump.is_file():

@@ -25,9 +25,9 @@ from ingestion.messages import Run
 from ingestion.row_counts import RowCounts
 from local.aws import ACCOUNT
 from local.cloud import Cloud
+from local.database_server import DatabaseServer
 from local.functions import ROOT
 from local.lambda_runtime import BUILD
-from local.mariadb import MariaDb
 from local.story import Entry
 
 VERSION = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"  # of every dump in events/
@@ -43,9 +43,9 @@ TEMPLATE = BUILD / "cloud.yaml"
 class Standby(Cloud):
     """A Cloud in the states that events/ speak of, without pollers unless asked for."""
 
-    def __init__(self, *, built: bool = False, polling: bool = False, mariadb: MariaDb | None = None) -> None:
+    def __init__(self, *, built: bool = False, polling: bool = False, server: DatabaseServer | None = None) -> None:
         super().__init__(
-            built=built, polling=polling, mariadb=mariadb, snapshot_seconds=0.1, export_seconds=0.1, workflow_seconds=0
+            built=built, polling=polling, server=server, snapshot_seconds=0.1, export_seconds=0.1, workflow_seconds=0
         )
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class Standby(Cloud):
         self.bus.disabled.add("UploadRule")  # nothing is to be loaded
         for key in (*(naming.dump_keys(day)[0] for day in (DAILY, BACKDATED)), ODD_KEY):
             self._put_dump(key)
-        with self.mariadb.connect() as connection, connection.cursor() as cursor:
+        with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute("CREATE OR REPLACE DATABASE liberator")
             for table, rows in TABLES.items():
                 cursor.execute(f"CREATE TABLE liberator.{table} (id INT PRIMARY KEY)")

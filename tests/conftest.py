@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from dump_loader.server import Flavour
+from local.database_server import DatabaseServer, DatabaseServerError, find_programs
 from local.functions import ROOT
 from local.lambda_runtime import BUILD
 
@@ -21,6 +26,28 @@ def built() -> None:
     subprocess.run([sam, "build"], cwd=ROOT, env=environment, check=True, capture_output=True)
     compileall = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", BUILD]
     subprocess.run(compileall, check=True, capture_output=True)  # as `make build` does
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Callable[[Flavour], DatabaseServer]]:
+    """One server of each flavour for the session, started when it is first asked for; skips where it can't be had."""
+    with ExitStack() as stack:
+
+        @cache
+        def of(flavour: Flavour) -> DatabaseServer:
+            try:
+                find_programs(flavour)
+            except DatabaseServerError as missing:
+                pytest.skip(str(missing))
+            return stack.enter_context(DatabaseServer(flavour=flavour))
+
+        yield of
+
+
+@pytest.fixture(scope="session")
+def server(servers: Callable[[Flavour], DatabaseServer]) -> DatabaseServer:
+    """Of the flavour that is deployed, or of the other one where that can't be had. A test drops what it creates."""
+    return servers(find_programs().flavour)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

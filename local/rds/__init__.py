@@ -2,7 +2,7 @@
 
 It is installed over moto's RDS backend in this process, for as long as its `with` block lasts:
 
-    with MariaDb() as mariadb, RdsStandIn(mariadb, s3, publish) as rds:
+    with DatabaseServer() as server, RdsStandIn(server, s3, publish) as rds:
         rds.register_instance(rds_client, "liberator")
 
 Like AWS: the states of snapshots and export tasks and their order, error codes, the limit of five exports, the events

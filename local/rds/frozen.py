@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pymysql.connections import Connection
 
-    from local.mariadb import MariaDb
+    from local.database_server import DatabaseServer
 
 SYSTEM_DATABASES = ("information_schema", "mysql", "performance_schema", "sys")
 _CHUNK_ROWS = 2_000
@@ -59,8 +59,8 @@ class FrozenTable:
 class ConsistentRead:
     """An open transaction that sees all tables as they were when it began, whatever is written afterwards."""
 
-    def __init__(self, mariadb: MariaDb) -> None:
-        self._connection: Connection[Any] = mariadb.connect_as_root(use_unicode=False, conv=encoders)  # no decoding
+    def __init__(self, server: DatabaseServer) -> None:
+        self._connection: Connection[Any] = server.connect_as_root(use_unicode=False, conv=encoders)  # no decoding
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute("SET SESSION time_zone = '+00:00', net_write_timeout = 3600, lock_wait_timeout = 30")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
 
-    from local.mariadb import MariaDb
+    from local.database_server import DatabaseServer
 
 MOTO_ACCOUNT = "123456789012"
 MAX_ACTIVE_EXPORTS = 5  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
@@ -56,7 +56,7 @@ class _Frozen:
 
 
 class RdsStandIn:
-    """Snapshots and exports of the one instance that `mariadb` is; see the package's docstring for what it does.
+    """Snapshots and exports of the one instance that `server` is; see the package's docstring for what it does.
 
     `publish` is called with each event from threads of the stand-in, outside any lock. `snapshot_seconds` and
     `export_seconds` are how long each takes at least; both take longer if the work does.
@@ -71,7 +71,7 @@ class RdsStandIn:
 
     def __init__(
         self,
-        mariadb: MariaDb,
+        server: DatabaseServer,
         s3: S3Client,
         publish: Callable[[RdsEvent], None],
         *,
@@ -79,7 +79,7 @@ class RdsStandIn:
         export_seconds: float = 0.0,
         part_rows: int = 5_000,
     ) -> None:
-        self.mariadb = mariadb
+        self.server = server
         self.s3 = s3
         self.publish = publish
         self.snapshot_seconds = snapshot_seconds
@@ -112,7 +112,7 @@ class RdsStandIn:
             raise RuntimeError("Another RdsStandIn is installed in this process: uninstall it first.")
         RdsStandIn._installed = self
         self._stopping.clear()
-        self._folder = Path(tempfile.mkdtemp(prefix="rds-", dir=self.mariadb.directory))  # which goes, even if we are killed
+        self._folder = Path(tempfile.mkdtemp(prefix="rds-", dir=self.server.directory))  # which goes, even if we are killed
         for owner, name, value in self._replacements():
             self._stack.enter_context(_replaced(owner, name, value))
 
@@ -136,9 +136,9 @@ class RdsStandIn:
             Engine="mysql",
             EngineVersion="8.4.5",
             AllocatedStorage=20,
-            MasterUsername=self.mariadb.user,
-            MasterUserPassword=self.mariadb.password,
-            Port=self.mariadb.port,
+            MasterUsername=self.server.user,
+            MasterUserPassword=self.server.password,
+            Port=self.server.port,
             **named,  # type: ignore[arg-type]
         )
 
@@ -172,7 +172,7 @@ class RdsStandIn:
         yield RDSBackend, "cancel_export_task", lambda _backend, identifier: self._cancel_export(identifier)
         yield RDSResponse, "describe_export_tasks", lambda response: self._describe_exports(response)
         yield RDSResponse, "describe_db_snapshots", _paginated(RDSResponse.describe_db_snapshots)
-        yield DBInstance, "endpoint", property(lambda _instance: {"Address": self.mariadb.host, "Port": self.mariadb.port})
+        yield DBInstance, "endpoint", property(lambda _instance: {"Address": self.server.host, "Port": self.server.port})
 
     # snapshots
 
@@ -197,7 +197,7 @@ class RdsStandIn:
             snapshot.status, database.status = status, before
 
         try:
-            read = ConsistentRead(self.mariadb)
+            read = ConsistentRead(self.server)
         except Exception as error:
             log.exception("Snapshot %s: no consistent read", identifier)
             read, reason = None, reason or str(error)

@@ -1,13 +1,13 @@
-"""The sample dump: a made-up parking database with every column type of the type table, as mariadb-dump writes it."""
+"""The sample dump: a made-up parking database with every column type of the type table, as mysqldump writes it."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
-from local.mariadb import INSTALL, MariaDb, MariaDbError
+from dump_loader.server import Flavour
+from local.database_server import DatabaseServer, DatabaseServerError
 from local.sample.rows import TABLES
 
 BUNDLED = Path(__file__).parent / "liberator_dump.zip"
@@ -19,13 +19,13 @@ _BATCH = 500
 
 def build(destination: Path = BUNDLED, *, scale: float = 1.0) -> int:
     """Makes the database on a server of its own, dumps and zips it; returns the rows. Takes some 15 seconds."""
-    with MariaDb() as server:
+    with DatabaseServer(flavour=Flavour.MYSQL) as server:
         rows = fill(server, scale=scale)
         _zip(dump(server), destination)
     return rows
 
 
-def fill(server: MariaDb, *, scale: float = 1.0) -> int:
+def fill(server: DatabaseServer, *, scale: float = 1.0) -> int:
     """Creates the sample's database on a server, with `scale` times its rows; returns how many there are."""
     here = Path(__file__).parent
     # as root, so that the dump has DEFINERs that RDS refuses; strict, so that no value is cut, but with zero dates
@@ -48,11 +48,8 @@ def fill(server: MariaDb, *, scale: float = 1.0) -> int:
         return counts
 
 
-def dump(server: MariaDb) -> bytes:
+def dump(server: DatabaseServer) -> bytes:
     """What the supplier's nightly mysqldump writes: routines, triggers, and binary data as it is."""
-    program = shutil.which("mariadb-dump") or shutil.which("mysqldump")
-    if program is None:
-        raise MariaDbError(f"mariadb-dump is not installed. {INSTALL}")
     options = [
         "--single-transaction",
         "--routines",
@@ -61,11 +58,12 @@ def dump(server: MariaDb) -> bytes:
         "--default-character-set=utf8mb4",
         "--skip-dump-date",
     ]
+    program = str(server.programs.dump)
     command = [program, "--no-defaults", f"--socket={server.socket}", "--user=root", *options, "--databases", DATABASE]
     script = subprocess.run(command, capture_output=True, check=True).stdout
     end = b"-- Dump completed\n"
     if not script.endswith(end):
-        raise MariaDbError(f"{program} did not finish its dump")
+        raise DatabaseServerError(f"{program} did not finish its dump")
     return script.removesuffix(end) + b"-- Dump completed on 2021-06-04  2:00:00\n"
 
 

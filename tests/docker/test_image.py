@@ -63,7 +63,7 @@ def run(image: str, cloud: Cloud, container: Mapping[str, Any], *options: str) -
         options = (f"--entrypoint={program}", *options)
     # host: the database and the local AWS listen on 127.0.0.1 only
     return subprocess.run(
-        ["docker", "run", "--rm", "--network", "host", "--read-only", f"--volume={Path(cloud.mariadb.ca_bundle)}:/ca.pem:ro",
+        ["docker", "run", "--rm", "--network", "host", "--read-only", f"--volume={Path(cloud.server.ca_bundle)}:/ca.pem:ro",
          *variables, *options, image, *arguments],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip

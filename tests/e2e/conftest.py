@@ -13,7 +13,7 @@ import pytest
 
 from local import landed
 from local.cloud import PRE_PRODUCTION_BUCKET, Cloud
-from local.mariadb import MariaDb
+from local.database_server import DatabaseServer
 from local.story import Entry
 
 SECONDS = 90  # a deadline, not an expectation
@@ -92,19 +92,13 @@ class System(Cloud):
         return list(self.aws.client("sqs").receive_message(**request).get("Messages", []))
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDb]:
-    with MariaDb() as server:
-        yield server
-
-
 @pytest.fixture
-def system(mariadb: MariaDb) -> Iterator[Callable[..., System]]:
+def system(server: DatabaseServer) -> Iterator[Callable[..., System]]:
     """Starts a system; 15 minutes of delay pass in a third of a second."""
     with ExitStack() as stack:
 
         def start(**options: Any) -> System:
-            return stack.enter_context(System(mariadb=mariadb, **QUICK | options))
+            return stack.enter_context(System(server=server, **QUICK | options))
 
         yield start
 

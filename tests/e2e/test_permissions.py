@@ -17,7 +17,7 @@ import pytest
 from ingestion import naming
 from local.aws import ACCOUNT, REGION
 from local.cloud import PREFIX
-from local.mariadb import MariaDb
+from local.database_server import DatabaseServer
 from local.requests import Call, calls_of
 from local.template import Resource
 from tests.e2e.conftest import QUICK, SECONDS, System, write_dump
@@ -92,10 +92,10 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A day's dump; the same day again, by hand; what no function can read; a replay; a file that is no dump."""
     calls: set[Call] = set()
-    with System(mariadb=mariadb, **QUICK) as running:
+    with System(server=server, **QUICK) as running:
         running.aws.on_request = lambda request, resource: calls.update(calls_of(request, resource))
         folder, today = tmp_path_factory.mktemp("dumps"), datetime.now(UTC).date()
         broken = folder / "broken.zip"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from local.aws import ACCOUNT
+from local.database_server import DatabaseServer
 from local.functions import ROOT
-from local.mariadb import MariaDb
 from local.standby import Standby
 from tests.e2e.conftest import System
 
@@ -42,8 +42,8 @@ class Running(Standby, System):
 
 
 @pytest.fixture
-def running(mariadb: MariaDb) -> Iterator[Running]:
-    with Running(polling=True, mariadb=mariadb) as running:
+def running(server: DatabaseServer) -> Iterator[Running]:
+    with Running(polling=True, server=server) as running:
         yield running
 
 

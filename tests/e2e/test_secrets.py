@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from ingestion import naming
-from local.mariadb import MariaDb
+from local.database_server import DatabaseServer
 from tests.e2e.conftest import QUICK, SECONDS, System, write_dump
 
 pytestmark = pytest.mark.timeout(180)
@@ -90,7 +90,7 @@ def test_no_password_is_left_anywhere_whatever_becomes_of_a_load(tmp_path: Path)
     for path, sql in dumps.items():
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("dump.sql", sql)
-    with MariaDb() as mariadb, Heard(mariadb=mariadb, parameters={"LogLevel": "DEBUG"}, **QUICK) as system:
+    with DatabaseServer() as server, Heard(server=server, parameters={"LogLevel": "DEBUG"}, **QUICK) as system:
         system.upload(write_dump(tmp_path), key)
         system.wait_for("LandingZoneUpdated")
         system.wait_for("Task stopped")
@@ -102,7 +102,7 @@ def test_no_password_is_left_anywhere_whatever_becomes_of_a_load(tmp_path: Path)
         for_today = {"IMPORT_DATE_OVERRIDE": today.isoformat()}
         account = json.dumps({"username": "liberator_loader", "password": WRONG})
         [loaders] = [json.loads(v) for v in system.ecs.secrets.values() if "liberator_loader" in v]
-        loaders, masters = loaders["password"], mariadb.password
+        loaders, masters = loaders["password"], server.password
         system.run_task(**{LOADER: {"DB_CREDENTIALS": account} | for_today})
         system.run_task(**{LOADER: {"DB_HOST": "localhost"} | for_today})  # not what its certificate says
         for malformed in (
@@ -119,9 +119,9 @@ def test_no_password_is_left_anywhere_whatever_becomes_of_a_load(tmp_path: Path)
             system.run_task(account={"MASTER_CREDENTIALS": malformed})
         system.run_task(account={"DB_HOST": "localhost"})
         system.upload(slow, key)
-        assert any(_is_loading(mariadb) or system.story.wait_for(lambda _: False, 0.1) for _ in range(10 * SECONDS))
+        assert any(_is_loading(server) or system.story.wait_for(lambda _: False, 0.1) for _ in range(10 * SECONDS))
         ended = len(system.ecs.exit_codes)
-        os.kill(mariadb.pid, signal.SIGKILL)
+        os.kill(server.pid, signal.SIGKILL)
         system.wait_for("Task stopped", ended + 1)
         system.wait_until_idle()
         assert len(system.ecs.exit_codes) == 13
@@ -133,7 +133,7 @@ def test_no_password_is_left_anywhere_whatever_becomes_of_a_load(tmp_path: Path)
     assert found == {}
 
 
-def _is_loading(server: MariaDb) -> bool:
+def _is_loading(server: DatabaseServer) -> bool:
     with server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(100)' AND USER <> 'root'"

@@ -1,4 +1,4 @@
-"""What every integration test may use: a real MariaDB server, and moto's AWS, empty for each test."""
+"""Moto's AWS, empty for each test."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ from collections.abc import Iterator
 import pytest
 from moto.server import ThreadedMotoServer
 
-from local.mariadb import MariaDb
-
 REGION = "eu-west-2"
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDb]:
-    """One server for the session: a test drops the databases that it creates."""
-    with MariaDb() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

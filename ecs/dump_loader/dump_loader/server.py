@@ -1,11 +1,12 @@
 """What the loader has to know of the server it loads into: which of the two it is, and what it understands.
 
-RDS runs MySQL 8.4; the tests and the local run use MariaDB 10.11. Where they differ for a dump:
+RDS runs MySQL 8.4; the local run and the tests use a newer MySQL, and MariaDB 10.11. Where the flavours differ for a dump:
 
 - conditional comments: MariaDB skips `/*!50700 …*/` to `/*!99999 …*/`, features of MySQL that it doesn't have, and reads
   `/*M!…*/`, which to MySQL is a comment;
 - collations: `utf8mb4_0900_*` are MySQL's (MariaDB from 11.4.5 knows them as aliases), `*_uca1400_*` MariaDB's;
 - sql_mode: MySQL 8 refuses names that it has dropped (NO_AUTO_CREATE_USER and others), which MariaDB still takes;
+- types: MySQL 8 calls GEOMETRYCOLLECTION by the short name GEOMCOLLECTION, which MariaDB doesn't know;
 - SEQUENCE, SETVAL and system versioning are MariaDB's only, functional indexes MySQL's: they fail with the server's error.
 """
 
@@ -65,6 +66,10 @@ class Server:
         )
         oldest = (f"{charset}_bin",) if rest in ("bin", "as_cs") else (f"{charset}_unicode_520_ci", f"{charset}_unicode_ci")
         return next((c for c in (*nearest, *oldest) if c in self.collations), name)
+
+    def type_name(self, name: str) -> str:
+        """The name that this server has for a type."""
+        return "GEOMETRYCOLLECTION" if self.flavour is Flavour.MARIADB and name == "GEOMCOLLECTION" else name
 
     def sql_mode(self, modes: str) -> str:
         """The modes without those that this server refuses."""

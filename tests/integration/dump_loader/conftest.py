@@ -1,19 +1,25 @@
-"""A loader, ready to be started."""
+"""A loader, ready to be started, with a server of each flavour."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
 
-from local.mariadb import MariaDb
+from dump_loader.server import Flavour
+from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
 
 
+@pytest.fixture(scope="session", params=list(Flavour), ids=str)
+def server(request: pytest.FixtureRequest, servers: Callable[[Flavour], DatabaseServer]) -> DatabaseServer:
+    return servers(request.param)
+
+
 @pytest.fixture
-def loader(aws: str, mariadb: MariaDb) -> Iterator[Loader]:
+def loader(aws: str, server: DatabaseServer) -> Iterator[Loader]:
     boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     boto3.client("rds").create_db_instance(
         DBInstanceIdentifier=INSTANCE, DBInstanceClass="db.t4g.small", Engine="mysql", AllocatedStorage=20,
@@ -34,8 +40,8 @@ def loader(aws: str, mariadb: MariaDb) -> Iterator[Loader]:
         "SNAPSHOT_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="rds-snapshot-to-s3")["QueueUrl"],
         "PROGRESS_SECONDS": "0.2",
     }
-    made = Loader(mariadb, topic, queue, environment)
-    made.use(mariadb)
+    made = Loader(server, topic, queue, environment)
+    made.use(server)
     yield made
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS `{DATABASE}`")

@@ -21,7 +21,7 @@ from dump_loader.account import make
 from dump_loader.settings import Credentials
 from ingestion.messages import ExportSnapshot, IngestionFailed
 from ingestion.row_counts import RowCounts
-from local.mariadb import MariaDb
+from local.database_server import DatabaseServer
 
 ROOT = Path(__file__).parents[3]
 BUCKET = "liberator-data-storage"
@@ -83,14 +83,14 @@ class Outcome:
 class Loader:
     """One data bucket, one instance, one topic with a queue behind it, one database."""
 
-    server: MariaDb
+    server: DatabaseServer
     topic: str
     queue: str
     environment: dict[str, str]
     s3: Any = field(default_factory=lambda: boto3.client("s3"))
     rds: Any = field(default_factory=lambda: boto3.client("rds"))
 
-    def use(self, server: MariaDb) -> None:
+    def use(self, server: DatabaseServer) -> None:
         """From now on, as the account that is deployed; also for a server that was started again, as its port is another."""
         self.server = server
         with server.connect() as master:

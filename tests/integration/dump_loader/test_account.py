@@ -13,18 +13,19 @@ import pytest
 from pydantic import SecretStr
 
 from dump_loader.account import RIGHTS, make
+from dump_loader.server import Flavour
 from dump_loader.settings import Credentials
 from ingestion.errors import Terminal
-from local.mariadb import MariaDb
-from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, credentials
+from local.database_server import DatabaseServer
+from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, credentials, zipped
 
 ACCOUNT = Credentials(username="made_for_a_load", password=SecretStr("ea5y-t0-f1nd"))
 
 
 @pytest.fixture(autouse=True)
-def _gone(mariadb: MariaDb) -> Iterator[None]:
+def _gone(server: DatabaseServer) -> Iterator[None]:
     yield
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP USER IF EXISTS {ACCOUNT.username}")
 
 
@@ -41,8 +42,8 @@ def container(loader: Loader, **changed: str) -> tuple[int, list[dict[str, Any]]
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
-def granted(mariadb: MariaDb) -> list[str]:
-    with mariadb.connect_as_root() as connection, connection.cursor() as cursor:
+def granted(server: DatabaseServer) -> list[str]:
+    with server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute(f"SHOW GRANTS FOR {ACCOUNT.username}")
         return [row[0].split(" IDENTIFIED")[0] for row in cursor.fetchall()]
 
@@ -51,13 +52,25 @@ def test_it_may_do_everything_in_its_database_and_nothing_elsewhere(loader: Load
     assert container(loader)[::2] == (0, "")
     usage, database = granted(loader.server)
     assert usage == f"GRANT USAGE ON *.* TO `{ACCOUNT.username}`@`%`"
-    assert database == f"GRANT {RIGHTS} ON `{DATABASE.replace('_', chr(92) + '_')}`.* TO `{ACCOUNT.username}`@`%`"
+    # MySQL calls all that it has for a database ALL
+    rights = "ALL PRIVILEGES" if loader.server.flavour is Flavour.MYSQL else RIGHTS
+    assert database == f"GRANT {rights} ON `{DATABASE.replace('_', chr(92) + '_')}`.* TO `{ACCOUNT.username}`@`%`"
 
 
 def test_a_dump_is_loaded_with_it(loader: Loader) -> None:
     assert container(loader)[0] == 0
     outcome = loader.load(CHINOOK.read_bytes(), DB_CREDENTIALS=json.dumps(credentials(ACCOUNT)))
     assert outcome.exit_code == 0, outcome.log
+
+
+def test_it_is_made_anew_each_night_though_it_is_the_definer_of_last_nights_objects(loader: Loader) -> None:
+    sql = """CREATE TABLE a (id INT PRIMARY KEY); INSERT INTO a VALUES (1); CREATE VIEW v AS SELECT * FROM a;
+        CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET @a = 1; CREATE PROCEDURE p() SELECT 1;"""
+    for _ in range(2):
+        assert container(loader)[::2] == (0, "")
+        outcome = loader.load(zipped(sql), DB_CREDENTIALS=json.dumps(credentials(ACCOUNT)))
+        assert outcome.exit_code == 0, outcome.log
+    assert len(loader.snapshots()) == 2
 
 
 def test_it_is_given_its_new_password_while_it_loads_with_the_old_one(loader: Loader) -> None:
@@ -91,8 +104,8 @@ def test_where_it_cannot_be_made_one_line_says_why(loader: Loader, changed: dict
     assert line["level"] == "ERROR"
 
 
-def test_the_master_user_is_not_taken_for_the_loaders_account(mariadb: MariaDb) -> None:
-    master = Credentials(username=mariadb.user, password=SecretStr("another"))
-    with mariadb.connect() as connection, pytest.raises(Terminal, match="account of its own"):
+def test_the_master_user_is_not_taken_for_the_loaders_account(server: DatabaseServer) -> None:
+    master = Credentials(username=server.user, password=SecretStr("another"))
+    with server.connect() as connection, pytest.raises(Terminal, match="account of its own"):
         make(connection, master, DATABASE)
-    mariadb.connect().close()
+    server.connect().close()

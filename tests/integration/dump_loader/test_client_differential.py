@@ -1,4 +1,4 @@
-"""One script through the `mariadb` client and through the loader: the same tables, to the last byte.
+"""One script through the server's own client and through the loader: the same tables, to the last byte.
 
 test_client_parity.py compares what is sent; here it is what arrives, with conditional comments, delimiters, triggers and
 changes of sql_mode taking effect.
@@ -19,10 +19,8 @@ from dump_loader import database
 from dump_loader.dialect import Signature
 from dump_loader.loading import Loaded, load
 from ingestion.errors import IngestionError
-from local.mariadb import MariaDb
-from tests.integration.dump_loader.test_client_parity import CLIENT
+from local.database_server import DatabaseServer
 
-pytestmark = pytest.mark.skipif(CLIENT is None, reason="no mysql client is installed")
 BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
 TABLES = (
     "CREATE TABLE notes (id INT PRIMARY KEY, note LONGTEXT);\n"
@@ -149,7 +147,7 @@ def scripts(draw: st.DrawFn) -> str:
 class Two:
     """Two databases of one server, made anew for each script."""
 
-    def __init__(self, server: MariaDb) -> None:
+    def __init__(self, server: DatabaseServer) -> None:
         self._server = server
         self._connection = server.connect_as_root(autocommit=True)
 
@@ -166,10 +164,9 @@ class Two:
     def by_client(self, script: bytes) -> str:
         """What the client complains of."""
         database.recreate(self._connection, BY_CLIENT)
-        assert CLIENT is not None
         # --comments: without it, the client loses the end of a conditional comment that has a comment in it
         command = [
-            CLIENT,
+            self._server.programs.client,
             "--no-defaults",
             f"--socket={self._server.socket}",
             "-uroot",
@@ -217,8 +214,8 @@ def chunked(content: bytes, sizes: list[int]) -> Iterator[bytes]:
 
 
 @pytest.fixture(scope="module")
-def two(mariadb: MariaDb) -> Iterator[Two]:
-    made = Two(mariadb)
+def two(server: DatabaseServer) -> Iterator[Two]:
+    made = Two(server)
     yield made
     made.close()
 

@@ -1,9 +1,8 @@
-"""The splitter against the real client: the server's general log says what `mariadb` made of the same text."""
+"""The splitter against the real client: the server's general log says what its own client made of the same text."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -13,16 +12,13 @@ from hypothesis import strategies as st
 
 from dump_loader.splitter import Splitter
 from ingestion.errors import DumpRejected
-from local.mariadb import MariaDb
-
-CLIENT = shutil.which("mariadb") or shutil.which("mysql")
-pytestmark = pytest.mark.skipif(CLIENT is None, reason="no mysql client is installed")
+from local.database_server import DatabaseServer
 
 
 class Client:
     """The client, whose statements the server writes down."""
 
-    def __init__(self, server: MariaDb) -> None:
+    def __init__(self, server: DatabaseServer) -> None:
         self._server = server
         self._connection = server.connect_as_root(autocommit=True)
         self._run("SET GLOBAL log_output = 'TABLE'")
@@ -33,9 +29,8 @@ class Client:
 
     def statements(self, text: bytes) -> list[bytes]:
         self._run("SET GLOBAL general_log = OFF", "TRUNCATE mysql.general_log", "SET GLOBAL general_log = ON")
-        assert CLIENT is not None
         command = [
-            CLIENT,
+            self._server.programs.client,
             "--no-defaults",
             f"--socket={self._server.socket}",
             "-uroot",
@@ -58,8 +53,8 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def client(mariadb: MariaDb) -> Iterator[Client]:
-    made = Client(mariadb)
+def client(server: DatabaseServer) -> Iterator[Client]:
+    made = Client(server)
     yield made
     made.close()
 

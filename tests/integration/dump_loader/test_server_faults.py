@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.mariadb import MariaDb
+from dump_loader.server import Flavour
+from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, until, zipped
 
 HEADER = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n"
@@ -28,17 +29,17 @@ BY_MYSQLDUMP = HEADER + TABLES + WAITS + ROWS + END
 BOTH = pytest.mark.parametrize("sql", [BY_HAND, BY_MYSQLDUMP], ids=["by hand", "mysqldump"])
 
 
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariaDb]:
+@pytest.fixture(scope="module", params=list(Flavour), ids=str)
+def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     """A server of its own: here it is killed and misconfigured."""
-    with MariaDb() as server:
+    with DatabaseServer(flavour=request.param) as server:
         yield server
 
 
 class Gate:
     """Closed, it holds a load up at WAITS; whatever comes before that is in the database, whatever follows is not."""
 
-    def __init__(self, server: MariaDb) -> None:
+    def __init__(self, server: DatabaseServer) -> None:
         self._server = server
         self._connection = server.connect(autocommit=True)
         self._ask("SELECT GET_LOCK('gate', 0)")
@@ -70,20 +71,20 @@ def closed_gate(loader: Loader) -> Iterator[Gate]:
         gate.close()
 
 
-def connections(server: MariaDb, condition: str) -> list[tuple[Any, ...]]:
+def connections(server: DatabaseServer, condition: str) -> list[tuple[Any, ...]]:
     with server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND {condition}")
         return list(cursor.fetchall())
 
 
-def status(server: MariaDb, name: str) -> int:
+def status(server: DatabaseServer, name: str) -> int:
     with server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW GLOBAL STATUS LIKE %s", (name,))
         return int(cursor.fetchall()[0][1])
 
 
 @contextmanager
-def setting(server: MariaDb, name: str, value: int) -> Iterator[None]:
+def setting(server: DatabaseServer, name: str, value: int) -> Iterator[None]:
     with server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT @@GLOBAL.{name}")
         before = cursor.fetchall()[0][0]
@@ -94,7 +95,7 @@ def setting(server: MariaDb, name: str, value: int) -> Iterator[None]:
             cursor.execute(f"SET GLOBAL {name} = %s", (before,))
 
 
-def kill_connection(server: MariaDb, identifier: int) -> None:
+def kill_connection(server: DatabaseServer, identifier: int) -> None:
     with server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute(f"KILL CONNECTION {identifier}")
 
@@ -140,7 +141,7 @@ def test_the_connection_that_executes_a_statement_is_reset(loader: Loader, sql: 
 
 
 @contextmanager
-def row_2000_taken(server: MariaDb) -> Iterator[Any]:
+def row_2000_taken(server: DatabaseServer) -> Iterator[Any]:
     """By a transaction that has changed more than a batch does, so that of two in a deadlock it is not the victim."""
     with server.connect(DATABASE) as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO permits SELECT seq + 100000, 'weight' FROM seq_1_to_20000")
@@ -149,7 +150,7 @@ def row_2000_taken(server: MariaDb) -> Iterator[Any]:
         connection.rollback()
 
 
-def waits_for_a_row(server: MariaDb) -> bool:
+def waits_for_a_row(server: DatabaseServer) -> bool:
     """INNODB_TRX would tell it too, but shows the same again and again to whoever asks often."""
     return status(server, "Innodb_row_lock_current_waits") > 0
 
@@ -271,7 +272,7 @@ def with_storage(megabytes: int) -> tuple[str, ...]:
 def test_an_instance_without_free_storage(loader: Loader, header: str) -> None:
     table = "CREATE TABLE `scans` (id INT, scan LONGTEXT);\n"
     rows = "".join(f"INSERT INTO `scans` VALUES ({i},'{'x' * 1_000_000}');\n" for i in range(60))
-    with MariaDb(*with_storage(40)) as server:
+    with DatabaseServer(*with_storage(40)) as server:
         shared = loader.server
         loader.use(server)
         error = loader.load(zipped(header + table + rows + END)).error

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
 
-    from local.mariadb import MariaDb
+    from local.database_server import DatabaseServer
 
 BUCKET, INSTANCE, DATABASE = "exports", "liberator-instance", "liberator"
 ROLE, KEY = "arn:aws:iam::123456789012:role/export", "arn:aws:kms:eu-west-2:123456789012:key/1"
@@ -37,12 +37,12 @@ class Rds:
 
     client: RDSClient
     s3: S3Client
-    mariadb: MariaDb
+    server: DatabaseServer
     standin: RdsStandIn
     heard: list[RdsEvent] = field(default_factory=list)
 
     def sql(self, *statements: str) -> None:
-        with self.mariadb.connect(DATABASE, autocommit=True) as connection, connection.cursor() as cursor:
+        with self.server.connect(DATABASE, autocommit=True) as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
@@ -86,15 +86,15 @@ class Rds:
 
 
 @pytest.fixture
-def rds(aws: str, mariadb: MariaDb) -> Iterator[Rds]:
+def rds(aws: str, server: DatabaseServer) -> Iterator[Rds]:
     client, s3 = boto3.client("rds"), boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     heard: list[RdsEvent] = []
-    with mariadb.connect(autocommit=True) as connection:
+    with server.connect(autocommit=True) as connection:
         connection.cursor().execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
         try:
-            with RdsStandIn(mariadb, s3, heard.append) as standin:
+            with RdsStandIn(server, s3, heard.append) as standin:
                 standin.register_instance(client, INSTANCE)
-                yield Rds(client, s3, mariadb, standin, heard)
+                yield Rds(client, s3, server, standin, heard)
         finally:
             connection.cursor().execute(f"DROP DATABASE {DATABASE}")

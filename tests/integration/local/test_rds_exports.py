@@ -139,7 +139,7 @@ def test_the_snapshot_is_a_frozen_copy_of_all_tables_at_one_moment(rds: Rds) -> 
 def test_what_happens_after_a_read_began_is_not_in_it(rds: Rds, tmp_path: Path) -> None:
     rds.sql("CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)", "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)")
     dropping = threading.Thread(target=rds.sql, args=("DROP TABLE b",), daemon=True)
-    with closing(ConsistentRead(rds.mariadb)) as read:
+    with closing(ConsistentRead(rds.server)) as read:
         rds.sql("DELETE FROM a", "UPDATE b SET id = 2", "INSERT INTO b VALUES (3)")
         dropping.start()
         dropping.join(0.3)

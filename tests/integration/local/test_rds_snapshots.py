@@ -134,12 +134,12 @@ def test_a_table_in_use_may_be_dropped_once_it_is_copied(rds: Rds) -> None:
 
 def test_what_it_replaces_in_moto_it_puts_back(rds: Rds) -> None:
     with pytest.raises(RuntimeError, match="Another RdsStandIn"):
-        RdsStandIn(rds.mariadb, rds.s3, rds.heard.append).install()
+        RdsStandIn(rds.server, rds.s3, rds.heard.append).install()
     rds.standin.uninstall()
     rds.standin.uninstall()
     assert rds.create_snapshot("plain")["Status"] == "available"
     assert not rds.heard
-    assert rds.client.describe_db_instances()["DBInstances"][0]["Endpoint"]["Address"] != rds.mariadb.host
+    assert rds.client.describe_db_instances()["DBInstances"][0]["Endpoint"]["Address"] != rds.server.host
     rds.standin.install()
 
 
@@ -155,5 +155,5 @@ def test_leaving_gives_up_what_is_still_running(rds: Rds) -> None:
 
 def test_the_endpoint_is_the_server(rds: Rds) -> None:
     instance = rds.client.describe_db_instances(DBInstanceIdentifier=INSTANCE)["DBInstances"][0]
-    assert instance["Endpoint"]["Address"] == rds.mariadb.host
-    assert instance["Endpoint"]["Port"] == rds.mariadb.port
+    assert instance["Endpoint"]["Address"] == rds.server.host
+    assert instance["Endpoint"]["Port"] == rds.server.port

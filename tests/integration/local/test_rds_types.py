@@ -175,7 +175,7 @@ def test_a_zero_date_among_others_costs_no_other_value(rds: Rds) -> None:
 
 def test_timestamps_are_utc_whatever_zone_wrote_them_and_whatever_the_server_is_in(rds: Rds) -> None:
     rds.sql("SET time_zone = '-03:00'", "CREATE TABLE t (c TIMESTAMP)", "INSERT INTO t VALUES ('2021-06-04 07:15:30')")
-    with rds.mariadb.connect_as_root() as connection, connection.cursor() as cursor:
+    with rds.server.connect_as_root() as connection, connection.cursor() as cursor:
         cursor.execute("SET GLOBAL time_zone = '+05:00'")
         try:
             assert exported_file(rds).read()["c"].to_pylist() == [datetime(2021, 6, 4, 10, 15, 30, tzinfo=UTC)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pymysql
+
 from dump_loader.database import quoted, rows
 from ingestion.errors import Terminal
 
@@ -22,9 +24,15 @@ RIGHTS = (
     "CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER"
 )
 
+_NO_SUCH_ACCOUNT = 1396  # ER_CANNOT_USER
+
 
 def make(master: Connection, account: Credentials, database: str) -> None:
     """Makes the account, or gives it its present password and rights.
+
+    ALTER comes first: of an account that is a definer (of last night's views, triggers and routines) MySQL refuses CREATE
+    USER IF NOT EXISTS with error 4006, unless one has ALLOW_NONEXISTENT_DEFINER, which RDS gives nobody.
+    https://dev.mysql.com/doc/refman/8.4/en/create-user.html
 
     Safe to repeat, also while another task loads with it: nothing is taken away in between.
     """
@@ -33,8 +41,12 @@ def make(master: Connection, account: Credentials, database: str) -> None:
         raise Terminal(f"DB_CREDENTIALS are those of the master user {user}: give the loader an account of its own.")
     password = account.password.get_secret_value()
     with master.cursor() as cursor:
-        cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (account.username, password))
-        cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (account.username, password))
+        try:
+            cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (account.username, password))
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != _NO_SUCH_ACCOUNT:
+                raise
+            cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (account.username, password))
         cursor.execute(f"GRANT {RIGHTS} ON {_pattern(master, database)}.* TO %s@'%%'", (account.username,))
 
 

@@ -1,8 +1,9 @@
-"""A private MariaDB or MySQL server in a temporary directory: the RDS instance of the local run.
+"""A private MySQL or MariaDB server in a temporary directory: the RDS instance of the local run.
 
-How it differs from RDS for MySQL 8.4: whichever server is installed runs, and it gives durability away for speed
-(nothing is synced, no binary log). What a loader can notice is kept: `sql_mode`, `lower_case_table_names`,
-`max_allowed_packet`, and an account with the rights of an RDS master user, which has neither SUPER nor FILE.
+How it differs from RDS for MySQL 8.4: whichever version is there runs, or MariaDB where it is asked for or MySQL can't be
+had, and it gives durability away for speed (nothing is synced, no binary log). What a loader can notice is kept: `sql_mode`,
+`lower_case_table_names`, `max_allowed_packet`, and an account with the rights of an RDS master user, which has neither
+SUPER nor FILE. local/install-server gets the programs.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pymysql
 
+from dump_loader.server import Flavour
 from local.certificates import write_certificates
 
 if TYPE_CHECKING:
@@ -27,12 +30,13 @@ if TYPE_CHECKING:
 
     from pymysql.connections import Connection
 
-INSTALL = "Install one with: apt-get install mariadb-server (Debian, Ubuntu), or brew install mariadb (macOS)."
+INSTALL = "local/install-server mysql mariadb gets one, or says how to."
 SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 
 _PORT_ATTEMPTS = 5
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_FETCHED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "liberator-ingestion/mysql/bin"
 _DIRECTORIES = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html
@@ -51,26 +55,32 @@ for i in 1 2 3 4 5; do rm -rf -- "$1" 2>/dev/null; [ -e "$1" ] || break; sleep 0
 """
 
 
-class MariaDbError(Exception):
+class DatabaseServerError(Exception):
     """No server is installed, or it did not start; the message says what to do, or ends with the server's own log."""
 
 
-class MariaDb:
+class DatabaseServer:
     """Context manager: a running server, gone with its data at the end of the block or of the process.
 
-    `settings` are options of the server; they come last, so they win.
+    `settings` are options of the server; they come last, so they win. Without `flavour` it is MySQL, which is deployed, or
+    MariaDB where there is no MySQL. Raises DatabaseServerError.
     """
 
     host = "127.0.0.1"
     user = "liberator"
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, flavour: Flavour | None = None) -> None:
+        self._wanted = flavour
         self._extra = settings
         self.password = secrets.token_urlsafe(18)
         self.port = 0
         self.directory: Path
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def flavour(self) -> Flavour:
+        return self.programs.flavour
 
     @property
     def socket(self) -> str:
@@ -84,17 +94,17 @@ class MariaDb:
     @property
     def pid(self) -> int:
         if self._process is None:
-            raise MariaDbError("The server is not running.")
+            raise DatabaseServerError("The server is not running.")
         return self._process.pid
 
     def __enter__(self) -> Self:
-        server = find_server()
+        self.programs = find_programs(self._wanted)
         self.directory = _short_temporary_directory()
         try:
             self._start_guard()
             write_certificates(self.directory, self.host)
-            initialise(server, self.directory / "data")
-            self._start(server)
+            initialise(self.programs, self.directory / "data")
+            self._start()
             self._create_account()
         except BaseException:
             self.stop()
@@ -120,13 +130,14 @@ class MariaDb:
         if self._process is not None:
             _end(self._process)
         self._extra = settings or self._extra
-        self._start(find_server())
+        self._start()
 
     def stop(self) -> None:
         """Stops the server and removes its directory; a Ctrl-C meanwhile waits until that is done."""
         with _interrupts_held():
             if self._process is not None:
-                _end(self._process)
+                self._process.kill()  # its data goes with it
+                self._process.wait()
                 self._process = None
             if self._guard is not None:
                 self._guard.kill()
@@ -136,7 +147,8 @@ class MariaDb:
                 self._guard = None
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _start(self, server: Path) -> None:
+    def _start(self) -> None:
+        server = self.programs.server
         log = self.directory / "log.err"  # without an extension the server would add this one
         for _ in range(_PORT_ATTEMPTS):
             self.port = free_port()
@@ -154,9 +166,9 @@ class MariaDb:
             self._tell_guard("")
             _end(self._process)
             if "Address already in use" not in text:
-                raise MariaDbError(f"{server} did not start:\n{text[-2000:]}")
+                raise DatabaseServerError(f"{server} did not start:\n{text[-2000:]}")
             log.unlink()
-        raise MariaDbError(f"{server} found no free port in {_PORT_ATTEMPTS} attempts.")
+        raise DatabaseServerError(f"{server} found no free port in {_PORT_ATTEMPTS} attempts.")
 
     def _start_guard(self) -> None:
         self._guard = subprocess.Popen(
@@ -201,7 +213,7 @@ class MariaDb:
             "--performance-schema=OFF",
             "--loose-mysqlx=OFF",
             "--innodb-buffer-pool-size=256M",
-            "--loose-innodb-log-file-size=64M",
+            *_log_size(self.flavour),
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-flush-method=nosync",
             "--innodb-doublewrite=0",
@@ -229,50 +241,70 @@ class MariaDb:
             cursor.execute(f"GRANT {_MASTER_PRIVILEGES} ON *.* TO '{self.user}'@'%' WITH GRANT OPTION")
 
 
-def find_server() -> Path:
-    """The installed server, MariaDB's preferred. Raises MariaDbError with the command that installs one."""
-    for name in ("mariadbd", "mysqld"):
-        if found := _find(name):
-            return found
-    raise MariaDbError(f"Neither MariaDB nor MySQL is installed (looked for mariadbd, mysqld). {INSTALL}")
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A server, and the client and the dump program that belong to it. `--no-defaults` has to be their first option."""
+
+    flavour: Flavour
+    server: Path
+    client: Path
+    dump: Path
 
 
-def initialise(server: Path, data: Path) -> None:
+def find_programs(flavour: Flavour | None = None) -> Programs:
+    """Those of the flavour, or of MySQL, or of MariaDB. Raises DatabaseServerError with the command that gets them."""
+    for one in [flavour] if flavour else [Flavour.MYSQL, Flavour.MARIADB]:
+        server, client, dump = (_find(one, name) for name in _NAMES[one])
+        if server and client and dump:
+            return Programs(one, server, client, dump)
+    raise DatabaseServerError(f"There is no {flavour or 'MySQL or MariaDB'} server here. {INSTALL}")
+
+
+def initialise(programs: Programs, data: Path) -> None:
     """Creates the system tables in `data`, with root@localhost without a password.
 
     Temporary tables go beside `data`: a server that starts removes those of all servers in its temporary directory.
     """
     temporary = f"--tmpdir={data.parent}"
-    if is_mariadb(server):
-        script = _find("mariadb-install-db") or _find("mysql_install_db")
+    if programs.flavour is Flavour.MARIADB:
+        script = _find(Flavour.MARIADB, "mariadb-install-db")
         if script is None:
-            raise MariaDbError(f"{server} is installed, but mariadb-install-db is not. {INSTALL}")
+            raise DatabaseServerError(f"{programs.server} is installed, but mariadb-install-db is not. {INSTALL}")
         command: list[str | Path] = [
             script, "--no-defaults", f"--datadir={data}", temporary, "--auth-root-authentication-method=normal",
-            "--skip-test-db", "--skip-name-resolve", "--innodb-flush-method=nosync", "--innodb-log-file-size=64M",
+            "--skip-test-db", "--skip-name-resolve", "--innodb-flush-method=nosync",
         ]  # fmt: skip
     else:
         command = [
-            server,
-            "--no-defaults",
-            "--initialize-insecure",
-            f"--datadir={data}",
-            temporary,
+            programs.server, "--no-defaults", "--initialize-insecure", f"--datadir={data}", temporary, "--skip-log-bin",
             "--innodb-flush-method=nosync",
-        ]
-    done = subprocess.run([*command, *_as_root()], capture_output=True, text=True, errors="replace", check=False)
+        ]  # fmt: skip
+    command += [*_log_size(programs.flavour), *_as_root()]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise MariaDbError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise DatabaseServerError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
 
-def is_mariadb(server: Path) -> bool:
-    return b"MariaDB" in subprocess.run([server, "--no-defaults", "--version"], capture_output=True, check=True).stdout
+_NAMES = {Flavour.MYSQL: ("mysqld", "mysql", "mysqldump"), Flavour.MARIADB: ("mariadbd", "mariadb", "mariadb-dump")}
 
 
-def _find(name: str) -> Path | None:
+def _log_size(flavour: Flavour) -> list[str]:
+    return [f"--{'innodb-redo-log-capacity' if flavour is Flavour.MYSQL else 'innodb-log-file-size'}=64M"]
+
+
+def _find(flavour: Flavour, name: str) -> Path | None:
+    """MySQL's programs where local/install-server puts them, or on the PATH, unless those of the name are MariaDB's."""
     path = os.pathsep.join((os.environ.get("PATH", ""), *_DIRECTORIES))
+    if flavour is Flavour.MYSQL:
+        path = f"{_FETCHED}{os.pathsep}{path}"
     found = shutil.which(name, path=path)
-    return Path(found) if found else None
+    if not found or (flavour is Flavour.MYSQL and b"MariaDB" in _version(found)):
+        return None
+    return Path(found)
+
+
+def _version(program: str) -> bytes:
+    return subprocess.run([program, "--no-defaults", "--version"], capture_output=True, check=False).stdout
 
 
 def _as_root() -> list[str]:
@@ -289,7 +321,7 @@ def _short_temporary_directory() -> Path:
 
 def free_port() -> int:
     with socket.socket() as probe:
-        probe.bind((MariaDb.host, 0))
+        probe.bind((DatabaseServer.host, 0))
         return int(probe.getsockname()[1])
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from local import mariadb as module
-from local.mariadb import MariaDb, MariaDbError
+from dump_loader.server import Flavour
+from local import database_server as module
+from local.database_server import DatabaseServer, DatabaseServerError
 from tests.integration.local.conftest import eventually
 
 
@@ -23,8 +24,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_the_account_can_do_what_an_rds_master_user_can_and_no_more(mariadb: MariaDb) -> None:
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+def test_the_account_can_do_what_an_rds_master_user_can_and_no_more(server: DatabaseServer) -> None:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE rights")
         cursor.execute("CREATE TABLE rights.x (id INT)")
         cursor.execute("CREATE TRIGGER rights.t BEFORE INSERT ON rights.x FOR EACH ROW SET @a = 1")
@@ -35,27 +36,27 @@ def test_the_account_can_do_what_an_rds_master_user_can_and_no_more(mariadb: Mar
                 cursor.execute(forbidden)
 
 
-def test_settings_that_a_loader_notices_are_those_of_rds(mariadb: MariaDb) -> None:
-    with mariadb.connect() as connection, connection.cursor() as cursor:
+def test_settings_that_a_loader_notices_are_those_of_rds(server: DatabaseServer) -> None:
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT @@sql_mode, @@lower_case_table_names, @@max_allowed_packet, @@character_set_server, @@time_zone"
         )
         assert cursor.fetchone() == ("NO_ENGINE_SUBSTITUTION", 0, 2**30, "utf8mb4", "+00:00")
 
 
-def test_tls_verifies_with_its_authority_and_with_no_other(mariadb: MariaDb) -> None:
+def test_tls_verifies_with_its_authority_and_with_no_other(server: DatabaseServer) -> None:
     with (
-        mariadb.connect(ssl=ssl.create_default_context(cafile=mariadb.ca_bundle)) as connection,
+        server.connect(ssl=ssl.create_default_context(cafile=server.ca_bundle)) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
         assert cursor.fetchone()[1].startswith("TLS")
     with pytest.raises(pymysql.err.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
-        mariadb.connect(ssl=ssl.create_default_context())
+        server.connect(ssl=ssl.create_default_context())
 
 
 def test_two_run_at_once_and_leave_nothing_behind() -> None:
-    with MariaDb() as one, MariaDb() as other:
+    with DatabaseServer(flavour=Flavour.MARIADB) as one, DatabaseServer(flavour=Flavour.MARIADB) as other:
         assert one.port != other.port
         with one.connect() as connection:
             connection.cursor().execute("CREATE DATABASE mine")
@@ -71,14 +72,14 @@ def test_starting_leaves_the_temporary_tables_of_other_servers_alone() -> None:
     theirs = Path(tempfile.gettempdir()) / "#sql-temptable-liberator-test.MAI"
     theirs.touch()
     try:
-        with MariaDb():
+        with DatabaseServer(flavour=Flavour.MARIADB):
             assert theirs.exists()
     finally:
         theirs.unlink(missing_ok=True)
 
 
 def test_an_error_in_the_block_stops_it_too() -> None:
-    server = MariaDb()
+    server = DatabaseServer(flavour=Flavour.MARIADB)
     with pytest.raises(KeyboardInterrupt), server:
         raise KeyboardInterrupt
     assert not server.directory.exists()
@@ -88,8 +89,8 @@ def test_an_error_in_the_block_stops_it_too() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_a_parent_that_is_killed(number: signal.Signals) -> None:
-    block = "with MariaDb() as s: print(s.pid, s.directory, flush=True); time.sleep(60)"
-    code = f"import time\nfrom local.mariadb import MariaDb\n{block}"
+    block = "with DatabaseServer(flavour=Flavour.MARIADB) as s: print(s.pid, s.directory, flush=True); time.sleep(60)"
+    code = f"import time\nfrom local.database_server import DatabaseServer\n{block}"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
     ) as parent:
@@ -100,17 +101,17 @@ def test_it_ends_with_a_parent_that_is_killed(number: signal.Signals) -> None:
     eventually(lambda: alive(int(pid)) or Path(folder).exists(), lambda left: not left)
 
 
-def test_when_the_port_is_taken_meanwhile_it_takes_another(mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_port_is_taken_meanwhile_it_takes_another(server: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> None:
     free = module.free_port()
-    ports = iter([mariadb.port, free])
+    ports = iter([server.port, free])
     monkeypatch.setattr(module, "free_port", lambda: next(ports))
-    with MariaDb() as server:
+    with DatabaseServer(flavour=Flavour.MARIADB) as server:
         assert server.port == free
 
 
 def test_without_a_server_the_error_says_how_to_install_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_find", lambda name: None)
-    with pytest.raises(MariaDbError, match="apt-get install mariadb-server"), MariaDb():
+    monkeypatch.setattr(module, "_find", lambda _flavour, _name: None)
+    with pytest.raises(DatabaseServerError, match="install-server"), DatabaseServer(flavour=Flavour.MARIADB):
         pass
 
 
@@ -118,7 +119,7 @@ def test_a_long_temporary_folder_is_no_obstacle(tmp_path: Path, monkeypatch: pyt
     long = tmp_path / ("x" * 120)
     long.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(long))
-    with MariaDb() as server:
+    with DatabaseServer(flavour=Flavour.MARIADB) as server:
         assert len(os.fsencode(server.socket)) < 107
         server.connect_as_root().close()
     assert not list(long.iterdir())
