@@ -53,8 +53,8 @@ FUNCTIONS: dict[str, type[BaseModel]] = {
 METRICS = {
     "snapshot_to_s3": {"Polls", "ExportsStarted", "RunsFailed"},
     "s3_to_s3_copier": {
-        "Polls", "ExportsFailed", "ExportWarnings", "ObjectsLanded", "BytesLanded", "RowsLanded", "CopySeconds", "LandedDateAge",
-        "RunsFailed",
+        "Polls", "ExportsFailed", "ExportWarnings", "ObjectsLanded", "BytesLanded", "RowsLanded", "CopySeconds",
+        "LandedDateAge", "RunsFailed",
     },
     "prod_to_preprod": {"BytesReplicated", "RunsFailed"},
     "dump_loader": {"RowsLoaded", "BytesLoaded", "LoadSeconds", "RunsFailed"},
