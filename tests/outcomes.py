@@ -52,6 +52,7 @@ OUTCOMES = {
     ("snapshot_to_s3", "sns_snapshot_deleted"): NOTHING,
     ("snapshot_to_s3", "sns_automated_snapshot_created"): NOTHING,
     ("snapshot_to_s3", "sns_subscription_notice"): NOTHING,
+    ("snapshot_to_s3", "sns_subscription_notice_as_json"): NOTHING,
     ("snapshot_to_s3", "batch_good_and_bad"): Outcome(
         sent=("s3-to-s3-copier", "rds-snapshot-to-s3-dlq", "s3-to-s3-copier"), told=("IngestionFailed",)
     ),

@@ -86,7 +86,7 @@ class Consumer[M]:
             self._end(body, message, error)
 
     def _come_back_later(self, receipt_handle: str) -> None:
-        """Sets its visibility timeout, else six times the function's: six minutes, or an hour and a half for the copier."""
+        """Makes the message visible again after RETRY_SECONDS rather than the queue's own visibility timeout."""
         with suppress(ClientError):  # then it comes back later
             self.sqs.change_message_visibility(
                 QueueUrl=self.settings.queue_url,

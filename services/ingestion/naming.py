@@ -10,24 +10,23 @@ from ingestion.errors import BadName
 from ingestion.messages import Run
 
 PREFIX = "parking/"
-_DUMP = re.compile(r"liberator_dump_([0-9]{8}|[0-9]{6})\.zip")
+_DUMP = re.compile(rf"{PREFIX}liberator_dump_([0-9]{{8}}|[0-9]{{6}})\.zip")
 _UPLOAD = re.compile(rf"{PREFIX}liberator_dump_[^/]*\.zip")
 _SNAPSHOT = re.compile(r"sql-to-parquet-\d{4}-\d\d-\d\d(-backdated)?-\d{6}")
 _BATCH = re.compile(r"\d+")
 
 
 def import_date_of(dump_key: str) -> date:
-    """The date in a dump's file name, YYMMDD or YYYYMMDD. Raises BadName."""
-    name = dump_key.rsplit("/", 1)[-1]
-    if match := _DUMP.fullmatch(name):
+    """The date in a dump's key, YYMMDD or YYYYMMDD. Raises BadName, also for a file in a folder below."""
+    if match := _DUMP.fullmatch(dump_key):
         digits = match[1] if len(match[1]) == 8 else "20" + match[1]
         try:
             return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date()
         except ValueError:
             pass
     raise BadName(
-        f"{dump_key!r} has no valid date in its name: a dump is called liberator_dump_YYMMDD.zip or "
-        "liberator_dump_YYYYMMDD.zip. Upload it again under the name of its day."
+        f"{dump_key!r} is no dump with a valid date in its name: a dump is called {PREFIX}liberator_dump_YYMMDD.zip or "
+        f"{PREFIX}liberator_dump_YYYYMMDD.zip. Upload it again under the name of its day."
     )
 
 

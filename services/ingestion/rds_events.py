@@ -4,12 +4,12 @@ Only the fields that we use are modelled, so that neither a field that AWS adds 
 replayed event stops it. Shapes: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
 """
 
-import json
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_core import from_json
 
 from ingestion.errors import UnreadableMessage
 from ingestion.messages import AnyMessage, Frozen, parse_message
@@ -35,7 +35,7 @@ class RdsEvent(Frozen):
 
 
 class Notice(Frozen):
-    """Plain text from SNS: RDS announces each new subscription with one. Nothing to do."""
+    """What RDS announces a new subscription with: plain text, or an event of no source. Nothing to do."""
 
     text: str
 
@@ -86,7 +86,7 @@ class RdsEventBridgeEvent(BaseModel):
 
 def read(body: str) -> AnyMessage | RdsEvent | Notice:
     """What a queue's message body holds, whoever put it there. Raises UnreadableMessage."""
-    document = _json_object(body)
+    text, document = body, _json_object(body)
     try:
         if "Type" in document:
             text = SnsEnvelope.model_validate(document).Message
@@ -96,16 +96,18 @@ def read(body: str) -> AnyMessage | RdsEvent | Notice:
                 return Notice(text=text)
         if "detail-type" in document:
             return RdsEventBridgeEvent.model_validate(document).event()
+        if "Event Source" in document and not document.get("Source ID"):
+            return Notice(text=text)
         if "Event ID" in document:
             return RdsSnsMessage.model_validate(document).event()
     except ValidationError as error:
         raise UnreadableMessage(f"Not an RDS event as AWS documents it: {error}. Correct it and send it again.") from error
-    return parse_message(json.dumps(document))
+    return parse_message(text)
 
 
 def _json_object(body: str) -> dict[str, Any]:
     try:
-        document = json.loads(body)
+        document = from_json(body)  # the parser of pydantic, which refuses what is nested too deeply to be parsed
     except ValueError as error:
         raise UnreadableMessage(f"The message is not JSON ({error}). Correct it and send it again.") from error
     if not isinstance(document, dict):

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from aws_lambda_powertools import Logger
+
 from ingestion.aws_errors import explained
 from ingestion.errors import NotFound
 from ingestion.messages import Frozen, Run
@@ -13,6 +15,8 @@ from ingestion.messages import Frozen, Run
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_rds.type_defs import DBSnapshotTypeDef, TagTypeDef
+
+logger = Logger(child=True)
 
 
 class SnapshotStatus(StrEnum):
@@ -50,22 +54,28 @@ OUR_TAGS = {"import-date", "backdated", "dump-uri", "row-counts-uri"}
 
 
 def from_description(described: DBSnapshotTypeDef, instance: str) -> Snapshot | None:
-    """What DescribeDBSnapshots says of one snapshot; None where it is not ours."""
+    """What DescribeDBSnapshots says of one snapshot; None where it is not ours, or its tags were changed by others."""
     if described["DBInstanceIdentifier"] != instance or described.get("SnapshotType") != "manual":
         return None
     tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}
     if not tags.keys() >= OUR_TAGS:
+        return None
+    try:
+        run = Run(
+            import_date=date.fromisoformat(tags["import-date"]),
+            backdated=tags["backdated"] == "true",
+            dump=tags["dump-uri"] or None,
+        )
+    except ValueError as error:
+        unreadable = {"snapshot": described["DBSnapshotIdentifier"], "reason": str(error)}
+        logger.warning("Ignored a snapshot whose tags are not as we write them", extra=unreadable)
         return None
     return Snapshot(
         identifier=described["DBSnapshotIdentifier"],
         arn=described["DBSnapshotArn"],
         status=described["Status"],
         created_at=described.get("SnapshotCreateTime"),
-        run=Run(
-            import_date=date.fromisoformat(tags["import-date"]),
-            backdated=tags["backdated"] == "true",
-            dump=tags["dump-uri"] or None,
-        ),
+        run=run,
         correlation_id=tags.get("correlation-id") or tags["dump-uri"] or described["DBSnapshotIdentifier"],
     )
 

@@ -3,7 +3,6 @@
 Only the fields that we use are modelled, so that an event written by hand for a replay need not have the others.
 """
 
-import json
 from typing import Annotated, Literal
 from urllib.parse import unquote_plus
 
@@ -107,8 +106,8 @@ _body: TypeAdapter[ObjectCreated | S3Notification | TestEvent] = TypeAdapter(Obj
 def to_objects(body: str, bucket: str) -> list[UploadedObject]:
     """The dumps that a message body says were uploaded into the bucket. Raises UnreadableMessage."""
     try:
-        objects = _body.validate_python(json.loads(body)).objects()
-    except (ValueError, ValidationError) as error:
+        objects = _body.validate_json(body).objects()
+    except ValidationError as error:
         raise UnreadableMessage(f"Not an S3 event of a created object: {error}. Correct it and send it again.") from error
     for found in objects:
         if found.bucket != bucket or not naming.is_dump_key(found.key):

@@ -28,8 +28,9 @@ def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
             # find the snapshot gone. Its name, which is the export's too, has the day in it and can't go.
             if not naming.is_named_for(command.export_task_identifier, command.run):
                 raise BadName(
-                    f"Export {command.export_task_identifier} is by its name of another day than {command.run.import_date}, "
-                    f"backdated {str(command.run.backdated).lower()}, as the message says. Correct it and send it again."
+                    f"Export {command.export_task_identifier} is named for a different day than the message says "
+                    f"({command.run.import_date}, backdated: {str(command.run.backdated).lower()}). "
+                    "Correct it and send it again."
                 )
             return command
         case Notice(text=text):

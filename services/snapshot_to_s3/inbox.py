@@ -37,7 +37,7 @@ def to_command(body: str, rds: RDSClient, instance: str) -> ExportSnapshot | Non
                 return ExportSnapshot(
                     run=snapshot.run, correlation_id=snapshot.correlation_id, snapshot_identifier=snapshot.identifier
                 )
-            logger.info("Ignored an event of no snapshot of ours that is still there", extra={"event": event.model_dump()})
+            logger.info("Ignored event: not one of our snapshots, or already deleted", extra={"event": event.model_dump()})
         case other:
             raise UnreadableMessage(f"{other.kind} does not belong on this queue. Send it to the queue of its consumer.")
     return None

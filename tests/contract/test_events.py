@@ -41,6 +41,8 @@ def uploaded(key: str) -> list[inbox.UploadedObject]:
 
 DUMP, ODD = "parking/liberator_dump_210604.zip", "parking/liberator_dump_210604 (final)+ä.zip"
 NOTICE = Notice(text="You have successfully subscribed your Amazon RDS events to this topic.")
+# As an event of no source, which some have seen; AWS's documentation does not show a subscription's first message.
+OF_NO_SOURCE = json.loads(bodies("snapshot_to_s3", "sns_subscription_notice_as_json")[0])["Message"]
 
 READ = {
     ("snapshot_to_s3", "sns_snapshot_creating"): rds("RDS-EVENT-0040", CREATING),
@@ -50,6 +52,7 @@ READ = {
     ("snapshot_to_s3", "sns_instance_backed_up"): rds("RDS-EVENT-0002", INSTANCE, "DB_INSTANCE"),
     ("snapshot_to_s3", "sns_automated_snapshot_created"): rds("RDS-EVENT-0091", f"rds:{INSTANCE}-2021-06-04-03-10"),
     ("snapshot_to_s3", "sns_subscription_notice"): NOTICE,
+    ("snapshot_to_s3", "sns_subscription_notice_as_json"): Notice(text=OF_NO_SOURCE),
     ("snapshot_to_s3", "eventbridge_snapshot_created"): rds("RDS-EVENT-0042", NEW),
     ("snapshot_to_s3", "message_daily"): message("ExportSnapshot"),
     ("snapshot_to_s3", "message_backdated"): message("ExportSnapshot.backdated"),

@@ -229,7 +229,7 @@ def test_the_copier_writes_the_landing_zone_and_starts_the_workflows_one_run_at_
 
 @pytest.mark.parametrize("reason", ["PutObject", "CopyObject", "CompleteMultipartUpload"])
 @pytest.mark.parametrize(
-    "key", [*dump_keys(import_date_of("liberator_dump_210604.zip")), "parking/liberator_dump_today.zip"]
+    "key", [*dump_keys(import_date_of("parking/liberator_dump_210604.zip")), "parking/liberator_dump_today.zip"]
 )
 def test_every_way_of_uploading_a_dump_starts_the_loader(production: Template, key: str, reason: str) -> None:
     assert "Cluster" in targets(production, uploaded(key, reason=reason))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _UNVERSIONED = (None, "null")
+_AHEAD = timedelta(days=1)  # where the supplier is, the day may have begun already
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,16 @@ def run_of(request: Request) -> Run | None:
 def find(s3: S3Client, request: Request) -> Dump:
     """The dump to load. Raises BadName, NotFound, AccessDenied, or Terminal where neither key nor date is given."""
     if request.override is not None:
-        return _of_day(s3, request.bucket, _date(request.override))
+        day = _date(request.override)
+        _refuse_future(request, day, f"IMPORT_DATE_OVERRIDE is {day}")
+        return _of_day(s3, request.bucket, day)
     if request.key is None:
         raise Terminal(
             "Neither DUMP_KEY nor IMPORT_DATE_OVERRIDE is set, so there is nothing to load. "
             "Set IMPORT_DATE_OVERRIDE=yyyy-mm-dd to load the dump of that day."
         )
     run = _run_of_key(request, request.key)
+    _refuse_future(request, run.import_date, f"{run.dump} is dated {run.import_date}")
     with explained(f"looking for the dump {uri_of(request.bucket, request.key)}"):
         version = {} if request.version_id is None else {"VersionId": request.version_id}
         head = s3.head_object(Bucket=request.bucket, Key=request.key, **version)  # type: ignore[arg-type]
@@ -95,6 +99,12 @@ def _run_of_key(request: Request, key: str) -> Run:
     day = import_date_of(key)
     arrived = request.event_time.astimezone(UTC).date()
     return Run(import_date=day, backdated=day < arrived - request.window, dump=uri_of(request.bucket, key))
+
+
+def _refuse_future(request: Request, day: date, found: str) -> None:
+    """Raises BadName: landed, such a day would be the newest one, and the alarm of its age quiet until it has come."""
+    if day > request.event_time.astimezone(UTC).date() + _AHEAD:
+        raise BadName(f"{found}, later than tomorrow, so it is not loaded. Upload the file under the name of its day.")
 
 
 def _date(text: str) -> date:

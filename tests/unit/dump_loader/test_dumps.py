@@ -91,6 +91,20 @@ def test_an_override_wins_over_a_key() -> None:
     assert found(S3({KEY: {}}), key="parking/liberator_dump_220101.zip", override="2021-06-04").key == KEY
 
 
+@pytest.mark.parametrize(("arrived", "tomorrow"), [("2021-06-03T00:00", True), ("2021-06-02T23:59", False)])
+@pytest.mark.parametrize("changes", [{}, {"override": "2021-06-04"}])
+def test_a_day_later_than_tomorrow_is_refused(arrived: str, tomorrow: bool, changes: dict[str, str]) -> None:
+    asked = changes | {"event_time": datetime.fromisoformat(arrived).replace(tzinfo=UTC)}
+    if tomorrow:
+        assert str(found(S3({KEY: {}}), **asked).run.import_date) == "2021-06-04"
+    else:
+        with pytest.raises(BadName, match="2021-06-04, later than tomorrow"):
+            found(S3({KEY: {}}), **asked)
+    told = run_of(request(**asked))
+    assert told is not None, "the alert says which day"
+    assert str(told.import_date) == "2021-06-04"
+
+
 @pytest.mark.parametrize("override", ["", "2021-6-4", "210604", "2021-06-31", "2021-06-04T00:00", "٢٠٢١-٠٦-٠٤ "])
 def test_an_override_that_is_no_date(override: str) -> None:
     with pytest.raises(BadName, match="yyyy-mm-dd"):

@@ -162,7 +162,10 @@ def test_an_event_of_the_instance_means_its_latest_snapshot_of_ours(rds: Any) ->
     assert to_command(body, rds, instance) is None
 
 
-@pytest.mark.parametrize("case", ["sns_subscription_notice", "sns_snapshot_deleted", "sns_automated_snapshot_created"])
+@pytest.mark.parametrize(
+    "case",
+    ["sns_subscription_notice", "sns_subscription_notice_as_json", "sns_snapshot_deleted", "sns_automated_snapshot_created"],
+)
 def test_what_is_not_ours_is_ignored(rds: Any, case: str) -> None:
     [body] = bodies("snapshot_to_s3", case)
     assert to_command(body, rds, "liberator") is None
