@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.connections import Connection as PyMySqlConnection
+from pymysql.cursors import SSCursor
 
 from dump_loader.server import Flavour, Server
 from ingestion.errors import Terminal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from dump_loader.settings import Credentials, DatabaseSettings
+    from dump_loader.splitter import Text
 
 type Connection = PyMySqlConnection[Any]
 type Connect = Callable[[str | None], Connection]
@@ -61,6 +63,12 @@ def rows(connection: Connection, sql: str, *arguments: object) -> list[tuple[Any
     with connection.cursor() as cursor:
         cursor.execute(sql, arguments or None)
         return list(cursor.fetchall())
+
+
+def execute(connection: Connection, sql: Text) -> None:
+    """Executes a statement of the dump; what it answers, of whatever size, is thrown away row by row."""
+    with connection.cursor(SSCursor) as cursor:
+        cursor.execute(sql)  # type: ignore[call-overload]  # bytes are sent as they are
 
 
 def quoted(name: str) -> str:

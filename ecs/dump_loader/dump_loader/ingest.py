@@ -122,6 +122,8 @@ def _load(
         counts = database.count_rows(connection, target.database)
     if not counts:
         raise DumpRejected(f"{dump.uri} defines no table. Ask for the dump again, and upload it under the same name.")
+    for remark in loaded.remarks:
+        logger.warning(remark)
     seconds = time.monotonic() - began
     telemetry.count("RowsLoaded", sum(counts.values()))
     telemetry.size("BytesLoaded", loaded.bytes)

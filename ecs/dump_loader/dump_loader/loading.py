@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dump_loader.database import backslash_escapes, unreadable
+from dump_loader.database import backslash_escapes, execute, unreadable
 from dump_loader.failure import rejected
 from dump_loader.policy import Policy, Treatment, Verdict
 from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
@@ -32,10 +32,11 @@ _UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
 
 @dataclass(slots=True)
 class Loaded:
-    """Seen by the progress log while the load goes on."""
+    """Seen by the progress log while the load goes on. `remarks`: what a person should know of what was changed."""
 
     statements: int = 0
     bytes: int = 0
+    remarks: list[str] = field(default_factory=list)
 
 
 def load(
@@ -67,6 +68,8 @@ def load(
                 executor = stack.enter_context(closing(_Parallel(opened, longest) if many else _Serial(opened[0])))
             verdict = policy.judge(statement)
             executor.execute(statement, verdict)
+            if verdict.remark:
+                loaded.remarks.append(f"{verdict.remark} (statement {statement.number}, line {statement.line})")
             if verdict.treatment is Treatment.EVERYWHERE:
                 executor.refuse_unreadable(statement)
                 splitter.backslash_escapes = policy.backslash_escapes = executor.backslash_escapes
@@ -111,7 +114,7 @@ class _Serial:
         if verdict.treatment is Treatment.LEAVE_OUT:
             return
         with rejected(statement):
-            self._connection.query(verdict.sql)
+            execute(self._connection, verdict.sql)
         self._pending += 1
         self._pending_bytes += len(verdict.sql)
         self._last = statement
@@ -188,7 +191,7 @@ class _Parallel:
         if verdict.trigger_on:
             self._with_triggers.add(verdict.trigger_on)  # a trigger may see the order of the rows
         with rejected(statement):
-            self._connections[0].query(verdict.sql)
+            execute(self._connections[0], verdict.sql)
         if verdict.indexes:
             self._whole[verdict.table] = _Growing(statement, verdict.indexes)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dump_loader.tokens import Kind, Token
+from dump_loader.tokens import NOTHING, Kind, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 # Of the server itself; information_schema is not among them: it is read-only, and tells each account its own.
 SYSTEM_DATABASES = frozenset({"mysql", "performance_schema", "sys"})
@@ -16,7 +16,7 @@ _BEFORE_NAME = frozenset(
     {"CALL", "FROM", "INTO", "JOIN", "REFERENCES", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "USING"}
 )
 _BEFORE_NAME_IN_DEFINITION = frozenset(
-    {"EVENT", "FUNCTION", "LIKE", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TO", "TRIGGER", "VIEW"}
+    {"EVENT", "FUNCTION", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TO", "TRIGGER", "VIEW"}
 )
 _BEFORE_LIST = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "USING", "VIEW"})
 _ENDS_LIST = frozenset(
@@ -48,32 +48,50 @@ class _Level:
 
 
 class _Reader:
-    """Goes through the tokens once. `expected`: the next name is one of a table, view or routine, not of a column."""
+    """Goes through the tokens once. `expected`: the next name is one of a table, view or routine, not of a column.
+
+    `in_head`: what is created is still being named; the body of a routine or the columns of a view come later.
+    """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
-        self._verb = tokens[0].word if tokens else ""
         self._levels = [_Level()]
-        self._in_head = self._verb in ("CREATE", "ALTER", "DROP", "RENAME")
+        self._in_head = bool(tokens) and tokens[0].says("CREATE", "ALTER", "DROP", "RENAME")
+        self._of_routine = False
         self._expected = False
+        self._aliases: set[str] = set()
 
-    def found(self) -> Iterator[Qualified]:
+    def found(self) -> list[Qualified]:
+        in_place, elsewhere = [], []
         position = 0
         while position < len(self._tokens):
             token, length = self._tokens[position], self._chain(position)
             if length >= 3:
-                function = position + length < len(self._tokens) and self._tokens[position + length].says("(")
-                system = token.text.casefold() in SYSTEM_DATABASES
-                if system or length == 5 or ((self._expected or function) and not _row_of_trigger(token)):
-                    yield Qualified(token.text, token.start, self._tokens[position + 2].start)
-                self._expected = False
-            elif token.kind is Kind.WORD:
+                function = self._at(position + length).says("(")
+                name = Qualified(token.text, token.start, self._tokens[position + 2].start)
+                if length == 5 or ((self._expected or function) and not _row_of_trigger(token)):
+                    in_place.append(name)
+                elif token.text.casefold() in SYSTEM_DATABASES:
+                    elsewhere.append(name)
+            if self._expected and token.name and token.word not in _TRANSPARENT:
+                self._note_alias(position, length)
+            if length == 1 and token.kind is Kind.WORD:
                 self._word(position)
             elif token.kind is Kind.SIGN:
                 self._sign(position)
             else:
                 self._expected = False
-            position += max(length, 1)
+            position += length
+        return in_place + [name for name in elsewhere if name.database.casefold() not in self._aliases]
+
+    def _note_alias(self, position: int, length: int) -> None:
+        """The table that stands here is called by its own name, or by the one behind it, in this statement's columns."""
+        behind = position + length
+        alias = self._at(behind + 1 if self._at(behind).says("AS") else behind)
+        self._aliases.update(t.text.casefold() for t in (self._at(behind - 1), alias) if t.name)
+
+    def _at(self, position: int) -> Token:
+        return self._tokens[position] if position < len(self._tokens) else NOTHING
 
     def _chain(self, position: int) -> int:
         """How many tokens the dotted name takes that begins here: 3 for `a`.`b`, 5 for `a`.`b`.`c`."""
@@ -97,13 +115,11 @@ class _Reader:
         elif (
             word in _ENDS_LIST
             or (word == "AS" and self._in_head)
-            or (word == "ON" and self._says(position + 1, "DUPLICATE"))
+            or (word == "ON" and self._at(position + 1).says("DUPLICATE"))
         ):
             level.lists_names = False
+        self._of_routine = self._of_routine or (self._in_head and word in ("FUNCTION", "PROCEDURE"))
         self._in_head = self._in_head and word not in _ENDS_HEAD
-
-    def _says(self, position: int, word: str) -> bool:
-        return position < len(self._tokens) and self._tokens[position].says(word)
 
     def _name_follows(self, word: str, before: str, position: int) -> bool:
         if word == "FROM" and self._levels[-1].argument:
@@ -112,6 +128,8 @@ class _Reader:
             return False
         if word == "FOR" and before == "VALUE":
             return True
+        if word == "LIKE":  # CREATE TABLE t LIKE u, CREATE TABLE t (LIKE u); elsewhere an operator
+            return self._in_head and (len(self._levels) == 1 or before == "(")
         return (
             word in _BEFORE_NAME
             or (position == 0 and word in ("INSERT", "REPLACE", "TRUNCATE"))
@@ -127,6 +145,7 @@ class _Reader:
         elif sign == ")":
             self._levels = self._levels[:-1] or [_Level()]
             self._expected = False
+            self._in_head = self._in_head and not (self._of_routine and len(self._levels) == 1)  # a body may follow at once
         elif sign == ",":
             self._expected = self._levels[-1].lists_names
         elif sign == ";":
@@ -135,12 +154,12 @@ class _Reader:
             self._expected = False
 
 
-def qualified(tokens: Sequence[Token]) -> Iterator[Qualified]:
+def qualified(tokens: Sequence[Token]) -> list[Qualified]:
     """Every `database`.`name` where a table, view, trigger, event or routine is meant.
 
     A column is qualified the same way (`table`.`column`), so that the place decides: after FROM, JOIN, INTO and so on, in a
     list of tables, or before a parenthesis. Three parts can only be database, table, column. A system database is found
-    wherever it stands: a table or an alias of its name is rarer than a place that is not thought of here.
+    wherever it stands, in case a place was not thought of here, unless the statement has a table or an alias of its name.
     """
     return _Reader(tokens).found()
 

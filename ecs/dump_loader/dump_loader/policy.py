@@ -1,9 +1,13 @@
 """Decides about each statement of a dump: executed, executed in another form, left out, or the dump refused.
 
-An allow-list: what is not known is refused, by name and line. A dump comes from outside, and is executed by an account
-that owns the instance. The statement that is judged is the one that the server would execute (tokens.resolved), so that
-conditional comments can't hide anything. Rows (INSERT ... VALUES of literals) are never altered, nor looked at again: the
-splitter has seen that there is nothing else in them.
+An allow-list: what is not known is refused, by name and line. A dump comes from outside. The account that executes it has
+no rights but on its database (docs/adr/0009-the-loader-is-not-the-master-user.md); the policy is what says so in words,
+before the server does, and keeps the dump from what even such an account can do. The statement that is judged is the one
+that the server would execute (tokens.resolved), so that conditional comments can't hide anything. Rows (INSERT ... VALUES of
+literals) are never altered, nor looked at again: the splitter has seen that there is nothing else in them.
+
+Nothing that may have an effect is left out. A function may write, and LAST_INSERT_ID(n), FOUND_ROWS() and user variables
+carry from one statement to the next: each SELECT and DO is executed, as the client would, and its result thrown away.
 """
 
 from __future__ import annotations
@@ -14,10 +18,11 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from dump_loader.collations import collation_edits
-from dump_loader.indexes import Indexes, of_innodb, rebuildable
+from dump_loader.indexes import Indexes, rebuildable
 from dump_loader.names import SYSTEM_DATABASES, qualified
 from dump_loader.refusal import Refused
 from dump_loader.session import rewritten_set
+from dump_loader.storage import storage_edits
 from dump_loader.tokens import NOTHING, Edit, Kind, Token, edited, resolved, tokenised
 from ingestion.errors import DumpRejected
 
@@ -40,7 +45,7 @@ class Verdict:
     """`table`: what ROWS go into, beginning at `rows_at`, or what a definition of a table defines.
 
     `trigger_on`: the table that is given a trigger. `indexes`: those of a new table that can be built after its rows.
-    `apart`: it has nothing to do with any other table.
+    `apart`: it has nothing to do with any other table. `remark`: what a person should know of what was changed.
     """
 
     treatment: Treatment
@@ -50,6 +55,7 @@ class Verdict:
     trigger_on: str = ""
     indexes: Indexes | None = None
     apart: bool = False
+    remark: str = ""
 
 
 _LEFT_OUT = Verdict(Treatment.LEAVE_OUT, b"")
@@ -58,12 +64,13 @@ _DATABASE = frozenset({"DATABASE", "SCHEMA"})
 _MODIFIERS = frozenset(
     {"AGGREGATE", "FULLTEXT", "IGNORE", "OFFLINE", "ONLINE", "OR", "REPLACE", "SPATIAL", "TEMPORARY", "UNIQUE"}
 )
-_WRITES = frozenset({"DELETE", "INSERT", "REPLACE", "UPDATE"})
+_READS_OR_WRITES = frozenset({"DELETE", "DO", "INSERT", "REPLACE", "SELECT", "UPDATE"})
 # Nothing follows from them: one transaction's borders are the loader's own business, and nobody reads what SHOW prints.
-_WITHOUT_EFFECT = frozenset({"COMMIT", "BEGIN", "UNLOCK", "SHOW"})
+_WITHOUT_EFFECT = frozenset({"COMMIT", "UNLOCK", "SHOW"})
+_BEGINS_TRANSACTION = (["BEGIN"], ["BEGIN", "WORK"])  # BEGIN NOT ATOMIC is MariaDB's block of statements
 # Percona's mysqldump looks for RocksDB by dynamic SQL. EXECUTE without PREPARE has nothing to execute.
 _PERCONA_PREPARES = frozenset({"ROCKSDB_GET_IS_SUPPORTED", "ENABLE_BULK_LOAD", "DISABLE_BULK_LOAD"})
-# Wherever they stand, so in the body of a routine too: none of them can be anything else.
+# Wherever they stand, so in the body of a routine too: none of them can be anything else, but for clauses of ALTER TABLE.
 _FORBIDDEN_PAIRS = frozenset(
     {
         ("INTO", "OUTFILE"), ("INTO", "DUMPFILE"), ("LOAD_FILE", "("), ("LOAD", "DATA"), ("LOAD", "XML"), ("CREATE", "USER"),
@@ -71,9 +78,11 @@ _FORBIDDEN_PAIRS = frozenset(
         ("ALTER", "SERVER"), ("INSTALL", "PLUGIN"), ("INSTALL", "SONAME"), ("INSTALL", "COMPONENT"), ("UNINSTALL", "PLUGIN"),
         ("UNINSTALL", "SONAME"), ("UNINSTALL", "COMPONENT"), ("RESET", "MASTER"), ("RESET", "SLAVE"), ("RESET", "REPLICA"),
         ("RESET", "BINARY"), ("IMPORT", "TABLESPACE"), ("DISCARD", "TABLESPACE"),
+        ("IMPORT", "PARTITION"), ("DISCARD", "PARTITION"),
     }
 )  # fmt: skip
-_FORBIDDEN_WORDS = frozenset({"GRANT", "REVOKE", "SONAME"})
+_FORBIDDEN_WORDS = frozenset({"GRANT", "REVOKE"})
+_CLAUSES_OF_ALTER = frozenset({"ALTER", "DROP", "RENAME"})  # of a column named user, role or server
 # Only as a statement of their own: ALTER TABLE t CHANGE master ..., UPDATE t SET password = ...
 _FORBIDDEN_STATEMENTS = frozenset({("CHANGE", "MASTER"), ("CHANGE", "REPLICATION"), ("SET", "PASSWORD")})
 _ENDS_STATEMENT = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ROW", "HANDLER"})
@@ -100,7 +109,6 @@ class Policy:
         self._own = own
         self._defined_anything = False
         self._heads: dict[bytes, Verdict] = {}
-        self._of_innodb: set[str] = set()
 
     def judge(self, statement: Statement) -> Verdict:
         """Raises DumpRejected, naming kind, number and line."""
@@ -161,11 +169,8 @@ class Policy:
         if verb == "USE" and len(tokens) > 1:
             self._is_own(tokens[1].text)
             return _LEFT_OUT
-        if verb in _WRITES or (verb in ("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR") and "TABLE" in words):
+        if verb in _READS_OR_WRITES or (verb in ("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR") and "TABLE" in words):
             return Verdict(Treatment.ONCE, edited(sql, self._moved(tokens) + collation_edits(tokens, self._server)))
-        if verb in ("SELECT", "DO"):
-            moved = edited(sql, self._moved(tokens))
-            return Verdict(Treatment.ONCE, moved) if _changes_something(tokens) else _LEFT_OUT
         if self._without_effect(verb, second, tokens):
             return _LEFT_OUT
         raise Refused(f"{' '.join(filter(None, (verb or tokens[0].word, second)))} is not among what a dump may do")
@@ -174,6 +179,7 @@ class Policy:
     def _without_effect(verb: str, second: str, tokens: list[Token]) -> bool:
         return (
             verb in _WITHOUT_EFFECT
+            or [t.word for t in tokens] in _BEGINS_TRANSACTION
             or (verb, second) in (("START", "TRANSACTION"), ("LOCK", "TABLES"), ("LOCK", "TABLE"), ("DEALLOCATE", "PREPARE"))
             or (verb == "EXECUTE" and len(tokens) == 2)
             or (verb == "PREPARE" and len(tokens) == 5 and tokens[4].word in _PERCONA_PREPARES)
@@ -193,26 +199,23 @@ class Policy:
             )
         self._defined_anything = True
         edits += self._moved(tokens) + collation_edits(tokens, self._server)
+        remark = ""
         if kind == "EVENT" and not tokens[0].says("DROP"):
             edits += _never_runs(tokens, at)
-        verdict = Verdict(Treatment.ONCE, edited(sql, edits))
+        if kind == "TABLE" and tokens[0].says("CREATE", "ALTER"):
+            storage, engine = storage_edits(tokens, at)
+            edits += storage
+            remark = f"Table {_name_at(tokens, at + 1)} is loaded into InnoDB instead of {engine}" if engine else ""
+        verdict = Verdict(Treatment.ONCE, edited(sql, edits), remark=remark)
         if kind == "TRIGGER" and tokens[0].says("CREATE"):
             on = next((i for i, t in enumerate(tokens) if i > at and t.says("ON")), len(tokens))
-            return replace(verdict, trigger_on=_name_at(tokens, on + 1))
+            return replace(verdict, trigger_on=_name_at(tokens, on + 1).casefold())
         if kind == "TABLE" and tokens[-1].says("KEYS") and tokens[-2].says("DISABLE", "ENABLE"):
-            return _LEFT_OUT if _name_at(tokens, at + 1) in self._of_innodb else verdict  # InnoDB has no such option
+            return _LEFT_OUT  # InnoDB, which every table is of, has no such option
         if kind == "TABLE" and _stands_apart(tokens):
-            return self._table(tokens, at, verdict)
+            indexes = rebuildable(bytes(verdict.sql)) if tokens[0].says("CREATE") else None
+            return replace(verdict, table=_name_at(tokens, at + 1).casefold(), indexes=indexes, apart=True)
         return verdict
-
-    def _table(self, tokens: list[Token], at: int, verdict: Verdict) -> Verdict:
-        """CREATE or DROP of one table."""
-        created, name = tokens[0].says("CREATE"), _name_at(tokens, at + 1)
-        if created and of_innodb(tokens):
-            self._of_innodb.add(name)
-        else:
-            self._of_innodb.discard(name)
-        return replace(verdict, table=name, indexes=rebuildable(bytes(verdict.sql)) if created else None, apart=True)
 
     def _database_itself(self, tokens: list[Token], at: int) -> Verdict:
         """The loader makes the database itself; of the dump's own definition the character set remains."""
@@ -259,29 +262,31 @@ class Policy:
     @staticmethod
     def _refuse_forbidden(tokens: list[Token]) -> None:
         """What a body of a routine must not hold either, and what can stand in the middle of a statement."""
-        within = ""
+        statement = ""
         for before, token, following in zip([NOTHING, *tokens], tokens, [*tokens[1:], NOTHING], strict=False):
-            if token.kind is Kind.SIGN or token.kind is Kind.WORD:
-                within = (
-                    "" if token.word in _ENDS_STATEMENT else token.word if token.word in _TAKES_SET_OR_CHANGE else within
-                )
-            if token.kind is not Kind.WORD or before.says("@", "."):
+            if before.says("@", ".") or token.kind not in (Kind.SIGN, Kind.WORD):
                 continue
+            within = statement
+            if token.word in _ENDS_STATEMENT:
+                statement = ""
+            elif token.word in _TAKES_SET_OR_CHANGE:
+                statement = token.word
             second = following.word if following.kind in (Kind.WORD, Kind.SIGN) else ""
-            pair = (token.word, second)
-            if pair in _FORBIDDEN_PAIRS or (pair in _FORBIDDEN_STATEMENTS and not within):
+            pair, clause = (token.word, second), within == "ALTER" and token.word in _CLAUSES_OF_ALTER
+            if (pair in _FORBIDDEN_PAIRS and not clause) or (pair in _FORBIDDEN_STATEMENTS and not within):
                 raise Refused(f"{token.word} {second}".rstrip(" (;=") + " is not among what a dump may do")
             begins = before is NOTHING or before.says(")", *_ENDS_STATEMENT)
-            if token.word in _FORBIDDEN_WORDS or (token.word == "SHUTDOWN" and begins):
+            library = token.word == "SONAME" and following.kind is Kind.STRING
+            if token.word in _FORBIDDEN_WORDS or library or (token.word == "SHUTDOWN" and begins):
                 raise Refused(f"{token.word} is not among what a dump may do")
 
 
 def _name_at(tokens: list[Token], at: int) -> str:
-    """The name there, without its database and case-folded; empty where there is none."""
+    """The name there, as written and without its database; empty where there is none."""
     while at < len(tokens) and tokens[at].says("IF", "NOT", "EXISTS"):
         at += 1
     name = tokens[at : at + 3]
-    return (name[2].word if len(name) == 3 and name[1].says(".") else name[0].word if name else "").casefold()
+    return name[2].text if len(name) == 3 and name[1].says(".") else name[0].text if name else ""
 
 
 def _stands_apart(tokens: list[Token]) -> bool:
@@ -349,14 +354,6 @@ def _never_runs(tokens: list[Token], at: int) -> list[Edit]:
                 return [Edit(state.start, state.end, b"DISABLE")]
         return [Edit(tokens[i].start, tokens[i].start, b"DISABLE ")] if i < len(tokens) else []
     return []
-
-
-def _changes_something(tokens: list[Token]) -> bool:
-    """A SELECT that only prints is left out: its result, of any size, would be read by nobody."""
-    return any(
-        t.says("INTO", "SETVAL") or (t.says(":") and following.says("="))
-        for t, following in zip(tokens, [*tokens[1:], NOTHING], strict=True)
-    )
 
 
 def _database_charset(options: list[Token], server: Server) -> bytes:

@@ -11,13 +11,13 @@ from dump_loader.tokens import Edit, Kind, Token, edited
 if TYPE_CHECKING:
     from dump_loader.server import Server
 
-# Replication, which needs rights that RDS gives nobody; and commits, which are the loader's own business: it commits in
-# batches, and nothing in a dump depends on when.
+# Replication, which needs rights that RDS gives nobody; commits, which are the loader's own business: it commits in batches,
+# and nothing in a dump depends on when; and the engine of tables that name none (storage.py).
 _TAKEN_OUT = frozenset(
     {
         "SQL_LOG_BIN", "GTID_PURGED", "GTID_NEXT", "BINLOG_FORMAT", "SQL_LOG_OFF", "PSEUDO_THREAD_ID", "PSEUDO_SLAVE_MODE",
         "GTID_SLAVE_POS", "GTID_DOMAIN_ID", "SERVER_ID", "GTID_SEQ_NO", "BINLOG_ROW_IMAGE",
-        "AUTOCOMMIT", "COMPLETION_TYPE",
+        "AUTOCOMMIT", "COMPLETION_TYPE", "DEFAULT_STORAGE_ENGINE", "DEFAULT_TMP_STORAGE_ENGINE", "STORAGE_ENGINE",
     }
 )  # fmt: skip
 _SERVER_WIDE = frozenset({"GLOBAL", "PERSIST", "PERSIST_ONLY"})

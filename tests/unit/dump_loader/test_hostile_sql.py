@@ -16,6 +16,7 @@ STATEMENTS = {
     "GRANT ALL ON *.* TO x": "GRANT",
     "LOAD DATA INFILE '/etc/passwd' INTO TABLE t": "LOAD DATA",
     "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t": "LOAD DATA",
+    "LOAD XML INFILE '/etc/passwd' INTO TABLE t": "LOAD XML",
     "SELECT * FROM t INTO OUTFILE '/tmp/x'": "INTO OUTFILE",
     "SELECT * INTO OUTFILE '/tmp/x' FROM t": "INTO OUTFILE",
     "INSERT INTO mysql.user (user) VALUES (UPPER('x'))": "database mysql",

@@ -87,6 +87,8 @@ def test_definer_is_taken_out_and_events_are_disabled(statement: str, expected: 
         ("SET PERSIST a = 1", ""),
         ("SET @@persist.a = 1, @b = 2", "SET @b = 2"),
         ("SET autocommit=0", ""),
+        ("SET completion_type = CHAIN, default_storage_engine = MyISAM, @a = 1", "SET @a = 1"),
+        ("SET SESSION storage_engine = MEMORY", ""),
         ("SET foreign_key_checks = 0, autocommit = 0, @x = (1, 2)", "SET foreign_key_checks = 0, @x = (1, 2)"),
         ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ""),
         ("SET SESSION TRANSACTION READ ONLY", ""),
@@ -220,6 +222,33 @@ def test_another_database_is_refused(statement: str) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"{verb} other.t {rest}"
+        for verb, rest in {
+            "INSERT IGNORE": "VALUES (NOW())", "INSERT IGNORE INTO": "VALUES (NOW())", "INSERT DELAYED": "SET a = 1",
+            "INSERT HIGH_PRIORITY INTO": "SELECT 1", "REPLACE LOW_PRIORITY INTO": "SELECT 1", "INSERT": "VALUES (NOW())",
+            "UPDATE LOW_PRIORITY IGNORE": "SET a = 1", "DELETE QUICK IGNORE FROM": "WHERE a", "DO (SELECT 1 FROM": ")",
+            "TRUNCATE": "", "TRUNCATE TABLE": "", "SELECT 1 FROM t STRAIGHT_JOIN": "", "SELECT 1 FROM t JOIN": "",
+            "SELECT 1 FROM t a STRAIGHT_JOIN u b,": "", "UPDATE t STRAIGHT_JOIN": "SET a = 1", "SELECT * FROM": "",
+            "ANALYZE TABLE t,": "", "CREATE TABLE t LIKE": "", "CREATE TABLE t (LIKE": ")",
+        }.items()
+    ],
+)  # fmt: skip
+def test_no_word_before_a_name_hides_its_database(statement: str) -> None:
+    with pytest.raises(DumpRejected, match="database other"):
+        judged(statement)
+
+
+@pytest.mark.parametrize("database", ["mysql", "sys", "performance_schema", "Performance_Schema"])
+def test_a_system_database_is_found_wherever_it_stands(database: str) -> None:
+    with pytest.raises(DumpRejected, match=f"server's own database {database}"):
+        judged(f"SELECT 1 FROM t WHERE {database}.x = 1")
+    with pytest.raises(DumpRejected, match=f"server's own database {database}"):
+        judged(f"SELECT {database}.x FROM t AS {database}, {database}.x")
+
+
 def test_without_a_header_the_first_name_is_the_dumps_own() -> None:
     assert sql("CREATE TABLE anything.t (a INT)", own=None) == "CREATE TABLE `liberator`.t (a INT)"
     with pytest.raises(DumpRejected, match="the dump's own is a: a dump of two databases"):
@@ -260,6 +289,9 @@ def test_without_a_header_the_first_name_is_the_dumps_own() -> None:
         ("CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')", "CREATE SERVER"),
         ("CREATE TABLESPACE x ADD DATAFILE 'y'", "CREATE TABLESPACE"),
         ("ALTER TABLE t IMPORT TABLESPACE", "IMPORT TABLESPACE"),
+        ("ALTER TABLE t DISCARD TABLESPACE", "DISCARD TABLESPACE"),
+        ("ALTER TABLE t DISCARD PARTITION p TABLESPACE", "DISCARD PARTITION"),
+        ("ALTER TABLE t IMPORT PARTITION p, q TABLESPACE", "IMPORT PARTITION"),
         ("ALTER INSTANCE ROTATE INNODB MASTER KEY", "ALTER INSTANCE"),
         ("FLUSH PRIVILEGES", "FLUSH PRIVILEGES"),
         ("PURGE BINARY LOGS TO 'x'", "PURGE BINARY"),
@@ -274,11 +306,17 @@ def test_without_a_header_the_first_name_is_the_dumps_own() -> None:
         ("source /etc/passwd", "SOURCE"),
         ("system rm -rf /", "SYSTEM"),
         ("BEGIN NOT ATOMIC GRANT ALL ON *.* TO x; END", "GRANT"),
+        ("BEGIN NOT ATOMIC INSERT INTO t VALUES (1); END", "BEGIN NOT"),
         ("IF 1 THEN SHUTDOWN; END IF", "SHUTDOWN"),
         ("LOCK INSTANCE FOR BACKUP", "LOCK INSTANCE"),
         ("SET NAMES gbk", "GBK"),
         ("SET character_set_client = 'sjis'", "SJIS"),
+        ("SET NAMES cp932", "CP932"),
         ("CREATE PROCEDURE p() BEGIN CREATE USER x; END", "CREATE USER"),
+        ("CREATE PROCEDURE liberator.alter() DROP USER x", "DROP USER"),
+        ("CREATE PROCEDURE p(a INT) SELECT @alter; DROP ROLE x", "DROP ROLE"),
+        ("CREATE PROCEDURE p() BEGIN ALTER TABLE t ADD a INT; DROP USER x; END", "DROP USER"),
+        ("ALTER EVENT e DO DROP USER x", "DROP USER"),
         ("CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW BEGIN SELECT 1 INTO OUTFILE 'x'; END", "INTO OUTFILE"),
         ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SET PASSWORD = 'x'", "SET PASSWORD"),
         ("CREATE TRIGGER t AFTER UPDATE ON a FOR EACH ROW SET PASSWORD = 'x'", "SET PASSWORD"),
@@ -306,8 +344,16 @@ def test_everything_else_is_refused_by_name_and_place(statement: str, kind: str)
         "ALTER TABLE t CHANGE master main INT",
         "CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW UPDATE t SET password = 'x'",
         "ANALYZE TABLE t",
-        "ALTER TABLE t DISABLE KEYS",
         "TRUNCATE t",
+        "ALTER TABLE t ADD user INT, DROP role, ALTER user SET DEFAULT 1, RENAME COLUMN server TO soname, DROP user",
+        "CREATE TABLE t (user TEXT, role TEXT, soname TEXT, sys TEXT)",
+        "CREATE VIEW v AS SELECT soname, user, role FROM t WHERE soname = 'x'",
+        "ALTER VIEW v AS SELECT sys.a, mysql.b FROM t sys JOIN (u AS mysql) ON sys.a = mysql.b",
+        "CREATE PROCEDURE p() BEGIN ALTER TABLE t DROP user; ALTER TABLE t ADD role INT; END",
+        "CREATE PROCEDURE p() UPDATE a JOIN b ON a.id = b.id SET a.x = b.x, b.y = a.y",
+        "CREATE PROCEDURE p(IN x DECIMAL(5, 2)) COMMENT 'x' DELETE a FROM a JOIN b ON a.id = b.id WHERE a.c LIKE b.c",
+        "CREATE FUNCTION f(x INT) RETURNS VARCHAR(9) DETERMINISTIC RETURN (SELECT MAX(a.x) FROM a JOIN b ON a.id = b.id)",
+        "CREATE TABLE t (a TEXT, b TEXT, CHECK (a LIKE t.b))",
     ],
 )
 def test_words_that_only_look_forbidden(statement: str) -> None:
@@ -317,13 +363,29 @@ def test_words_that_only_look_forbidden(statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "LOCK TABLES `t` WRITE", "UNLOCK TABLES", "START TRANSACTION", "BEGIN", "COMMIT", "SELECT 'loading'",
-        "SELECT * FROM t", "SHOW WARNINGS", "DROP DATABASE IF EXISTS parking", "CREATE DATABASE parking", "USE parking",
+        "LOCK TABLES `t` WRITE", "UNLOCK TABLES", "START TRANSACTION", "BEGIN", "BEGIN WORK", "COMMIT", "SHOW WARNINGS",
+        "ALTER TABLE t DISABLE KEYS", "/*!40000 ALTER TABLE `t` ENABLE KEYS */",
+        "DROP DATABASE IF EXISTS parking", "CREATE DATABASE parking", "USE parking",
         "/* nothing */", ";",
     ],
 )  # fmt: skip
 def test_what_has_no_effect_on_the_outcome_is_left_out(statement: str) -> None:
     assert sql(statement) == ""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT f(1)",
+        "DO f()",
+        "DO LAST_INSERT_ID(7)",
+        "SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1",
+        "SELECT 1",
+        "SELECT @a := 2",
+    ],
+)
+def test_what_only_seems_to_print_is_executed(statement: str) -> None:
+    assert sql(statement) == statement
 
 
 def test_the_character_set_of_the_dumps_database_becomes_ours() -> None:
@@ -384,6 +446,14 @@ def test_rows_are_never_altered(rows: list[str], table: str, server: Server) -> 
     assert verdict.treatment is Treatment.ROWS
     assert bytes(verdict.sql) == statement.replace("`parking`.`t`", "`liberator`.`t`", 1).encode()
     assert bytes(verdict.sql[verdict.rows_at :]).decode() == ",\n".join(rows)
+
+
+def test_the_columns_of_each_insert_are_its_own() -> None:
+    heads = ["INSERT INTO parking.t (a,b) VALUES ", "INSERT INTO parking.t (b,a) VALUES ", "INSERT INTO parking.t VALUES "]
+    policy = Policy(MYSQL, database="liberator", own="parking")
+    statements = Splitter(iter([";".join(f"{head}(1,2)" for head in heads * 2).encode()]), max_bytes=10**6)
+    expected = [f"{head}(1,2)".replace("parking", "`liberator`") for head in heads * 2]
+    assert [bytes(policy.judge(statement).sql).decode() for statement in statements] == expected
 
 
 def test_a_large_insert_of_expressions_is_looked_at_all_the_same() -> None:
