@@ -220,6 +220,22 @@ def two(server: DatabaseServer) -> Iterator[Two]:
     made.close()
 
 
+@pytest.mark.parametrize("header", ["", "-- MySQL dump 10.13  Distrib 8.0.36\n"], ids=["by hand", "mysqldump"])
+def test_what_only_seems_to_print_has_its_effect(two: Two, header: str) -> None:
+    body = "CREATE FUNCTION f() RETURNS INT BEGIN INSERT INTO seen (note) VALUES ('called'); RETURN 1; END"
+    insert = "INSERT INTO notes VALUES ({}, {})".format
+    statements = [
+        "SELECT f(), f()", "DO f()", "SELECT 'loading', REPEAT('x', 99) FROM seen", "CHECK TABLE notes",
+        "DO LAST_INSERT_ID(7)", insert(1, "LAST_INSERT_ID()"), "SELECT LAST_INSERT_ID(8)", insert(2, "LAST_INSERT_ID()"),
+        "SELECT SQL_CALC_FOUND_ROWS n FROM (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS three LIMIT 1",
+        insert(3, "FOUND_ROWS()"), "SELECT @a := 9", insert(4, "@a"),
+    ]  # fmt: skip
+    script = f"{header}{TABLES}DELIMITER //\n{body}//\nDELIMITER ;\n{';\n'.join(statements)};\n-- Dump completed\n"
+    assert two.by_client(script.encode()) == two.by_loader(script.encode(), [])
+    assert two.content(BY_CLIENT) == two.content(BY_LOADER)
+    assert two.content(BY_LOADER)["seen"][0] == 3
+
+
 @settings(
     max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "200")),
     deadline=None,

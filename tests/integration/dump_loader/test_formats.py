@@ -146,14 +146,14 @@ def source(server: DatabaseServer) -> object:
 
 
 def _everything(server: DatabaseServer, database: str) -> dict[str, object]:
-    """What a dump has to bring across: definitions and a checksum of the rows."""
+    """What a dump has to bring across: definitions, but for the engine, and a checksum of the rows."""
     found: dict[str, object] = {}
     with server.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW FULL TABLES")
         for name, kind in cursor.fetchall():
             quoted = "`" + name.replace("`", "``") + "`"
             cursor.execute(f"SHOW CREATE TABLE {quoted}")
-            found[name] = cursor.fetchall()[0][1].replace(f"`{database}`.", "")
+            found[name] = cursor.fetchall()[0][1].replace(f"`{database}`.", "").replace("ENGINE=MyISAM", "ENGINE=InnoDB")
             cursor.execute(
                 f"CHECKSUM TABLE {quoted} EXTENDED" if kind == "BASE TABLE" else f"SELECT * FROM {quoted} ORDER BY 1"
             )
@@ -207,6 +207,9 @@ def test_what_mariadb_dump_writes_of_everything(
         for name, value in both.items():
             both[name] = _without_definer(value) if isinstance(value, str) else value
     assert found == expected
+    assert any("Table log is loaded into InnoDB instead of MyISAM" in line["message"] for line in outcome.log)
+    assert loader.query(f"SELECT DISTINCT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{DATABASE}' AND "
+                        "TABLE_TYPE = 'BASE TABLE'") == [("InnoDB",)]  # fmt: skip
     (counts,) = loader.row_counts()
     assert (counts.tables["pcn"], counts.tables["log"]) == (
         len(TEXTS),

@@ -97,3 +97,12 @@ def test_a_comment_that_never_ends(loader: Loader) -> None:
     outcome, peak, _ = run(loader, parts())
     assert "in the middle of a comment" in outcome.error
     assert peak < LIMIT_MB / 2 + 50
+
+
+def test_a_result_that_nobody_reads(loader: Loader) -> None:
+    twice = "INSERT INTO t SELECT * FROM t;\n" * 8
+    script = f"CREATE TABLE t (a LONGTEXT);\nINSERT INTO t VALUES (REPEAT('x', 1000000));\n{twice}SELECT * FROM t;\n"
+    outcome, peak, _ = run(loader, iter([script.encode()]))
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.row_counts()[0].tables == {"t": 256}
+    assert peak < LIMIT_MB / 2 + 50
