@@ -25,7 +25,7 @@ BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
 TABLES = (
     "CREATE TABLE notes (id INT PRIMARY KEY, note LONGTEXT);\n"
     "CREATE TABLE `we``ird;'name` (id INT PRIMARY KEY, `no\"te` LONGBLOB) COMMENT='; -- /* it''s';\n"
-    "CREATE TABLE seen (id INT PRIMARY KEY AUTO_INCREMENT, of INT, note LONGTEXT);\n"
+    "CREATE TABLE seen (id INT PRIMARY KEY AUTO_INCREMENT, row_id INT, note LONGTEXT);\n"
 )
 TARGETS = st.sampled_from(["notes", "`notes`", "`we``ird;'name`"])
 VALUES = st.lists(
@@ -117,7 +117,7 @@ def statements(draw: st.DrawFn, ids: Iterator[int]) -> str:
             number = next(ids)
             return (
                 f"CREATE TRIGGER `t{number}` BEFORE INSERT ON {table} FOR EACH ROW\nBEGIN\n"
-                f"  -- it's; a comment\n  INSERT INTO seen (of, note) VALUES (NEW.id,{gap}{literal});\nEND"
+                f"  -- it's; a comment\n  INSERT INTO seen (row_id, note) VALUES (NEW.id,{gap}{literal});\nEND"
             )
         case _:
             return f"INSERT INTO notes VALUES ({next(ids)}, @a)"
