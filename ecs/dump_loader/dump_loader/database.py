@@ -29,6 +29,10 @@ type Connect = Callable[[str | None], Connection]
 
 # A load can take hours, during which the connection that holds the lock is silent; the server's default is 8 hours.
 _IDLE_SECONDS = 7 * 24 * 3600
+# MySQL before 8.4, and MariaDB, take a foreign key to a key that is not unique. MySQL 8.4 takes it only if told, else fails
+# with error 6125. The session tells, not the instance's parameters: so it holds on every server. MariaDB skips it.
+# https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_restrict_fk_on_non_standard_key
+_SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on_non_standard_key = 0 */"
 _LOCK_ATTEMPT_SECONDS = 20
 _NO_BACKSLASH_ESCAPES = 0x200  # https://dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html SERVER_STATUS_*
 
@@ -51,7 +55,7 @@ def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=30,
-            init_command=f"SET SESSION wait_timeout = {_IDLE_SECONDS}",
+            init_command=_SESSION,
             ssl=tls,
         )
 
