@@ -28,6 +28,9 @@ LATER = frozenset(
     }
 )  # fmt: skip
 
+# The functions work on a message, which waits on its dead-letter queue. The dump loader's task has none.
+AGAIN = "redrive the message or, if the dump loader says this, load the dump again"
+
 
 def error_code(error: ClientError) -> str:
     """The code that AWS gives the error, e.g. `NoSuchKey`; a HEAD request has only the HTTP status."""
@@ -46,13 +49,9 @@ def explained(doing: str) -> Iterator[None]:
     except ClientError as error:
         code, detail = error_code(error), error.response.get("Error", {}).get("Message", "")
         if code in DENIED:
-            raise AccessDenied(
-                f"Access denied while {doing}: {detail or code}. Grant it, then redrive the message."
-            ) from error
+            raise AccessDenied(f"Access denied while {doing}: {detail or code}. Grant it, then {AGAIN}.") from error
         if code in MISSING:
-            raise NotFound(
-                f"Not found while {doing}: {detail or code}. Check the name, then redrive the message."
-            ) from error
+            raise NotFound(f"Not found while {doing}: {detail or code}. Check the name, then {AGAIN}.") from error
         if code in LATER:
             raise NotYet(f"{code} while {doing}") from error
         raise

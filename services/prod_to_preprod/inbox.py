@@ -22,8 +22,7 @@ class UploadedObject(Frozen):
 
     @property
     def correlation_id(self) -> str:
-        """As the loader has it for the same dump."""
-        return "@".join(filter(None, [f"s3://{self.bucket}/{self.key}", self.version_id]))
+        return naming.correlation_id(f"s3://{self.bucket}/{self.key}", self.version_id)
 
 
 class Bucket(BaseModel):

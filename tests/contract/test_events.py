@@ -1,11 +1,13 @@
 """Each file under events/ is what its name says, and each model of a message has a file."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
+from dump_loader.dumps import Dump
 from ingestion import messages, rds_events
 from ingestion.errors import UnreadableMessage
 from ingestion.messages import CopyExport, ExportSnapshot, parse_message
@@ -95,6 +97,14 @@ def test_bad_event_is_refused_with_a_reason_that_says_what_to_do(function: str, 
     [body] = bodies(function, case)
     with pytest.raises(UnreadableMessage, match="send it again"):
         read(function, body)
+
+
+@pytest.mark.parametrize("version", [None, "null", "3sL4kqtJlcpXroDTDmJ"])
+def test_the_loader_and_the_replicator_give_an_upload_the_same_correlation_id(version: str | None) -> None:
+    replicated = inbox.UploadedObject(bucket=BUCKET, key=DUMP, version_id=version)
+    loaded = Dump(BUCKET, DUMP, version, "etag", 1, datetime(2021, 6, 4, tzinfo=UTC), message("ExportSnapshot").run)
+    assert replicated.correlation_id == loaded.correlation_id
+    assert replicated.correlation_id.endswith("@3sL4kqtJlcpXroDTDmJ" if version not in (None, "null") else ".zip")
 
 
 def test_every_file_has_an_expectation() -> None:

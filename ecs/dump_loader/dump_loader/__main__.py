@@ -14,13 +14,14 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from dump_loader.database import connector
-from dump_loader.dumps import Request, correlation_id_of, find, run_of, uri_of
+from dump_loader.dumps import Request, find, run_of, uri_of
 from dump_loader.ingest import Limits, Target, ingest
 from dump_loader.settings import Settings, read
 from ingestion import queues, telemetry
 from ingestion.errors import IngestionError, Terminal
 from ingestion.events import publish
 from ingestion.messages import IngestionFailed
+from ingestion.naming import correlation_id
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -121,10 +122,9 @@ def _failed(request: Request | None, error: Exception, logger: Logger, *, name: 
     telemetry.flush()
     run = run_of(request) if request else None
     key = request.key if request and request.override is None else None
-    correlation_id = correlation_id_of(uri_of(request.bucket, key), request.version_id) if request and key else None
     event = IngestionFailed(
         run=run,
-        correlation_id=correlation_id,
+        correlation_id=correlation_id(uri_of(request.bucket, key), request.version_id) if request and key else None,
         stage=STAGE,
         error=name or type(error).__name__,
         reason=str(error),

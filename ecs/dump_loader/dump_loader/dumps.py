@@ -11,13 +11,12 @@ from botocore.exceptions import ClientError
 from ingestion.aws_errors import MISSING, error_code, explained
 from ingestion.errors import BadName, NotFound, Terminal
 from ingestion.messages import Run
-from ingestion.naming import dump_keys, import_date_of
+from ingestion.naming import correlation_id, dump_keys, import_date_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-_UNVERSIONED = (None, "null")
 _AHEAD = timedelta(days=1)  # where the supplier is, the day may have begun already
 
 
@@ -42,7 +41,7 @@ class Dump:
 
     @property
     def correlation_id(self) -> str:
-        return correlation_id_of(self.uri, self.version_id)
+        return correlation_id(self.uri, self.version_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,6 @@ class Request:
 
 def uri_of(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
-
-
-def correlation_id_of(uri: str, version_id: str | None) -> str:
-    return uri if version_id in _UNVERSIONED else f"{uri}@{version_id}"
 
 
 def run_of(request: Request) -> Run | None:
@@ -149,7 +144,7 @@ def _dump(bucket: str, key: str, head: HeadObjectOutputTypeDef, run: Run) -> Dum
     return Dump(
         bucket=bucket,
         key=key,
-        version_id=None if version in _UNVERSIONED else version,
+        version_id=None if version == "null" else version,
         etag=head["ETag"],
         size=head["ContentLength"],
         uploaded_at=head["LastModified"],

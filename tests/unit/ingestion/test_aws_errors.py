@@ -26,6 +26,13 @@ def test_a_code_of_aws_becomes_what_is_done_about_it(code: str, kind: type[Excep
     assert isinstance(raised.value, outcome)
 
 
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey"])
+def test_a_person_is_told_how_to_repeat_it_whether_a_message_failed_or_a_task(code: str) -> None:
+    repeat = r"redrive the message or, if the dump loader says this, load the dump again\.$"
+    with pytest.raises(Terminal, match=repeat), explained("reading s3://b/k"):
+        raise client_error(code)
+
+
 def test_an_unknown_code_goes_through_to_be_tried_again() -> None:
     with pytest.raises(ClientError), explained("reading"):
         raise client_error("InternalError")
