@@ -121,8 +121,9 @@ push-ecr: environment image ## the image into the stack's repository; ENV=stg or
 	@ecs/push-image $(ENV) $(IMAGE) $(COMMIT)
 
 .PHONY: import-template
-import-template: .venv/local.stamp ## what a removed stack has kept, to take it over (docs/deploy.md)
-	@$(BIN)/python -m local.kept
+import-template: .venv/local.stamp ## what a removed stack has kept, to take it over: PREFIX=… KEY=… (docs/deploy.md)
+	@$(if $(and $(PREFIX),$(KEY)),:,echo "Of which stack? PREFIX=its Prefix, KEY=its Output KeyArn" >&2; exit 1)
+	@$(BIN)/python -m local.kept "$(PREFIX)" "$(KEY)"
 
 .PHONY: environment
 environment:

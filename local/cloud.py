@@ -232,7 +232,8 @@ class Cloud:
     def _sent(self, queue: str, body: str, delay: int) -> None:
         if queue == LISTENER:
             document = json.loads(body)
-            event = document if isinstance(document, dict) else {"kind": "Alert", "text": document}
+            ours = isinstance(document, dict) and "kind" in document
+            event = document if ours else {"kind": "Alert", "text": _in_words(document)}
             self.told.append(event)
             self.story.tell(event["kind"], event.get("reason") or event.get("text") or "")
         else:
@@ -272,3 +273,8 @@ class Cloud:
 
     def _to_topic(self, target: dict[str, Any], body: Any) -> None:
         self.aws.client("sns").publish(TopicArn=target["Arn"], Message=json.dumps(body))
+
+
+def _in_words(alert: Any) -> str:
+    """What a rule tells people, field by field."""
+    return "; ".join(f"{field}: {said}" for field, said in alert.items()) if isinstance(alert, dict) else str(alert)

@@ -1,7 +1,8 @@
 """EventBridge's default bus: matches events with the template's rules and delivers them to their targets.
 
 Stands in for EventBridge, whose moto version has no ECS targets, InputTransformer, or wildcard filters. How it differs:
-delivery is at once, in order and exactly once, unless a test says otherwise; no archive, no retries, no target DLQ.
+delivery is at once, in order and exactly once, unless a test says otherwise; no archive, no retries, no target DLQ, so
+that an input that is no JSON is an error here.
 """
 
 from __future__ import annotations
@@ -51,18 +52,29 @@ def _variants(value: Any) -> list[Any]:
 
 
 def transform(event: dict[str, Any], transformer: dict[str, Any]) -> Any:
-    """A target's input. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html"""
+    """A target's input. Raises ValueError where it is no JSON: AWS would not deliver it.
+
+    A value that stands bare is the JSON that it is in the event. Within quotes a string stands as it is, not escaped, and
+    anything else without its quotes. A path that leads nowhere leaves nothing, which is no JSON where the value stands bare.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
 
     def value(name: str) -> Any:
         found: Any = event
         for step in transformer["InputPathsMap"][name].removeprefix("$.").split("."):
             found = found.get(step) if isinstance(found, dict) else None
-        return "" if found is None else found
+        return found
+
+    def bare(name: str) -> str:
+        found = value(name)
+        return "" if found is None else json.dumps(found)
+
+    def quoted(name: str) -> str:
+        found = value(name)
+        return found if isinstance(found, str) else bare(name).replace('"', "")
 
     def fill(match: re.Match[str]) -> str:
-        if match["bare"]:
-            return json.dumps(value(match["bare"]))
-        return re.sub(r"<([\w-]+)>", lambda inner: json.dumps(str(value(inner[1])))[1:-1], match[0])
+        return bare(match["bare"]) if match["bare"] else re.sub(r"<([\w-]+)>", lambda inner: quoted(inner[1]), match[0])
 
     return json.loads(re.sub(r'"(?:[^"\\]|\\.)*"|<(?P<bare>[\w-]+)>', fill, transformer["InputTemplate"]))
 

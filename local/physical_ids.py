@@ -27,7 +27,7 @@ KINDS = {
     "AWS::ECS::Cluster": Kind("ClusterName", f"ecs:{_REGIONAL}:cluster/{{name}}"),
     "AWS::ECS::TaskDefinition": Kind("Family", f"ecs:{_REGIONAL}:task-definition/{{name}}:1", ref="{arn}"),
     "AWS::Events::Rule": Kind("Name", f"events:{_REGIONAL}:rule/{{name}}"),
-    "AWS::Glue::Database": Kind("DatabaseInput.Name", f"glue:{_REGIONAL}:database/{{name}}"),
+    "AWS::Glue::Database": Kind("DatabaseName", f"glue:{_REGIONAL}:database/{{name}}"),
     "AWS::Glue::Job": Kind("Name", f"glue:{_REGIONAL}:job/{{name}}"),
     "AWS::Glue::Workflow": Kind("Name", f"glue:{_REGIONAL}:workflow/{{name}}"),
     "AWS::IAM::Role": Kind("RoleName", "iam::{account}:role/{name}"),

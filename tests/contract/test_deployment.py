@@ -16,12 +16,14 @@ import cfnlint.api
 import pytest
 from aws_lambda_powertools import Logger
 from cfnlint.config import ManualArgs
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from pydantic import BaseModel, ValidationError
 from samtranslator.yaml_helper import yaml_parse
 
 from dump_loader.settings import AccountSettings
 from dump_loader.settings import Settings as LoaderSettings
-from local.kept import kept
+from local.kept import LIST, PART, kept
+from local.kept import main as import_template
 from local.template import Template, TemplateError, load, translate
 from prod_to_preprod.settings import Settings as ProdToPreprodSettings
 from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
@@ -268,13 +270,41 @@ def test_what_was_kept_can_be_imported_as_it_is_and_alone(source: dict[str, Any]
         "RawDatabase", "RefinedDatabase",
     }  # fmt: skip
     assert "Transform" not in part
-    path = tmp_path / "import.yaml"
-    path.write_text(json.dumps(part, default=str))
+    path = tmp_path / "import.json"
+    path.write_text(json.dumps(part))
     parameters = {name: value for name, value in PRE_PRODUCTION.items() if name in part["Parameters"]}
     assert {n: r.properties for n, r in load(path, parameters).resources.items()} == {
         n: r.properties for n, r in load(TEMPLATE, PRE_PRODUCTION).resources.items() if n in part["Resources"]
     }
     assert [m.message for m in cfnlint.api.lint(path.read_text(), config=ManualArgs(regions=["eu-west-2"]))] == []
+
+
+def test_an_import_names_each_resource_of_its_template_as_cloudformation_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that makes a stack must name all of them."""
+    monkeypatch.chdir(tmp_path)
+    import_template(["dataplatform-stg", "arn:aws:kms:eu-west-2:123456789012:key/1234-abcd"])
+    part = json.loads((tmp_path / "import.json").read_text())["Resources"]
+    named = json.loads((tmp_path / "import-resources.json").read_text())
+    assert [(it["LogicalResourceId"], it["ResourceType"]) for it in named] == [(n, r["Type"]) for n, r in part.items()]
+    stack = load(TEMPLATE, PRE_PRODUCTION)
+    for resource in named:
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-2", resource["ResourceType"]).schema
+        [(key, value)] = resource["ResourceIdentifier"].items()
+        assert schema["primaryIdentifier"] == [f"/properties/{key}"]
+        properties = stack.resources[resource["LogicalResourceId"]].properties
+        assert value == ("1234-abcd" if key == "KeyId" else properties[key])
+
+
+def test_the_deployment_guide_imports_what_is_made_for_it() -> None:
+    guide = (ROOT / "docs/deploy.md").read_text().split("## Take it over again")[1]
+    assert "make import-template PREFIX=<Prefix> KEY=<KeyArn>" in guide
+    assert f"--template-body file://{PART}" in guide
+    assert f"--resources-to-import file://{LIST}" in guide
+    given = set(re.findall(r"ParameterKey=(\w+)", guide))
+    asked = kept(yaml_parse(TEMPLATE.read_text()))["Parameters"]
+    assert given == {name for name, parameter in asked.items() if "Default" not in parameter}
 
 
 @pytest.mark.parametrize("environment", ["stg", "prod"])

@@ -72,6 +72,23 @@ def test_a_workflow_starts_with_landing_to_raw_and_goes_on_only_if_that_succeeds
     assert then["StartOnCreation"] is True
 
 
+def test_no_two_triggers_are_added_to_a_workflow_side_by_side() -> None:
+    """Glue refuses the second: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2103"""
+    triggers = {
+        name: resource
+        for name, resource in yaml_parse((ROOT / "template.yaml").read_text())["Resources"].items()
+        if resource["Type"] == "AWS::Glue::Trigger"
+    }
+    for name, trigger in triggers.items():
+        beside = [
+            other
+            for other, it in triggers.items()
+            if other != name and it["Properties"]["WorkflowName"] == trigger["Properties"]["WorkflowName"]
+        ]
+        after = [other for other in beside if triggers[other].get("DependsOn") == name]
+        assert trigger.get("DependsOn") in beside or after == beside, name
+
+
 def test_jobs_end_scale_and_are_tried_again(template: Template) -> None:
     for resource in template.of_type("AWS::Glue::Job"):
         p = resource.properties
@@ -87,13 +104,15 @@ def test_jobs_end_scale_and_are_tried_again(template: Template) -> None:
 @pytest.mark.parametrize("logical_id", ["LandingToRawJob", "TransformJob"])
 def test_people_hear_of_a_job_that_does_not_end_well(template: Template, logical_id: str, state: str, told: bool) -> None:
     rule = template.resources["JobFailedRule"].properties
-    detail = {"jobName": job_of(template, logical_id).ref, "jobRunId": "jr_1", "state": state, "message": "1 of 3 tables"}
+    detail = {"jobName": job_of(template, logical_id).ref, "jobRunId": "jr_1", "state": state, "message": '1 of 3 "tables"'}
     event = {"source": "aws.glue", "detail-type": "Glue Job State Change", "detail": detail}
     assert matches(rule["EventPattern"], event) is told
     assert not matches(rule["EventPattern"], event | {"detail": detail | {"jobName": "another"}})
     [target] = rule["Targets"]
     assert target["Arn"] == template.resources["AlertsTopic"].ref
-    assert f"run jr_1: {state}. 1 of 3 tables Its log is /aws-glue/" in filled(event, target["InputTransformer"])
+    said = filled(event, target["InputTransformer"])
+    assert (said["job"], said["run"], said["state"], said["reason"]) == (detail["jobName"], "jr_1", state, detail["message"])
+    assert said["log"] == template.resources["GlueOutputLogs"].ref
 
 
 def test_the_jobs_log_where_the_template_keeps_and_encrypts_logs(template: Template) -> None:

@@ -1,6 +1,7 @@
 """What template.yaml wires together: from the bucket to the workflow, who may send to whom, what happens when it fails."""
 
 import json
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -229,7 +230,7 @@ def test_the_copier_writes_the_landing_zone_and_starts_the_workflows_one_run_at_
 
 @pytest.mark.parametrize("reason", ["PutObject", "CopyObject", "CompleteMultipartUpload"])
 @pytest.mark.parametrize(
-    "key", [*dump_keys(import_date_of("parking/liberator_dump_210604.zip")), "parking/liberator_dump_today.zip"]
+    "key", [*dump_keys(import_date_of("parking/liberator_dump_210604.zip")), "parking/liberator_dump_991231 (final).zip"]
 )
 def test_every_way_of_uploading_a_dump_starts_the_loader(production: Template, key: str, reason: str) -> None:
     assert "Cluster" in targets(production, uploaded(key, reason=reason))
@@ -244,6 +245,7 @@ def test_every_way_of_uploading_a_dump_starts_the_loader(production: Template, k
         uploaded("parking/liberator_dump_210604.zip.part"),
         uploaded("parking/liberator_dump_210604.sql"),
         uploaded("parking/other_210604.zip"),
+        uploaded("parking/liberator_dump_archive/liberator_dump_210604.zip"),
         uploaded("housing/liberator_dump_210604.zip"),
         uploaded("liberator_dump_210604.zip"),
         uploaded("parking/liberator_dump_210604.zip", bucket="somebody-elses"),
@@ -428,13 +430,31 @@ def test_people_hear_of_a_loader_that_ends_otherwise_than_with_exit_code_0(
     assert targets(production, event) == ({"AlertsTopic"} if told else set())
 
 
-def test_people_hear_of_a_loader_in_words(production: Template) -> None:
+@pytest.mark.parametrize(
+    "reason",
+    ["Essential container in task exited", 'CannotPullContainerError: "…/repository:tag": not found', 'a\n\\"{<task>}'],
+)
+def test_people_hear_of_a_loader_in_words_whatever_the_reason(production: Template, reason: str) -> None:
     [target] = production.resources["LoaderFailedRule"].properties["Targets"]
-    event = {"detail": {"taskArn": "arn:aws:ecs:…:task/1", "stoppedReason": 'Essential container in task "exited"'}}
+    event = {"detail": {"taskArn": "arn:aws:ecs:…:task/1", "stoppedReason": reason}}
     said = transform(event, target["InputTransformer"])
-    assert 'task/1 stopped: Essential container in task "exited".' in said
-    assert production.resources["LoaderLogs"].ref in said
-    assert said.endswith("by uploading it again.")
+    assert (said["what"], said["task"], said["reason"]) == ("A dump loader stopped", "arn:aws:ecs:…:task/1", reason)
+    assert said["log"] == production.resources["LoaderLogs"].ref
+    assert said["do"].endswith("by uploading it again.")
+
+
+def test_no_input_of_a_target_has_a_value_within_quotes_where_eventbridge_does_not_escape_it(production: Template) -> None:
+    transformers = [
+        target["InputTransformer"]
+        for rule in production.of_type("AWS::Events::Rule")
+        for target in rule.properties["Targets"]
+        if "InputTransformer" in target
+    ]
+    assert len(transformers) == 3
+    for transformer in transformers:
+        quoted = re.findall(r'"(?:[^"\\]|\\.)*"', transformer["InputTemplate"])
+        assert not [text for text in quoted if re.search(r"<[\w-]+>", text)]
+        assert set(re.findall(r"<([\w-]+)>", transformer["InputTemplate"])) == transformer["InputPathsMap"].keys()
 
 
 def test_people_hear_of_a_day_without_a_dump(production: Template) -> None:

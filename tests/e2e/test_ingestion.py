@@ -200,6 +200,6 @@ def test_a_file_that_is_no_dump_ends_with_an_alert_and_leaves_yesterday_alone(
     running.wait_for("Alert")
     [failed] = running.events("IngestionFailed")
     assert (failed["stage"], failed["error"]) == ("dump_loader", "DumpRejected")
-    assert "The dump loader" in running.events("Alert")[0]["text"]
+    assert "A dump loader stopped" in running.events("Alert")[0]["text"]
     assert sorted(running.ecs.exit_codes) == [0, 1]
     assert running.landing_objects() == before

@@ -26,7 +26,7 @@ LINES = re.findall(r"^    (aws sqs .*)$", (ROOT / "docs" / "operations.md").read
 class Running(Standby, System):
     """The states that events/ speak of, with pollers."""
 
-    def run_documented(self, *words: str) -> None:
+    def run_documented(self, *words: str, folder: Path = ROOT) -> None:
         """Runs the one documented line that has all these words, with the AWS CLI."""
         [line] = [line for line in LINES if all(word in line for word in words)]
         # The address is the one thing that differs here.
@@ -34,7 +34,9 @@ class Running(Standby, System):
         line = line.replace("aws sqs", f"aws --endpoint-url {self.aws.endpoint} sqs", 1)
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         environment = {**self.aws.environment, "ACCOUNT": ACCOUNT, "PATH": path, "AWS_CONFIG_FILE": "/dev/null"}
-        done = subprocess.run(["bash", "-ec", line], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-ec", line], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
     def lines_of_landing(self, day: str) -> set[str]:
@@ -94,3 +96,22 @@ def test_a_dead_letter_says_why_and_runs_when_it_is_brought_back(running: Runnin
     running.run_documented("start-message-move-task")
     running.wait_for("LandingZoneUpdated")
     assert running.dead_letters("s3-to-s3-copier") == []
+
+
+def test_an_event_that_aws_could_not_deliver_is_delivered_by_hand(running: Running, tmp_path: Path) -> None:
+    event = json.loads((ROOT / "events/s3_to_s3_copier/eventbridge_export_completed.json").read_text())
+    sqs, url = running.aws.client("sqs"), running.queue_url("undelivered-events-dlq")
+    target = f"arn:aws:sqs:eu-west-2:{ACCOUNT}:dataplatform-stg-s3-to-s3-copier"
+    why = {"TARGET_ARN": target, "ERROR_MESSAGE": "Lack of permissions"}
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=event["Records"][0]["body"],
+        MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in why.items()},
+    )
+    running.run_documented("receive-message", "undelivered-events-dlq", folder=tmp_path)
+    assert (tmp_path / "undelivered.txt").read_text().split("\t")[2:] == [target, "Lack of permissions\n"]
+    running.run_documented("send-message", "undelivered.txt", folder=tmp_path)
+    running.wait_for("LandingZoneUpdated")
+    running.run_documented("delete-message", folder=tmp_path)
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]) == ("0", "0")

@@ -1,0 +1,499 @@
+"""template.yaml said once more, as tables: who may do what, what is told where, which alarm rings when, what is kept how.
+
+For what AWS does with the template: no code of ours, hence no other test, would miss it before the first night. A table of
+rights, settings or alarms is whole: what is missing is noticed, and what is too much as well. Resources are called by their
+logical ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+import pytest
+
+from local.template import Template, load
+from tests.contract.test_deployment import ENVIRONMENTS, TEMPLATE
+from tests.policies import as_list, grants, statements
+
+OTHER_KEY = ENVIRONMENTS["production"]["PreProductionKmsKeyArn"]
+OTHER_BUCKET = f"arn:aws:s3:::{ENVIRONMENTS['production']['PreProductionBucketName']}"
+OTHER_ROLE = ENVIRONMENTS["pre-production"]["ProductionReplicatorRoleArn"]
+
+
+@cache
+def loaded(environment: str = "production") -> Template:
+    return load(TEMPLATE, ENVIRONMENTS[environment])
+
+
+@cache
+def _names(template: str) -> list[tuple[str, str]]:
+    known = defaultdict(set)
+    for resource in loaded(template).resources.values():
+        for given in filter(None, (resource.ref, resource.arn.removesuffix(":*"))):
+            known[given].add(resource.logical_id)
+    clear = [(given, *ids) for given, ids in known.items() if len(ids) == 1]  # the repository has the database's name
+    return sorted(clear, key=lambda it: len(it[0]), reverse=True)
+
+
+def labelled(value: Any, environment: str = "production") -> Any:
+    """The value with logical ids for the ARNs, names and URLs of the stack's resources, whatever comes after them."""
+    if isinstance(value, dict):
+        return {key: labelled(item, environment) for key, item in value.items()}
+    if isinstance(value, list):
+        return [labelled(item, environment) for item in value]
+    if not isinstance(value, str):
+        return value
+    for given, name in _names(environment):
+        if value == given or value.startswith((f"{given}/", f"{given}:")) or (value.startswith(given) and ":::" in given):
+            return name + value.removeprefix(given)
+    return re.sub(r"-[0-9a-f]{32}-0{6}$", "-*", re.sub(r"^arn:aws:\w+:(eu-west-2)?:123456789012:", "", value))
+
+
+# Who may do what
+
+ANSWER = "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes"
+LOG = "logs:CreateLogStream logs:PutLogEvents"
+TRACE = "xray:PutTraceSegments xray:PutTelemetryRecords"
+USE = "kms:Decrypt kms:GenerateDataKey"
+# Glue's file system asks where a bucket is.
+LIST = "s3:ListBucket s3:GetBucketLocation"
+WRITE_ZONE = "s3:GetObject s3:PutObject s3:DeleteObject s3:AbortMultipartUpload"
+REGISTER = (
+    "glue:GetTable glue:CreateTable glue:UpdateTable "
+    "glue:GetPartition glue:CreatePartition glue:UpdatePartition glue:DeletePartition"
+)
+RIGHTS: dict[str, dict[str, str]] = {
+    "LoaderExecutionRole": {
+        "*": "ecr:GetAuthorizationToken",
+        "LoaderRepository": "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "LoaderSecret": "secretsmanager:GetSecretValue",
+        "secret:rds!db-*": "secretsmanager:GetSecretValue",
+        "Key": "kms:Decrypt",
+        "LoaderLogs:*": LOG,
+    },
+    "LoaderTaskRole": {
+        "*": "rds:DescribeExportTasks",
+        "AlertsTopic": "sns:Publish",
+        "SnapshotQueue": "sqs:SendMessage",
+        "DataBucket": "s3:ListBucket",
+        "DataBucket/parking/liberator_dump_*": "s3:GetObject s3:GetObjectVersion",
+        "DataBucket/parking/*.row-counts.json": "s3:PutObject",
+        "Key": USE,
+        "Database": "rds:DescribeDBInstances rds:CreateDBSnapshot rds:DescribeDBSnapshots",
+        "snapshot:*": "rds:DescribeDBSnapshots rds:ListTagsForResource",
+        "snapshot:sql-to-parquet-*": "rds:CreateDBSnapshot rds:AddTagsToResource rds:DeleteDBSnapshot",
+    },
+    "UploadRuleRole": {
+        "LoaderTaskDefinition": "ecs:RunTask",
+        "task/dataplatform-prod-workers/*": "ecs:TagResource",
+        "LoaderExecutionRole": "iam:PassRole",
+        "LoaderTaskRole": "iam:PassRole",
+    },
+    "SnapshotToS3Role": {
+        "*": f"rds:DescribeExportTasks {TRACE}",
+        "AlertsTopic": "sns:Publish",
+        "SnapshotQueue": f"{ANSWER} sqs:SendMessage",
+        "SnapshotDlq": "sqs:SendMessage",
+        "CopierQueue": "sqs:SendMessage",
+        "Key": f"{USE} kms:CreateGrant kms:DescribeKey",
+        "ExportRole": "iam:PassRole",
+        "Database": "rds:DescribeDBSnapshots",
+        "snapshot:*": "rds:DescribeDBSnapshots rds:ListTagsForResource",
+        "snapshot:sql-to-parquet-*": "rds:StartExportTask",
+        "SnapshotToS3Logs:*": LOG,
+    },
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html has the bucket's part, the key's is in
+    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html
+    "ExportRole": {
+        "ExportBucket": LIST,
+        "ExportBucket/*": "s3:PutObject* s3:GetObject* s3:DeleteObject*",
+        "Key": "kms:Encrypt kms:Decrypt kms:ReEncrypt* kms:GenerateDataKey* kms:DescribeKey",
+    },
+    "S3ToS3CopierRole": {
+        "*": f"rds:DescribeExportTasks {TRACE}",
+        "AlertsTopic": "sns:Publish",
+        "EventsTopic": "sns:Publish",
+        "CopierQueue": f"{ANSWER} sqs:SendMessage",
+        "CopierDlq": "sqs:SendMessage",
+        "snapshot:*": "rds:DescribeDBSnapshots rds:ListTagsForResource",
+        "ExportBucket": "s3:ListBucket",
+        "ExportBucket/*": "s3:GetObject",
+        "DataBucket": "s3:ListBucket",
+        "DataBucket/parking/*.row-counts.json": "s3:GetObject",
+        "LandingBucket": "s3:ListBucket",
+        "LandingBucket/parking/*": "s3:PutObject s3:DeleteObject s3:AbortMultipartUpload",
+        "LandingBucket/_manifests/*": "s3:GetObject s3:PutObject",
+        "LandingBucket/_manifests/parking/*/attempts/*": "s3:DeleteObject",
+        "Key": USE,
+        "DailyWorkflow": "glue:StartWorkflowRun glue:GetWorkflowRuns",
+        "BackdatedWorkflow": "glue:StartWorkflowRun glue:GetWorkflowRuns",
+        "S3ToS3CopierLogs:*": LOG,
+    },
+    "ProdToPreprodRole": {
+        "*": TRACE,
+        "AlertsTopic": "sns:Publish",
+        "ProdToPreprodQueue": ANSWER,
+        "ProdToPreprodDlq": "sqs:SendMessage",
+        "DataBucket": "s3:ListBucket",
+        "DataBucket/parking/liberator_dump_*": "s3:GetObject s3:GetObjectVersion",
+        OTHER_BUCKET: "s3:ListBucket",
+        f"{OTHER_BUCKET}/parking/liberator_dump_*": "s3:PutObject s3:PutObjectAcl s3:GetObject s3:AbortMultipartUpload",
+        "Key": USE,
+        OTHER_KEY: USE,
+        "ProdToPreprodLogs:*": LOG,
+    },
+    "LandingToRawRole": {
+        "*": "cloudwatch:PutMetricData",
+        "GlueAssetsBucket/*": "s3:GetObject",
+        "LandingBucket": LIST,
+        "LandingBucket/parking/*": "s3:GetObject",
+        "LandingBucket/_manifests/*": "s3:GetObject",
+        "RawBucket": LIST,
+        "RawBucket/parking*": WRITE_ZONE,
+        "DailyWorkflow": "glue:GetWorkflowRunProperties",
+        "BackdatedWorkflow": "glue:GetWorkflowRunProperties",
+        # A right on a table is asked for on the database and the catalog's root as well.
+        # https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
+        "catalog": f"{REGISTER} glue:GetTables",
+        "RawDatabase": f"{REGISTER} glue:GetTables",
+        "table/dataplatform_prod_parking_raw_zone/*": f"{REGISTER} glue:GetTables",
+        "Key": USE,
+        "GlueOutputLogs:*": LOG,
+        "GlueErrorLogs:*": LOG,
+    },
+    "TransformRole": {
+        "*": "cloudwatch:PutMetricData",
+        "GlueAssetsBucket": LIST,
+        "GlueAssetsBucket/*": "s3:GetObject",
+        "RawBucket": LIST,
+        "RawBucket/parking/*": "s3:GetObject",
+        "RefinedBucket": LIST,
+        "RefinedBucket/parking*": WRITE_ZONE,
+        "DailyWorkflow": "glue:GetWorkflowRunProperties",
+        "BackdatedWorkflow": "glue:GetWorkflowRunProperties",
+        "catalog": REGISTER,
+        "RawDatabase": "glue:GetTable glue:GetPartition",
+        "table/dataplatform_prod_parking_raw_zone/*": "glue:GetTable glue:GetPartition",
+        "RefinedDatabase": REGISTER,
+        "table/dataplatform_prod_parking_refined_zone/*": REGISTER,
+        "Key": USE,
+        "GlueOutputLogs:*": LOG,
+        "GlueErrorLogs:*": LOG,
+    },
+}
+# In pre-production, which has more of these than the others: statement by statement, who, what.
+BY_RESOURCE = {
+    "Key": {
+        "AccountDecidesByIam": ("arn:aws:iam::123456789012:root", "kms:*"),
+        "ServicesPublishToEncryptedTopics": ("cloudwatch.amazonaws.com events.rds.amazonaws.com", USE),
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+        "EventBridgePublishesToEncryptedTopics": ("events.amazonaws.com", USE),
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        "LogsOfThisStackAreEncrypted": (
+            "logs.eu-west-2.amazonaws.com",
+            f"{USE} kms:Encrypt kms:ReEncryptFrom kms:ReEncryptTo kms:DescribeKey",
+        ),
+        "ProductionPutsDumps": (OTHER_ROLE, USE),
+    },
+    "DataBucketPolicy": {
+        "ProductionPutsDumps": (OTHER_ROLE, "s3:PutObject s3:PutObjectAcl s3:GetObject s3:AbortMultipartUpload"),
+        "ProductionLooksForDumps": (OTHER_ROLE, "s3:ListBucket"),
+    },
+}
+# Who reaches whom in the VPC: port, source or destination.
+SECURITY_GROUPS = {
+    "DatabaseSecurityGroup": {("in", "3306-3306", "LoaderSecurityGroup"), ("out", "all", "127.0.0.1/32")},
+    "LoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "3306-3306", "DatabaseSecurityGroup")},
+}
+
+
+def test_every_role_has_its_row_of_rights() -> None:
+    assert RIGHTS.keys() == {role.logical_id for role in loaded().of_type("AWS::IAM::Role")}
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_a_role_may_do_this_and_no_more(role: str) -> None:
+    allowed = defaultdict(set)
+    for action, arn in grants(loaded().resources[role]):
+        allowed[labelled(arn)].add(action)
+    assert allowed == {on: set(actions.split()) for on, actions in RIGHTS[role].items()}
+
+
+@pytest.mark.parametrize("policy", BY_RESOURCE)
+def test_a_resource_lets_these_do_this_and_no_more(policy: str) -> None:
+    properties = loaded("pre-production").resources[policy].properties
+    document = properties.get("KeyPolicy") or properties["PolicyDocument"]
+    found = {
+        s["Sid"]: ({who for it in s["Principal"].values() for who in as_list(it)}, set(s["Action"]))
+        for s in statements(document)
+    }
+    assert found == {sid: (set(who.split()), set(what.split())) for sid, (who, what) in BY_RESOURCE[policy].items()}
+
+
+def test_the_networks_rules_are_these() -> None:
+    found = defaultdict(set)
+    rules = [(r.logical_id, r.properties) for r in loaded().of_type("AWS::EC2::SecurityGroup")]
+    for group, properties in rules:
+        for way, key in (("in", "SecurityGroupIngress"), ("out", "SecurityGroupEgress")):
+            found[group] |= {(way, *_peer(rule)) for rule in properties.get(key, [])}
+    for rule in loaded().of_type("AWS::EC2::SecurityGroupEgress"):
+        found[labelled(rule.properties["GroupId"])].add(("out", *_peer(rule.properties)))
+    assert found == SECURITY_GROUPS
+
+
+def _peer(rule: dict[str, Any]) -> tuple[str, str]:
+    ports = "all" if rule["IpProtocol"] == "-1" else f"{rule['FromPort']}-{rule['ToPort']}"
+    [peer] = [
+        labelled(rule[key]) for key in ("CidrIp", "SourceSecurityGroupId", "DestinationSecurityGroupId") if key in rule
+    ]
+    return ports, peer
+
+
+# What is wired to what
+
+POLLS = {
+    "POLL_DELAY_SECONDS": "900",
+    "MAX_WAIT_HOURS": "12",
+    "DB_INSTANCE_IDENTIFIER": "dataplatform-prod-liberator-to-rds-snapshot",
+}
+ENVIRONMENT: dict[str, dict[str, str]] = {
+    "SnapshotToS3Function": POLLS
+    | {
+        "QUEUE_URL": "SnapshotQueue",
+        "DEAD_LETTER_QUEUE_URL": "SnapshotDlq",
+        "ALERTS_TOPIC_ARN": "AlertsTopic",
+        "COPIER_QUEUE_URL": "CopierQueue",
+        "EXPORT_BUCKET": "ExportBucket",
+        "EXPORT_ROLE_ARN": "ExportRole",
+        "EXPORT_KMS_KEY_ARN": "Key",
+        "DATABASE_NAME": "liberator",
+    },
+    "S3ToS3CopierFunction": POLLS
+    | {
+        "QUEUE_URL": "CopierQueue",
+        "DEAD_LETTER_QUEUE_URL": "CopierDlq",
+        "ALERTS_TOPIC_ARN": "AlertsTopic",
+        "EVENTS_TOPIC_ARN": "EventsTopic",
+        "EXPORT_BUCKET": "ExportBucket",
+        "DATABASE_NAME": "liberator",
+        "LANDING_BUCKET": "LandingBucket",
+        "DAILY_WORKFLOW": "DailyWorkflow",
+        "BACKDATED_WORKFLOW": "BackdatedWorkflow",
+    },
+    "ProdToPreprodFunction": {
+        "QUEUE_URL": "ProdToPreprodQueue",
+        "DEAD_LETTER_QUEUE_URL": "ProdToPreprodDlq",
+        "ALERTS_TOPIC_ARN": "AlertsTopic",
+        "DATA_BUCKET": "DataBucket",
+        "PRE_PRODUCTION_BUCKET": OTHER_BUCKET.removeprefix("arn:aws:s3:::"),
+        "PRE_PRODUCTION_KMS_KEY_ARN": OTHER_KEY,
+    },
+    "LoaderTaskDefinition": POLLS
+    | {
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "DATA_BUCKET": "DataBucket",
+        "DAILY_WINDOW_DAYS": "1",
+        "DB_HOST": "dataplatform-prod-liberator-to-rds-snapshot.local",
+        "DB_PORT": "3306",
+        "DB_NAME": "liberator",
+        "DB_CA_BUNDLE": "/etc/ssl/certs/rds-global-bundle.pem",
+        "ALERTS_TOPIC_ARN": "AlertsTopic",
+        "SNAPSHOT_QUEUE_URL": "SnapshotQueue",
+    },
+}
+# Of each resource what is named, by its path in the properties; a list is compared whole.
+WIRING: dict[str, dict[str, Any]] = {
+    # A day's dump is big enough for one invocation, and S3 slows down who copies more than two at once.
+    "SnapshotToS3Function": {"Timeout": 60, "MemorySize": 512, "RecursiveLoop": "Allow"},
+    "SnapshotToS3FunctionQueue": {"BatchSize": 5, "Enabled": None},
+    "S3ToS3CopierFunction": {"Timeout": 900, "MemorySize": 1024, "RecursiveLoop": "Allow"},
+    "S3ToS3CopierFunctionQueue": {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": 2}, "Enabled": None},
+    "ProdToPreprodFunction": {"Timeout": 900, "MemorySize": 512},
+    "ProdToPreprodFunctionQueue": {"BatchSize": 1, "Enabled": None},
+    "SnapshotQueue": {"VisibilityTimeout": 360, "RedrivePolicy.deadLetterTargetArn": "SnapshotDlq", "DelaySeconds": None},
+    "CopierQueue": {"VisibilityTimeout": 5400, "RedrivePolicy.deadLetterTargetArn": "CopierDlq", "DelaySeconds": None},
+    "ProdToPreprodQueue": {
+        "VisibilityTimeout": 5400, "RedrivePolicy.deadLetterTargetArn": "ProdToPreprodDlq", "DelaySeconds": None,
+    },
+    "SnapshotEventSubscription": {"Enabled": True, "SourceType": "db-snapshot", "EventCategories": ["creation"]},
+    "SnapshotQueueSubscription": {"RedrivePolicy": {"deadLetterTargetArn": "UndeliveredEventsDlq"}, "FilterPolicy": None},
+    "UploadRule": {
+        "State": None,
+        "Targets.0.RetryPolicy": {"MaximumEventAgeInSeconds": 21600, "MaximumRetryAttempts": 185},
+        "Targets.0.EcsParameters.LaunchType": "FARGATE",
+        "Targets.0.EcsParameters.TaskCount": 1,
+        "Targets.0.EcsParameters.NetworkConfiguration.AwsVpcConfiguration": {
+            "AssignPublicIp": "DISABLED",
+            "Subnets": ["subnet-1", "subnet-2"],
+            "SecurityGroups": ["LoaderSecurityGroup"],
+        },
+        "Targets.1.Arn": "ProdToPreprodQueue",
+    },
+    "LoaderFailedRule": {"State": None},
+    "SnapshotCreatedRule": {"State": None},
+    "ExportEndedRule": {"State": None},
+    "JobFailedRule": {"State": None},
+    "LoaderTaskDefinition": {
+        "NetworkMode": "awsvpc",
+        "ExecutionRoleArn": "LoaderExecutionRole",
+        "TaskRoleArn": "LoaderTaskRole",
+        "ContainerDefinitions.0.StopTimeout": 120,
+        "ContainerDefinitions.0.LogConfiguration.Options.awslogs-group": "LoaderLogs",
+        "ContainerDefinitions.1.LogConfiguration.Options.awslogs-group": "LoaderLogs",
+    },
+}  # fmt: skip
+
+
+def of_program(name: str) -> dict[str, str]:
+    properties = loaded().resources[name].properties
+    if "ContainerDefinitions" in properties:
+        variables = {it["Name"]: it["Value"] for it in properties["ContainerDefinitions"][0]["Environment"]}
+    else:
+        variables = properties["Environment"]["Variables"]
+    return {key: labelled(str(value)) for key, value in variables.items() if not key.startswith("POWERTOOLS_")}
+
+
+@pytest.mark.parametrize("program", ENVIRONMENT)
+def test_a_program_is_given_these(program: str) -> None:
+    assert of_program(program) == ENVIRONMENT[program]
+
+
+# Which alarm rings when
+
+DLQ = ("Maximum", 60, 1, "GreaterThanThreshold", 0, "notBreaching")
+TROUBLE = ("Sum", 300, 1, "GreaterThanThreshold", 0, "notBreaching")
+OURS = "LiberatorIngestion/dataplatform-prod"
+# Namespace, metric, of what; statistic, period, how many periods, comparison, threshold, what is missing means.
+ALARMS: dict[str, tuple[Any, ...]] = {
+    "SnapshotDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "SnapshotDlq", *DLQ),
+    "CopierDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "CopierDlq", *DLQ),
+    "ProdToPreprodDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "ProdToPreprodDlq", *DLQ),
+    "UndeliveredEventsAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "UndeliveredEventsDlq", *DLQ),
+    "NoDumpAlarm": ("AWS/Events", "TriggeredRules", "UploadRule", "Sum", 3600, "26", "LessThanThreshold", 1, "breaching"),
+    "LandedDateAlarm": (
+        OURS, "LandedDateAge", "s3_to_s3_copier", "Minimum", 3600, "36", "GreaterThanThreshold", "2", "breaching",
+    ),
+    "ExportFailedAlarm": (OURS, "ExportsFailed", "s3_to_s3_copier", *TROUBLE),
+    "LoaderFailedAlarm": ("AWS/Events", "TriggeredRules", "LoaderFailedRule", *TROUBLE),
+    "SnapshotToS3ErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "SnapshotToS3Function", *TROUBLE),
+    "S3ToS3CopierErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "S3ToS3CopierFunction", *TROUBLE),
+    "ProdToPreprodErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "ProdToPreprodFunction", *TROUBLE),
+}  # fmt: skip
+# What CloudWatch calls what it measures, and what that is.
+DIMENSION = {
+    "AWS/SQS": ("QueueName", "AWS::SQS::Queue"),
+    "AWS/Events": ("RuleName", "AWS::Events::Rule"),
+    "AWS/Lambda": ("FunctionName", "AWS::Lambda::Function"),
+    OURS: ("service", ""),
+}
+
+
+def test_the_alarms_are_these_and_each_rings_when_it_should() -> None:
+    assert {alarm.logical_id: _rings(alarm.properties) for alarm in loaded().of_type("AWS::CloudWatch::Alarm")} == ALARMS
+
+
+def _rings(alarm: dict[str, Any]) -> tuple[Any, ...]:
+    measured = [m["MetricStat"] for m in alarm.get("Metrics", []) if "MetricStat" in m]
+    stats = measured or [{"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}]
+    if measured:
+        sums = [m["Expression"] for m in alarm["Metrics"] if m.get("ReturnData", True)]
+        assert sums == [" + ".join(f"FILL({m['Id']}, 0)" for m in alarm["Metrics"] if "MetricStat" in m)]
+    [(namespace, dimension, of)] = {
+        (m["Namespace"], d["Name"], d["Value"]) for m in (s["Metric"] for s in stats) for d in m["Dimensions"]
+    }
+    expected, kind = DIMENSION[namespace]
+    assert dimension == expected
+    [*called] = [
+        r.logical_id for r in loaded().of_type(kind) if of in (r.properties.get(dimension), r.properties.get("Name"))
+    ]
+    [(statistic, period)] = {(s["Stat"], s["Period"]) for s in stats}
+    return (
+        namespace, " ".join(s["Metric"]["MetricName"] for s in stats), *(called or [of]), statistic, period,
+        *(alarm[key] for key in ("EvaluationPeriods", "ComparisonOperator", "Threshold", "TreatMissingData")),
+    )  # fmt: skip
+
+
+# What is kept, and how
+
+ABORT = {
+    "Id": "uploads that were never completed",
+    "Status": "Enabled",
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+}
+REPLACED = {
+    "Id": "versions that were replaced",
+    "Status": "Enabled",
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+}
+STAGED = {
+    "Id": "staged and never published",
+    "Status": "Enabled",
+    "Prefix": "parking/_staging/",
+    "ExpirationInDays": 2,
+}
+EXPORTED = {"Id": "exports that were copied", "Status": "Enabled", "ExpirationInDays": "14"}
+
+
+def bucket(*rules: dict[str, Any], versions: bool = True) -> dict[str, Any]:
+    return {
+        "VersioningConfiguration": {"Status": "Enabled"} if versions else None,
+        "LifecycleConfiguration": {"Rules": [ABORT, *rules]},
+    }
+
+
+JOB = {
+    "GlueVersion": "5.0",
+    "WorkerType": "G.1X",
+    "MaxRetries": 1,
+    "Command.Name": "glueetl",
+    "Command.PythonVersion": "3",
+    "DefaultArguments.--extra-py-files": "s3://dataplatform-prod-liberator-glue-assets/lake.zip",
+}
+DATA: dict[str, dict[str, Any]] = {
+    "DataBucket": bucket(REPLACED),
+    "ExportBucket": bucket(EXPORTED, versions=False),
+    "LandingBucket": bucket(REPLACED),
+    "RawBucket": bucket(REPLACED, STAGED),
+    "RefinedBucket": bucket(REPLACED, STAGED),
+    "GlueAssetsBucket": bucket(REPLACED),
+    "Key": {"EnableKeyRotation": True, "PendingWindowInDays": 30},
+    "Database": {
+        "Engine": "mysql",
+        "StorageEncrypted": True,
+        "KmsKeyId": "Key",
+        "DBParameterGroupName": "DatabaseParameters",
+        "PreferredMaintenanceWindow": "wed:12:00-wed:13:00",
+        "BackupRetentionPeriod": 0,
+        "CopyTagsToSnapshot": True,
+        "DBName": "liberator",
+        "StorageType": "gp3",
+    },
+    "DatabaseParameters": {
+        "Family": "mysql8.4",
+        "Parameters": {
+            "max_allowed_packet": str(1 << 30),
+            "log_bin_trust_function_creators": "1",
+            "require_secure_transport": "1",
+            "local_infile": "0",
+        },
+    },
+    "LandingToRawJob": JOB | {"Role": "LandingToRawRole"},
+    "TransformJob": JOB | {"Role": "TransformRole"},
+    "DailyWorkflow": {"MaxConcurrentRuns": 1},
+    "BackdatedWorkflow": {"MaxConcurrentRuns": 1},
+    "LoaderRepository": {"ImageTagMutability": "IMMUTABLE"},
+}
+
+
+@pytest.mark.parametrize(
+    ("resource", "path", "expected"),
+    [(name, path, value) for table in (WIRING, DATA) for name, it in table.items() for path, value in it.items()],
+)
+def test_a_resource_has_this_property(resource: str, path: str, expected: Any) -> None:
+    value: Any = labelled(loaded().resources[resource].properties)
+    for step in path.split("."):
+        value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)
+    assert value == expected
