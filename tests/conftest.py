@@ -11,11 +11,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dump_loader.server import Flavour
 from local.database_server import DatabaseServer, DatabaseServerError, find_programs
 from local.functions import ROOT
 from local.lambda_runtime import BUILD
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
