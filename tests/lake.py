@@ -45,7 +45,7 @@ class Lake:
     ) -> CopyExport:
         """A complete export of `tables` (name → rows), side files, the loader's counts; the command to copy it."""
         self.rds.add_task(task, at=at)
-        for table, rows in ((naming.exported_name(table), rows) for table, rows in tables.items()):
+        for table, rows in tables.items():
             for part in range(parts if rows else 0):
                 self.put(
                     f"{task}/liberator/liberator.{table}/{part + 1}/part-0000{part}-{task}-c000.gz.parquet", b"x" * rows

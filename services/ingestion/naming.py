@@ -105,11 +105,6 @@ def parse_export_key(key: str, size: int) -> ExportedFile | None:
     )
 
 
-def exported_name(table: str) -> str:
-    r"""A table's name as RDS writes it into a path: `\\`, backtick, `"` and space become `_`."""
-    return re.sub(r'[\\`" ]', "_", table)
-
-
 def landing_prefix(database: str) -> str:
     """Under which prefix all tables of a database land."""
     return f"{PREFIX}{database}/"

@@ -205,7 +205,7 @@ def _side_files(
 def _tables(statuses: list[TableStatus], files: list[ExportedFile], where: str) -> tuple[str, dict[str, list[ExportedFile]]]:
     """The database and its tables, each with its files. Raises ExportUnusable where there are others' tables or files."""
     targets = [s.target for s in statuses if s.of_table]
-    databases = {naming.exported_name(target).split(".", 1)[0] for target in targets} | {f.database for f in files}
+    databases = {target.split(".", 1)[0] for target in targets} | {f.database for f in files}
     if len(databases) != 1:
         raise ExportUnusable(f"{where} holds {sorted(databases) or 'no database'}; a dump is exactly one database.")
     [database] = databases
@@ -219,4 +219,4 @@ def _tables(statuses: list[TableStatus], files: list[ExportedFile], where: str) 
 
 
 def _plain_name(target: str, database: str) -> str:
-    return naming.exported_name(target).removeprefix(f"{database}.").removeprefix(f"{database}.")
+    return target.removeprefix(f"{database}.").removeprefix(f"{database}.")

@@ -12,7 +12,7 @@ from ingestion import naming, telemetry
 from ingestion.aws_errors import explained
 from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, UnreadableObject
 from ingestion.messages import CopyExport, LandingZoneUpdated, problems
-from ingestion.row_counts import RowCounts
+from ingestion.row_counts import OriginalNames, RowCounts
 from s3_to_s3_copier import attempts, workflow
 from s3_to_s3_copier import manifest as manifests
 from s3_to_s3_copier.copying import copy_all, delete_all
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from ingestion.consumer import SecondsLeft
+    from s3_to_s3_copier.export import ColumnType
 
 logger = Logger(child=True)
 
@@ -118,8 +119,8 @@ def _tables(export: Export, counts: RowCounts | None) -> dict[str, list[naming.E
     A view has no rows of its own and was not counted: if RDS exports it, it does not land. A warning is of no consequence
     where every counted table is complete; where nobody counted, it is all that tells of a loss.
     """
-    expected = counts.exported if counts else dict.fromkeys(export.tables, 0)
-    views = counts.exported_views if counts else set()
+    expected = counts.tables if counts else dict.fromkeys(export.tables, 0)
+    views = counts.views if counts else ()
     tables = {name: files for name, files in export.tables.items() if name not in views}
     problems = {
         "tables not exported": expected.keys() - tables.keys(),
@@ -145,7 +146,7 @@ def _manifest(
     plan: Mapping[str, naming.ExportedFile],
     counts: RowCounts | None,
 ) -> Manifest:
-    rows = counts.exported if counts else {}
+    rows, originals = (counts.tables, counts.originals) if counts else ({}, {})
     objects: dict[str, list[LandedObject]] = {name: [] for name in tables}
     for key, file in sorted(plan.items()):
         objects[file.table.removeprefix(f"{file.database}.")].append(LandedObject(key=key, size=file.size))
@@ -157,15 +158,24 @@ def _manifest(
         uploaded_at=counts.uploaded_at if counts else None,
         snapshot_time=export.snapshot_time,
         tables=tuple(
-            ManifestTable(
-                name=name,
-                rows=rows.get(name),
-                objects=tuple(found),
-                columns=tuple(LandedColumn(**column.model_dump()) for column in export.columns[name]),
-            )
+            _manifest_table(name, rows.get(name), found, export.columns[name], originals.get(name, OriginalNames()))
             for name, found in sorted(objects.items())
         ),
         warnings=export.warnings,
+    )
+
+
+def _manifest_table(
+    name: str, rows: int | None, objects: list[LandedObject], columns: list[ColumnType], original: OriginalNames
+) -> ManifestTable:
+    return ManifestTable(
+        name=name,
+        original_name=original.table,
+        rows=rows,
+        objects=tuple(objects),
+        columns=tuple(
+            LandedColumn(**column.model_dump(), original_name=original.columns.get(column.name)) for column in columns
+        ),
     )
 
 

@@ -27,17 +27,25 @@ class LandedObject(Frozen):
 
 
 class LandedColumn(Frozen):
-    """A column: MySQL's type, e.g. `date`, which its Parquet type, e.g. `binary (UTF8)`, does not tell. RDS's own words."""
+    """A column: MySQL's type, e.g. `date`, which its Parquet type, e.g. `binary (UTF8)`, does not tell. RDS's own words.
+
+    `original_name` is the dump's, where the loader had to rename the column for the export.
+    """
 
     name: str
+    original_name: str | None = None
     original_type: str
     exported_type: str
 
 
 class ManifestTable(Frozen):
-    """One table of the day. `rows` is the loader's count, null where it left none; an empty table has no objects."""
+    """One table of the day. `rows` is the loader's count, null where it left none; an empty table has no objects.
+
+    `original_name` is the dump's, where the loader had to rename the table for the export.
+    """
 
     name: str
+    original_name: str | None = None
     rows: int | None
     objects: tuple[LandedObject, ...]
     columns: tuple[LandedColumn, ...] = ()

@@ -105,8 +105,8 @@ def test_a_warning_of_a_whole_table_or_of_a_whole_database_lands_and_is_told(lak
 
 
 def test_a_view_that_is_exported_does_not_land(lake: Lake) -> None:
-    command = lake.export("task-1", TABLES | {"pcns by street": 4})
-    _counted(lake, TABLES, ["pcns by street"])
+    command = lake.export("task-1", TABLES | {"pcns_by_street": 4})
+    _counted(lake, TABLES, ["pcns_by_street"])
     event = lake.copy(command)
     assert event
     assert event.tables == len(TABLES)
