@@ -82,12 +82,14 @@ def quoted(name: str) -> str:
 def describe(connection: Connection) -> Server:
     """Asks the server what it is."""
     ((version, packet),) = rows(connection, "SELECT VERSION(), @@max_allowed_packet")
+    collations = rows(connection, "SELECT * FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY")
     major, minor, patch = (int(part) for part in version.split("-")[0].split("."))
     return Server(
         flavour=Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL,
         version=major * 10_000 + minor * 100 + patch,
         max_allowed_packet=int(packet),
-        collations=frozenset(row[0].lower() for row in rows(connection, "SHOW COLLATION")),
+        # MariaDB has a third column for names that the first one has without their character set: uca1400_ai_ci
+        collations=frozenset(str(row[2] if len(row) > 2 else row[0]).lower() for row in collations),
     )
 
 

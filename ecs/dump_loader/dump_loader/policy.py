@@ -170,7 +170,9 @@ class Policy:
             self._is_own(tokens[1].text)
             return _LEFT_OUT
         if verb in _READS_OR_WRITES or (verb in ("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR") and "TABLE" in words):
-            return Verdict(Treatment.ONCE, edited(sql, self._moved(tokens) + collation_edits(tokens, self._server)))
+            edits = self._moved(tokens) + collation_edits(tokens, self._server)
+            edits += [Edit(t.start, t.end, b"") for t in tokens[1:2] if t.says("DELAYED")]  # InnoDB has no such INSERT
+            return Verdict(Treatment.ONCE, edited(sql, edits))
         if self._without_effect(verb, second, tokens):
             return _LEFT_OUT
         raise Refused(f"{' '.join(filter(None, (verb or tokens[0].word, second)))} is not among what a dump may do")

@@ -15,6 +15,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Flavour(StrEnum):
@@ -30,8 +34,19 @@ _MODES_MYSQL_DROPPED = frozenset(
     }
 )  # fmt: skip
 _MODES_MARIADB_LACKS = frozenset({"TIME_TRUNCATE_FRACTIONAL"})
-_COLLATION = re.compile(
-    r"(?P<charset>[a-z0-9]+?)_(?:[a-z0-9_]+?_)?(?:0900|uca1400)_(?:nopad_)?(?P<rest>(?:a[is]_c[is]|bin)(?:_ks)?)"
+# What MySQL calls by the language's code, and MariaDB by its name.
+_LANGUAGES = {
+    "cs": "czech", "da": "danish", "de_pb": "german2", "eo": "esperanto", "es": "spanish", "es_trad": "spanish2",
+    "et": "estonian", "hr": "croatian", "hu": "hungarian", "is": "icelandic", "la": "roman", "lt": "lithuanian",
+    "lv": "latvian", "pl": "polish", "ro": "romanian", "sk": "slovak", "sl": "slovenian", "sv": "swedish", "tr": "turkish",
+    "vi": "vietnamese",
+}  # fmt: skip
+_CODES = {name: code for code, name in _LANGUAGES.items()}
+_CHARSET = r"(?P<charset>[a-z0-9]+)_"
+_OF_MYSQL = re.compile(_CHARSET + r"(?:(?P<language>[a-z_]+)_)?0900_(?P<rest>a[is]_c[is]|bin)(?:_ks)?")
+_OF_MARIADB = re.compile(_CHARSET + r"uca1400_(?:(?P<language>[a-z0-9]+)_)??(?P<nopad>nopad_)?(?P<rest>a[is]_c[is])")
+_OLD_OF_MARIADB = re.compile(
+    _CHARSET + r"(?:(?:[a-z0-9_]+_)?nopad_(?P<rest>ci|bin)|croatian_mysql561_ci|myanmar_ci|thai_520_w2)"
 )
 
 
@@ -54,18 +69,12 @@ class Server:
         return int(version or 0) <= self.version and (bool(marker) or not 50700 <= int(version or 0) <= 99999)
 
     def collation(self, name: str) -> str:
-        """The nearest collation that this server knows, for a name of the other one; any other name as it is."""
-        match = _COLLATION.fullmatch(name.lower())
-        if name.lower() in self.collations or not match:
-            return name
-        charset, rest = match["charset"], match["rest"].removesuffix("_ks")
-        nearest = (
-            f"{charset}_uca1400_nopad_{rest}",
-            f"{charset}_0900_{rest}",
-            f"{charset}_0900_as_cs" if rest == "ai_cs" else "",
-        )
-        oldest = (f"{charset}_bin",) if rest in ("bin", "as_cs") else (f"{charset}_unicode_520_ci", f"{charset}_unicode_ci")
-        return next((c for c in (*nearest, *oldest) if c in self.collations), name)
+        """The nearest collation that this server knows, for a name of the other one; any other name as it is.
+
+        To a collation that does not pad, 'a' and 'a ' are two values, also in a unique key. One that does not pad becomes
+        another that doesn't, where the server has any for the character set.
+        """
+        return next((c for c in _relatives(name.lower()) if c in self.collations), name)
 
     def type_name(self, name: str) -> str:
         """The name that this server has for a type."""
@@ -75,3 +84,22 @@ class Server:
         """The modes without those that this server refuses."""
         refused = _MODES_MYSQL_DROPPED if self.flavour is Flavour.MYSQL else _MODES_MARIADB_LACKS
         return ",".join(m for m in modes.split(",") if m.strip().upper() not in refused)
+
+
+def _relatives(name: str) -> Iterator[str]:
+    """The collation itself, then others like it, the nearest first."""
+    yield name
+    if not (match := _OF_MYSQL.fullmatch(name) or _OF_MARIADB.fullmatch(name) or _OLD_OF_MARIADB.fullmatch(name)):
+        return
+    found = match.groupdict()
+    charset, code = found["charset"], _CODES.get(found.get("language") or "", found.get("language"))
+    rest = "ai_ci" if found["rest"] in (None, "ci") else found["rest"]
+    pads = ("",) if match.re is _OF_MARIADB and not found["nopad"] else ("nopad_", "")
+    for language in [f"{_LANGUAGES[code]}_", ""] if code in _LANGUAGES else [""]:
+        yield from (f"{charset}_uca1400_{language}{pad}{rest}" for pad in pads)
+    for language in [f"{code}_", ""] if code else [""]:
+        yield from (f"{charset}_{language}0900_{kind}" for kind in (rest, rest.replace("ai_cs", "as_cs")))
+    exact = rest.endswith(("cs", "bin"))
+    yield f"{charset}_nopad_bin" if exact else f"{charset}_unicode_520_nopad_ci"
+    yield name.replace("nopad_", "")
+    yield from (f"{charset}_bin",) if exact else (f"{charset}_unicode_520_ci", f"{charset}_unicode_ci")

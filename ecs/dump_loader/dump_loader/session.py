@@ -11,12 +11,17 @@ from dump_loader.tokens import Edit, Kind, Token, edited
 if TYPE_CHECKING:
     from dump_loader.server import Server
 
-# Replication, which needs rights that RDS gives nobody; commits, which are the loader's own business: it commits in batches,
-# and nothing in a dump depends on when; and the engine of tables that name none (storage.py).
+# Replication, and limits that protect an instance, need rights that the account does not have; commits are the loader's own
+# business: it commits in batches, and nothing in a dump depends on when; so is the engine of tables that name none
+# (storage.py). None of them changes a value.
 _TAKEN_OUT = frozenset(
     {
-        "SQL_LOG_BIN", "GTID_PURGED", "GTID_NEXT", "BINLOG_FORMAT", "SQL_LOG_OFF", "PSEUDO_THREAD_ID", "PSEUDO_SLAVE_MODE",
-        "GTID_SLAVE_POS", "GTID_DOMAIN_ID", "SERVER_ID", "GTID_SEQ_NO", "BINLOG_ROW_IMAGE",
+        "BINLOG_DIRECT_NON_TRANSACTIONAL_UPDATES", "BINLOG_FORMAT", "BINLOG_ROWS_QUERY_LOG_EVENTS", "BINLOG_ROW_IMAGE",
+        "BINLOG_ROW_VALUE_OPTIONS", "BINLOG_TRANSACTION_COMPRESSION", "GTID_DOMAIN_ID", "GTID_NEXT", "GTID_PURGED",
+        "GTID_SEQ_NO", "GTID_SLAVE_POS", "IMMEDIATE_SERVER_VERSION", "ORIGINAL_COMMIT_TIMESTAMP", "ORIGINAL_SERVER_VERSION",
+        "PSEUDO_REPLICA_MODE", "PSEUDO_SLAVE_MODE", "PSEUDO_THREAD_ID", "SERVER_ID", "SQL_LOG_BIN", "SQL_LOG_OFF",
+        "BULK_INSERT_BUFFER_SIZE", "INTERNAL_TMP_MEM_STORAGE_ENGINE", "LOW_PRIORITY_UPDATES", "MAX_ALLOWED_PACKET",
+        "MAX_ERROR_COUNT", "NET_BUFFER_LENGTH", "SQL_GENERATE_INVISIBLE_PRIMARY_KEY", "SQL_REQUIRE_PRIMARY_KEY",
         "AUTOCOMMIT", "COMPLETION_TYPE", "DEFAULT_STORAGE_ENGINE", "DEFAULT_TMP_STORAGE_ENGINE", "STORAGE_ENGINE",
     }
 )  # fmt: skip

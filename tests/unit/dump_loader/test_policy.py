@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,11 +20,8 @@ MARIADB = Server(
     16_777_216,
     frozenset(
         {
-            "utf8mb4_uca1400_nopad_ai_ci",
-            "utf8mb4_uca1400_nopad_as_cs",
-            "utf8mb4_nopad_bin",
-            "utf8mb4_bin",
-            "utf8mb4_unicode_520_ci",
+            *(f"utf8mb4_uca1400_{n}" for n in ("ai_ci", "nopad_ai_ci", "as_cs", "nopad_as_cs", "german2_nopad_ai_ci")),
+            *(f"utf8mb4_{n}" for n in ("nopad_bin", "bin", "unicode_520_nopad_ci", "unicode_520_ci", "general_ci")),
         }
     ),
 )
@@ -32,9 +30,14 @@ MYSQL = Server(
     80403,
     67_108_864,
     frozenset(
-        {"utf8mb4_0900_ai_ci", "utf8mb4_0900_as_ci", "utf8mb4_0900_as_cs", "utf8mb4_0900_bin", "utf8mb4_unicode_520_ci"}
+        {
+            *(f"utf8mb4_{n}" for n in ("0900_ai_ci", "0900_as_ci", "0900_as_cs", "0900_bin", "sv_0900_ai_ci", "bin")),
+            *("utf8mb4_unicode_520_ci", "utf8mb4_general_ci", "latin1_swedish_ci", "utf8mb3_unicode_520_ci", "utf8mb3_bin"),
+        }
     ),
 )
+
+OLD_MARIADB = replace(MARIADB, collations=frozenset(c for c in MARIADB.collations if "uca1400" not in c))
 
 
 def judged(*statements: str, server: Server = MYSQL, own: str | None = "parking") -> list[Verdict]:
@@ -89,6 +92,7 @@ def test_definer_is_taken_out_and_events_are_disabled(statement: str, expected: 
         ("SET autocommit=0", ""),
         ("SET completion_type = CHAIN, default_storage_engine = MyISAM, @a = 1", "SET @a = 1"),
         ("SET SESSION storage_engine = MEMORY", ""),
+        ("SET SQL_REQUIRE_PRIMARY_KEY = 0, @@SESSION.max_error_count = 9", ""),
         ("SET foreign_key_checks = 0, autocommit = 0, @x = (1, 2)", "SET foreign_key_checks = 0, @x = (1, 2)"),
         ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ""),
         ("SET SESSION TRANSACTION READ ONLY", ""),
@@ -144,23 +148,34 @@ def test_conditional_comments_are_resolved_as_the_server_would(statement: str, o
     [
         (MARIADB, "utf8mb4_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
         (MARIADB, "utf8mb4_0900_as_cs", "utf8mb4_uca1400_nopad_as_cs"),
-        (MARIADB, "utf8mb4_de_pb_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
+        (MARIADB, "utf8mb4_de_pb_0900_ai_ci", "utf8mb4_uca1400_german2_nopad_ai_ci"),
+        (MARIADB, "utf8mb4_sv_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
         (MARIADB, "utf8mb4_ja_0900_as_cs_ks", "utf8mb4_uca1400_nopad_as_cs"),
-        (MARIADB, "utf8mb4_0900_bin", "utf8mb4_bin"),
+        (MARIADB, "utf8mb4_0900_bin", "utf8mb4_nopad_bin"),
         (MARIADB, "utf8mb4_general_ci", "utf8mb4_general_ci"),
+        (MARIADB, "utf8mb4_uca1400_ai_ci", "utf8mb4_uca1400_ai_ci"),
+        (OLD_MARIADB, "utf8mb4_0900_ai_ci", "utf8mb4_unicode_520_nopad_ci"),
         (MYSQL, "utf8mb4_0900_ai_ci", "utf8mb4_0900_ai_ci"),
         (MYSQL, "utf8mb4_uca1400_ai_ci", "utf8mb4_0900_ai_ci"),
         (MYSQL, "utf8mb4_uca1400_nopad_ai_ci", "utf8mb4_0900_ai_ci"),
         (MYSQL, "utf8mb4_uca1400_as_cs", "utf8mb4_0900_as_cs"),
         (MYSQL, "utf8mb4_uca1400_ai_cs", "utf8mb4_0900_as_cs"),
-        (MYSQL, "utf8mb4_swedish_uca1400_ai_ci", "utf8mb4_0900_ai_ci"),
+        (MYSQL, "utf8mb4_uca1400_swedish_ai_ci", "utf8mb4_sv_0900_ai_ci"),
+        (MYSQL, "utf8mb4_uca1400_polish_nopad_ai_ci", "utf8mb4_0900_ai_ci"),
+        (MYSQL, "utf8mb4_general_nopad_ci", "utf8mb4_0900_ai_ci"),
+        (MYSQL, "utf8mb4_nopad_bin", "utf8mb4_0900_bin"),
+        (MYSQL, "utf8mb4_thai_520_w2", "utf8mb4_0900_ai_ci"),
+        (MYSQL, "latin1_swedish_nopad_ci", "latin1_swedish_ci"),
+        (MYSQL, "utf8mb3_uca1400_ai_ci", "utf8mb3_unicode_520_ci"),
+        (MYSQL, "utf8mb3_uca1400_as_cs", "utf8mb3_bin"),
+        (MYSQL, "utf8mb4_names_of_things", "utf8mb4_names_of_things"),
     ],
 )
 def test_collations_of_the_other_server(server: Server, collation: str, expected: str) -> None:
     column = "a TEXT COLLATE {0} DEFAULT 'utf8mb4_0900_ai_ci' COMMENT 'COLLATE utf8mb4_uca1400_ai_ci'"
     table = f"CREATE TABLE t ({column}) COLLATE='{{0}}'"
     found = sql(table.format(collation), server)
-    assert found.count(f"COLLATE {expected}") == 1
+    assert found.count(f"COLLATE {expected} DEFAULT") == 1
     assert found.endswith((f"COLLATE='{expected}'", f"COLLATE={expected}"))
     assert "DEFAULT 'utf8mb4_0900_ai_ci' COMMENT 'COLLATE utf8mb4_uca1400_ai_ci'" in found
 
@@ -446,6 +461,11 @@ def test_rows_are_never_altered(rows: list[str], table: str, server: Server) -> 
     assert verdict.treatment is Treatment.ROWS
     assert bytes(verdict.sql) == statement.replace("`parking`.`t`", "`liberator`.`t`", 1).encode()
     assert bytes(verdict.sql[verdict.rows_at :]).decode() == ",\n".join(rows)
+
+
+def test_delayed_inserts_are_made_at_once() -> None:
+    assert sql("INSERT DELAYED IGNORE INTO parking.t VALUES (1)") == "INSERT IGNORE INTO `liberator`.t VALUES (1)"
+    assert sql("REPLACE DELAYED INTO t SET delayed = 1") == "REPLACE INTO t SET delayed = 1"
 
 
 def test_the_columns_of_each_insert_are_its_own() -> None:
