@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from contextlib import contextmanager, suppress
@@ -33,6 +34,12 @@ _IDLE_SECONDS = 7 * 24 * 3600
 # with error 6125. The session tells, not the instance's parameters: so it holds on every server. MariaDB skips it.
 # https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_restrict_fk_on_non_standard_key
 _SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on_non_standard_key = 0 */"
+# What tracks connections between the two ends forgets an idle one after 350 seconds: a NAT gateway, a load balancer, the
+# network interface itself on newer instances. Linux sends its first keepalive after two hours.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+# https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+_KEEPALIVE_SECONDS = 60
+_TCP_KEEPIDLE: int = vars(socket).get("TCP_KEEPIDLE") or vars(socket)["TCP_KEEPALIVE"]  # its name on macOS
 _LOCK_ATTEMPT_SECONDS = 20
 _NO_BACKSLASH_ESCAPES = 0x200  # https://dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html SERVER_STATUS_*
 
@@ -46,7 +53,7 @@ def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
     def connect(database: str | None) -> Connection:
         # Without CLIENT_MULTI_STATEMENTS (pymysql's default) the server refuses a second statement behind a `;`,
         # without local_infile (its default too) it can't ask for a file of ours.
-        return pymysql.connect(
+        connection = pymysql.connect(
             host=settings.db_host,
             port=settings.db_port,
             user=account.username,
@@ -58,6 +65,9 @@ def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
             init_command=_SESSION,
             ssl=tls,
         )
+        # pymysql switches keepalive on, but leaves it to the system how often.
+        connection._sock.setsockopt(socket.IPPROTO_TCP, _TCP_KEEPIDLE, _KEEPALIVE_SECONDS)  # type: ignore[attr-defined]  # noqa: SLF001
+        return connection
 
     return connect
 

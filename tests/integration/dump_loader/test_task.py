@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import time
 import zipfile
@@ -11,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from moto.s3.models import s3_backends
 
+from dump_loader.database import connector
+from dump_loader.settings import DatabaseSettings
 from ingestion import snapshots
-from tests.integration.dump_loader.task import BUCKET, CHINOOK, DATABASE, INSTANCE, KEY, Loader, until, zipped
+from tests.integration.dump_loader.task import ACCOUNT, BUCKET, CHINOOK, DATABASE, INSTANCE, KEY, Loader, until, zipped
 
 URI = f"s3://{BUCKET}/{KEY}"
 ROWS = {
@@ -212,6 +215,14 @@ def test_a_load_that_loses_its_lock_takes_no_snapshot(loader: Loader) -> None:
     assert outcome.exit_code == 1
     assert "The connection that holds the lock" in outcome.errors[0]
     assert outcome.snapshots == []
+
+
+def test_a_connection_that_is_idle_for_hours_is_kept_alive(loader: Loader) -> None:
+    settings = DatabaseSettings(**{name: loader.environment[name.upper()] for name in DatabaseSettings.model_fields})
+    with connector(settings, ACCOUNT)(None) as connection:
+        kept = connection._sock  # type: ignore[attr-defined]  # noqa: SLF001
+        assert kept.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 350
 
 
 def test_progress_says_how_much_how_fast(loader: Loader) -> None:
