@@ -22,7 +22,7 @@ Unlike AWS:
 - where AWS says nothing, a guess: a zero DATETIME becomes null and a zero DATE stays text; FLOAT has the digits that MySQL
   displays; an export whose snapshot is deleted meanwhile fails; a second export of a snapshot while one runs is refused
   with InvalidExportSourceState; a skipped table has the status SKIPPED in `export_tables_info`, a database without tables
-  an entry that is COMPLETE with a warning; an export in part fails where a table of it has a name that is exported with the
+  an entry that has a warning and no status; an export in part fails where a table of it has a name that is exported with the
   whole snapshot only, and is refused with InvalidExportOnly where ExportOnly has such a name
 """
 

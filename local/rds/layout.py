@@ -107,7 +107,7 @@ def _export_info(task: ExportTask) -> dict[str, Any]:
 
 
 def _database_status(name: str) -> dict[str, Any]:
-    return {"status": "COMPLETE", "target": name, "warningMessage": NO_TABLES}
+    return {"target": name, "warningMessage": NO_TABLES}
 
 
 def _table_status(task: ExportTask, table: FrozenTable) -> dict[str, Any]:

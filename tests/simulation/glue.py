@@ -1,4 +1,4 @@
-"""Glue's workflows: a run takes its time, and only one of each workflow goes on."""
+"""Glue's workflows: a run takes its time, people may stop it, and only one of each workflow goes on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ class Run:
     workflow: str
     id: str
     properties: dict[str, str]
+    began: float
     status: str = "RUNNING"
+
+    @property
+    def active(self) -> bool:
+        """https://docs.aws.amazon.com/glue/latest/webapi/API_WorkflowRun.html"""
+        return self.status in {"RUNNING", "STOPPING"}
 
 
 @dataclass
 class Glue:
-    """`takes` gives a run's seconds; `started` hears of a run before it begins."""
+    """`takes` gives a run's seconds; `stopping`, where it is not 0, how long it then still is stopping.
+
+    `started` hears of a run before it begins.
+    """
 
     world: World
     concurrent: dict[str, int]
     takes: Callable[[], float]
+    stopping: Callable[[], float]
     started: Callable[[Run], None]
     runs: list[Run] = field(default_factory=list)
 
@@ -43,12 +53,15 @@ class Glue:
 
     def start_workflow_run(self, *, Name: str, RunProperties: dict[str, str]) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
-            if sum(run.workflow == Name and run.status == "RUNNING" for run in self.runs) >= self.concurrent[Name]:
+            if sum(run.workflow == Name and run.active for run in self.runs) >= self.concurrent[Name]:
                 raise error("ConcurrentRunsExceededException", "StartWorkflowRun")
-            run = Run(Name, f"wr_{len(self.runs) + 1}", dict(RunProperties))
+            run = Run(Name, f"wr_{len(self.runs) + 1}", dict(RunProperties), self.world.seconds)
             self.started(run)
             self.runs.append(run)
-            self.world.after(self.takes(), lambda: setattr(run, "status", "COMPLETED"))
+            takes = self.takes()
+            if stopping := self.stopping():
+                self.world.after(takes, lambda: setattr(run, "status", "STOPPING"))
+            self.world.after(takes + stopping, lambda: setattr(run, "status", "STOPPED" if stopping else "COMPLETED"))
             return {"RunId": run.id}
 
         return self.world.call("glue.start_workflow_run", effect)

@@ -10,8 +10,10 @@ from typing import Any
 
 from ingestion import naming
 from tests.simulation.glue import Run
-from tests.simulation.rds import Snapshot, Tables
+from tests.simulation.queues import Queue
+from tests.simulation.rds import Ending, Snapshot, Tables, Task
 from tests.simulation.system import PRE_PRODUCTION_BUCKET, System, name_of
+from tests.simulation.system import Task as SystemTask
 
 _AT_ONCE = timedelta(minutes=20)  # longer than an invocation
 
@@ -49,7 +51,8 @@ class Judge:
     def __post_init__(self) -> None:
         self.world, self.database = self.system.world, self.system.rds.database
         self.system.on_written, self.system.on_started = self._written, self._started
-        self.system.on_told = self._heard
+        self.system.on_told, self.system.on_announced = self._heard, self._announced
+        self.system.on_sent, self.system.on_task_ended = self._sent, self._task_ended
 
     # ── what is there ──
 
@@ -93,10 +96,17 @@ class Judge:
 
     # ── at any moment ──
 
-    def _written(self, bucket: str, _key: str) -> None:
+    def _written(self, bucket: str, key: str) -> None:
         if bucket == self.system.landing:
             for day in {dump.day for dump in self.dumps.values()}:
                 self._judge_reader(day)
+        elif bucket == PRE_PRODUCTION_BUCKET:
+            copy = self.system.s3.buckets[bucket][key]
+            original = self.system.s3.versions[self.system.data, key, copy.metadata["source-version"]]
+            if copy.body != original.body:
+                self.world.violate(f"the copy of {key} in pre-production is not of the version that it says")
+        elif key.endswith(".row-counts.json") and sum(there == key for _, there, _ in self.system.s3.versions) > 1:
+            self.world.violate(f"{key} is written over the row counts of another load")
 
     def _judge_reader(self, day: date) -> None:
         manifest = self.manifest(day)
@@ -104,6 +114,9 @@ class Judge:
             return
         there = self.system.s3.buckets[self.system.landing]
         dump = self.dumps[manifest["correlation_id"].rsplit("@", 1)[-1]]
+        task = self.system.rds.tasks[manifest["export_task_identifier"]]
+        if not task.whole:
+            self.world.violate(f"a reader of {day} finds an export that is {task.ending}")
         named = {o["key"]: o["size"] for table in manifest["tables"] for o in table["objects"]}
         for key, size in named.items():
             if key not in there or len(there[key].body) != size:
@@ -132,17 +145,67 @@ class Judge:
         if not any(update["export_task_identifier"] == task for update in self.system.announced):
             self.world.violate(f"the workflow of {task} starts unannounced")
 
+    def _announced(self, update: dict[str, Any]) -> None:
+        """While a run of another day goes on, the copier waits; two that look at the same moment find none."""
+        workflow = name_of("BackdatedWorkflow" if update["run"]["backdated"] else "DailyWorkflow")
+        for run in self.system.glue.runs:
+            goes_on = run.workflow == workflow and run.active and self.world.seconds - run.began > _AT_ONCE.total_seconds()
+            if goes_on and run.properties["export_task_identifier"] != update["export_task_identifier"]:
+                self.world.violate(f"{update['export_task_identifier']} is announced while {run.id} is {run.status}")
+
     def _heard(self, told: dict[str, Any]) -> None:
+        match told.get("error"):
+            case "BudgetSpent":
+                self._judge_wait(told["message"])
+            case "CopyMismatch":
+                self.world.violate(f"nobody else writes there, but people hear: {told['reason']}")
+            case "ExportUnusable":
+                task = self._task_of(told["message"])
+                if task and task.whole:
+                    self.world.violate(f"an export that is {task.ending} ends its day: {told['reason']}")
+
+    def _judge_wait(self, message: str) -> None:
         """A redrive begins a new wait. What SQS itself has moved keeps the wait that it had begun: it may end once more."""
-        if told.get("error") == "BudgetSpent":
-            redrives = self._given_up.setdefault(told["message"], self.redrives)
-            if redrives != self.redrives:
-                self.world.violate(f"given up again at once after a redrive: {told['message'][:100]}")
+        redrives = self._given_up.setdefault(message, self.redrives)
+        if redrives != self.redrives:
+            self.world.violate(f"given up again at once after a redrive: {message[:100]}")
+        task = self._task_of(message)
+        hopeless = task and task.ending in {Ending.FAILED, Ending.CANCELED}
+        if task and hopeless and task.ended and self.world.now - task.ended > _AT_ONCE:
+            self.world.violate(f"an export that is {task.ending} was waited for: {message[:100]}")
+
+    def _task_of(self, message: str) -> Task | None:
+        """The export that a message of the copier names, as a command or by its snapshot's event."""
+        return next((task for name, task in self.system.rds.tasks.items() if name in message), None)
+
+    def _sent(self, queue: Queue, body: str) -> None:
+        """A dead letter is one that people have heard of; a message that is put back goes on waiting, and counts it."""
+        if queue.name.endswith("-dlq"):
+            if not any(h["kind"] == "IngestionFailed" and _is_about(h["message"], body) for h in self.system.told):
+                self.world.violate(f"{queue.name} takes what nobody has heard of: {body[:100]}")
+            return
+        actor = self.world.actor
+        if actor is None or actor.queue != queue.name or "poll" not in (again := json.loads(body)):
+            return
+        for letter in actor.letters:
+            before = json.loads(letter).get("poll")
+            if again["poll"]["attempt"] != (before["attempt"] if before else 1) + 1:
+                self.world.violate(f"{body[:200]} is put back, but its attempt is not counted")
+            if before and again["poll"]["started_at"] != before["started_at"]:
+                self.world.violate(f"{body[:200]} is put back, and its wait begins anew")
+
+    def _task_ended(self, task: SystemTask) -> None:
+        """What is left to do when its snapshot is available is to clear up: that fails no load."""
+        own = [snapshot for snapshot in self._snapshots() if snapshot.taker is task.actor]
+        if task.code == 1 and any(snapshot.seen for snapshot in own):
+            self.world.violate(f"{task.actor.name} ends with 1, though its snapshot is available")
 
     # ── when all is quiet ──
 
     def quiet(self) -> None:
         """Nothing waits or runs any more, and whatever did not land is known to people and can be redriven."""
+        for task in self.system.tasks:
+            self._judge_calls(task.actor.name)
         for queue in self.system.sqs.queues.values():
             if queue.dead and queue.letters:
                 self.world.violate(f"{queue.name} still holds {len(queue.letters)} messages")
@@ -151,6 +214,17 @@ class Judge:
                 self.world.violate(f"{dump.mark} has not landed, and nobody was told")
         for day in {dump.day: None for dump in self.dumps.values()}:
             self._judge_leftovers(day)
+
+    def _judge_calls(self, loader: str) -> None:
+        """It has announced its snapshot before it waits for it: from then on it may die. Its first look is at the tags."""
+        operations = [call.operation for call in self.world.calls if call.actor == loader]
+        taken = max((i for i, made in enumerate(operations) if made.startswith("rds.create_db_snapshot")), default=None)
+        if taken is None:
+            return
+        own = operations[taken].replace("create_db_snapshot", "describe_db_snapshots")
+        looks = [i for i, made in enumerate(operations) if i > taken and made == own]
+        if len(looks) > 1 and not any(made.startswith("sqs.send_message") for made in operations[: looks[1]]):
+            self.world.violate(f"{loader} waits for its snapshot, which it has not announced")
 
     def _judge_leftovers(self, day: date) -> None:
         """A commit takes away what earlier copies of its day have left, unless it has died itself before."""
@@ -231,9 +305,7 @@ class Judge:
 
     def _of_winner(self, day: date, winner: str) -> Iterator[str]:
         complete = [
-            task.snapshot
-            for task in self.system.rds.tasks.values()
-            if task.status == "COMPLETE" and self.dump_of(task.snapshot).day == day
+            task.snapshot for task in self.system.rds.tasks.values() if task.whole and self.dump_of(task.snapshot).day == day
         ]
         last = max(complete, key=self.order).identifier
         if winner != last:
@@ -241,6 +313,13 @@ class Judge:
         runs = sum(run.properties["export_task_identifier"] == winner for run in self.system.glue.runs)
         if runs != 1:
             yield f"the workflow of {winner} was started {runs} times"
+
+
+def _is_about(heard: str | None, dead: str) -> bool:
+    """Whether people heard of what is now a dead letter: itself, or the event that was made the command."""
+    said = json.loads(dead)
+    name = said.get("snapshot_identifier") or said.get("export_task_identifier")
+    return heard is not None and (name in heard if name else heard == dead)
 
 
 def _number(dump: Dump) -> int:

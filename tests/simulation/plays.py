@@ -46,6 +46,7 @@ RUNS: dict[str, Callable[[int | None, Fault | None], Scenario]] = {
     "backdated": partial(scenario.single, BACKDATED),
     "twice": scenario.twice,
     "same name": scenario.same_name,
+    **{what: scenario.harmless(what) for what in scenario.HARMLESS},
 }
 
 
@@ -57,8 +58,8 @@ def every_fault() -> Iterator[Single]:
 
 
 def every_race() -> Iterator[Single]:
-    """Two loads that ask for one name; two copies of one day at once, where one call of either takes longer."""
-    yield Single("same name")
+    """Nights of which nobody need hear; two loads that ask for one name; two copies of one day, each call slow in turn."""
+    yield from (Single(run) for run in ("same name", *scenario.HARMLESS))
     yield from (Single("twice", number, Fault.SLOW) for number in range(1, _calls("twice") + 1))
 
 

@@ -35,13 +35,16 @@ class Queue:
 
 @dataclass
 class Sqs:
-    """`late` gives the seconds that a message needs beyond its delay, `copies` how often it is delivered."""
+    """`late` gives the seconds that a message needs beyond its delay, `copies` how often it is delivered.
+
+    `sent` hears of each message that a process is about to send.
+    """
 
     world: World
     queues: dict[str, Queue]
     late: Callable[[], float]
     copies: Callable[[], int]
-    change_refused: int = 0
+    sent: Callable[[Queue, str], None] = lambda _queue, _body: None
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -92,6 +95,8 @@ class Sqs:
     ) -> dict[str, Any]:
         assert 0 <= DelaySeconds <= 900
         queue = self.queues[QueueUrl.rsplit("/", 1)[-1]]
+
+        self.sent(queue, MessageBody)
 
         def effect() -> dict[str, Any]:
             self.put(queue, MessageBody, DelaySeconds)

@@ -6,46 +6,89 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
+from dump_loader.snapshot import InstanceStatus
+from ingestion.exports import ExportStatus
+from ingestion.snapshots import SnapshotStatus
 from local.rds import events
+from local.rds.layout import NO_TABLES
 from tests.simulation.s3 import S3
 from tests.simulation.world import Actor, World, error
 
 ARN = "arn:aws:rds:eu-west-2:123456789012:snapshot:"
 LIMIT = 5  # of exports at once: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
-ACTIVE = {"STARTING", "IN_PROGRESS"}
+ACTIVE = {ExportStatus.STARTING, ExportStatus.IN_PROGRESS, ExportStatus.CANCELING}
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
+SNAPSHOT_CAN_BE_TAKEN = {InstanceStatus.AVAILABLE, InstanceStatus.STORAGE_OPTIMIZATION}
 
 type Tables = dict[str, int]  # rows of each
 
 
+class Ending(StrEnum):
+    """What becomes of an export; those of WHOLE hold every row, and say so."""
+
+    FINE = "completed"
+    CONVERTED = "completed, with a warning that strings were converted"
+    NO_TABLES = "completed, with a warning of a database without tables"
+    SKIPPED = "completed, with a warning of a table that it skipped"
+    LOST = "completed, without a table, of which it says nothing"
+    HOLLOW = "completed, without the files of a table that has rows"
+    EXTRA = "completed, with a table that nobody counted"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+WHOLE = {Ending.FINE, Ending.CONVERTED, Ending.NO_TABLES}
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `begin` until `end` the instance is in another state than available."""
+
+    begin: float
+    end: float
+    status: InstanceStatus
+
+
 @dataclass
 class Durations:
-    """In seconds, each a draw of its own. `fails(what)` says whether RDS fails a snapshot or an export.
+    """In seconds, each a draw of its own. `fails` says whether RDS fails a snapshot, `ends` how an export ends.
 
-    Where `together` is not 0, exports end at multiples of it only, so that copies race.
+    Where `together` is not 0, exports end at multiples of it only, so that copies race. Until `crowded` the account's other
+    exports leave no place for ours. `lock_lost` says whether a load's lock goes with its connection at the load's end.
     """
 
     load: Callable[[], float]
     snapshot: Callable[[], float]
     export: Callable[[], float]
-    fails: Callable[[str], bool]
+    fails: Callable[[], bool]
+    ends: Callable[[], Ending]
     together: float = 0.0
+    crowded: float = 0.0
+    periods: tuple[Period, ...] = ()
+    lock_lost: Callable[[], bool] = lambda: False
 
 
 @dataclass(eq=False)
 class Snapshot:
-    """`content` is the dump's mark and its tables; None where it was not of a whole load."""
+    """`content` is the dump's mark and its tables; None where it was not of a whole load.
+
+    `taker` is the process that asked for it, and `seen` whether that has read that it is available.
+    """
 
     identifier: str
     instance: str
     kind: str
     tags: list[dict[str, str]]
     created: datetime
-    status: str = "creating"
+    status: SnapshotStatus = SnapshotStatus.CREATING
     content: tuple[str, Tables] | None = None
+    taker: Actor | None = None
+    seen: bool = False
 
     @property
     def arn(self) -> str:
@@ -69,16 +112,23 @@ class Snapshot:
 
 @dataclass(eq=False)
 class Task:
-    """`keys` are the objects that it has written, once it is COMPLETE."""
+    """`ending` and `ended`, a time, once it has ended."""
 
     snapshot: Snapshot
     bucket: str
     only: list[str]
-    status: str = "STARTING"
-    keys: list[str] = field(default_factory=list)
+    status: ExportStatus = ExportStatus.STARTING
+    ending: Ending | None = None
+    ended: datetime | None = None
+    warning: dict[str, Any] | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.ending in WHOLE
 
     def described(self, identifier: str) -> dict[str, Any]:
-        return {
+        warning = {"WarningMessage": json.dumps(self.warning)} if self.warning else {}
+        return warning | {
             "ExportTaskIdentifier": identifier,
             "SourceArn": self.snapshot.arn,
             "SnapshotTime": self.snapshot.created,
@@ -110,6 +160,13 @@ class Rds:
     def __post_init__(self) -> None:
         self._backing_up_until = -1.0
 
+    @property
+    def _status(self) -> InstanceStatus:
+        now = self.world.seconds
+        if now < self._backing_up_until:
+            return InstanceStatus.BACKING_UP
+        return next((p.status for p in self.durations.periods if p.begin <= now < p.end), InstanceStatus.AVAILABLE)
+
     def _say(self, event_id: str, snapshot: Snapshot) -> None:
         self.world.tell("RDS", f"{events.MESSAGES[event_id][1]}: {snapshot.identifier}")
         self.event(events.event_of(event_id, snapshot.identifier, snapshot.arn, self.world.now, snapshot.tags))
@@ -120,8 +177,7 @@ class Rds:
         assert DBInstanceIdentifier == self.instance
 
         def effect() -> dict[str, Any]:
-            busy = self.world.seconds < self._backing_up_until
-            return {"DBInstances": [{"DBInstanceStatus": "backing-up" if busy else "available"}]}
+            return {"DBInstances": [{"DBInstanceStatus": self._status}]}
 
         return self.world.call("rds.describe_db_instances", effect)
 
@@ -135,9 +191,12 @@ class Rds:
         def effect() -> dict[str, Any]:
             if DBSnapshotIdentifier in self.snapshots:
                 raise error("DBSnapshotAlreadyExists", "CreateDBSnapshot")
-            if self.world.seconds < self._backing_up_until:
+            if self._status not in SNAPSHOT_CAN_BE_TAKEN:
                 raise error("InvalidDBInstanceState", "CreateDBSnapshot")
+            if self.lock is not self.world.actor:
+                self.world.violate(f"{DBSnapshotIdentifier} is taken without the database's lock")
             snapshot = Snapshot(DBSnapshotIdentifier, DBInstanceIdentifier, "manual", list(Tags), self.world.now)
+            snapshot.taker = self.world.actor
             self.snapshots[DBSnapshotIdentifier] = snapshot
             takes = self.durations.snapshot()
             read = takes * self.world.chance.random()  # nobody is told when
@@ -153,18 +212,22 @@ class Rds:
         snapshot.content = None if self.loading else self.loaded
 
     def _created(self, snapshot: Snapshot) -> None:
-        if self.durations.fails("snapshot"):
-            snapshot.status = "failed"
+        if self.durations.fails():
+            snapshot.status = SnapshotStatus.FAILED
             self.world.tell("RDS", f"fails the snapshot {snapshot.identifier}")
             return
-        snapshot.status = "available"
+        snapshot.status = SnapshotStatus.AVAILABLE
         self._say("RDS-EVENT-0042", snapshot)
 
     def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
             return {"DBSnapshots": [self._snapshot(DBSnapshotIdentifier).described()]}
 
-        return self.world.call(f"rds.describe_db_snapshots {DBSnapshotIdentifier}", effect)
+        answer = self.world.call(f"rds.describe_db_snapshots {DBSnapshotIdentifier}", effect)
+        if answer["DBSnapshots"][0]["Status"] == SnapshotStatus.AVAILABLE:
+            for snapshot in self.snapshots.values():
+                snapshot.seen |= snapshot.taker is not None and snapshot.taker is self.world.actor
+        return answer
 
     def _snapshot(self, identifier: str) -> Snapshot:
         if identifier not in self.snapshots:
@@ -174,7 +237,7 @@ class Rds:
     def delete_db_snapshot(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
             snapshot = self._snapshot(DBSnapshotIdentifier)
-            if snapshot.status not in {"available", "failed"}:
+            if snapshot.status not in {SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED}:
                 raise error("InvalidDBSnapshotState", "DeleteDBSnapshot")
             self._judge_deletion(snapshot)
             self.gone.append(self.snapshots.pop(DBSnapshotIdentifier))
@@ -187,10 +250,13 @@ class Rds:
         tasks = [task for task in self.tasks.values() if task.snapshot is snapshot]
         if not snapshot.ours:
             self.world.violate(f"{snapshot.identifier} is deleted, but is not ours")
+        for mine in self.snapshots.values():
+            if mine.taker is self.world.actor and mine.status != SnapshotStatus.AVAILABLE:
+                self.world.violate(f"{snapshot.identifier} is deleted before {mine.identifier} is available")
         if any(task.status in ACTIVE for task in tasks):
             self.world.violate(f"{snapshot.identifier} is deleted while it is being exported")
         young = (self.world.now - snapshot.created).total_seconds() < self.max_wait
-        if not tasks and young and snapshot.status == "available":
+        if not tasks and young and snapshot.status == SnapshotStatus.AVAILABLE:
             self.world.violate(f"{snapshot.identifier} is deleted before its export")
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
@@ -214,10 +280,10 @@ class Rds:
             if identifier in self.tasks:
                 raise error("ExportTaskAlreadyExists", "StartExportTask")
             snapshot = self._snapshot(asked["SourceArn"].removeprefix(ARN))
-            if snapshot.status != "available":
+            if snapshot.status != SnapshotStatus.AVAILABLE:
                 raise error("InvalidExportSourceState", "StartExportTask")
             active = sum(task.status in ACTIVE for task in self.tasks.values())
-            if active >= LIMIT:
+            if active >= LIMIT or self.world.seconds < self.durations.crowded:
                 raise error("ExportTaskLimitReached", "StartExportTask")
             self.most_exports = max(self.most_exports, active + 1)
             if not snapshot.ours:
@@ -226,8 +292,10 @@ class Rds:
             takes = self.durations.export()
             if together := self.durations.together:
                 takes += -(self.world.seconds + takes) % together
-            self.world.after(takes / 3, lambda: setattr(task, "status", "IN_PROGRESS"))
-            self.world.after(takes, lambda: self._exported(identifier, task))
+            ending = self.durations.ends()
+            going_on = ExportStatus.CANCELING if ending is Ending.CANCELED else ExportStatus.IN_PROGRESS
+            self.world.after(takes / 3, lambda: setattr(task, "status", going_on))
+            self.world.after(takes, lambda: self._exported(identifier, task, ending))
             self.world.tell("RDS", f"exports {identifier}")
             return {}
 
@@ -247,34 +315,59 @@ class Rds:
 
         yield {"ExportTasks": self.world.call("rds.describe_export_tasks", effect)}
 
-    def _exported(self, identifier: str, task: Task) -> None:
-        if task.snapshot.status != "available" or self.durations.fails("export"):
-            task.status = "FAILED"
-            self._say("RDS-EVENT-0159", task.snapshot)
+    def _exported(self, identifier: str, task: Task, ending: Ending) -> None:
+        mark, tables = task.snapshot.content or ("no whole dump", {})
+        odd = max(tables, key=lambda table: tables[table], default="")  # the table that something is wrong with, if any
+        if task.snapshot.status != SnapshotStatus.AVAILABLE:
+            ending = Ending.FAILED
+        elif (ending is Ending.HOLLOW and not tables.get(odd)) or (ending in {Ending.SKIPPED, Ending.LOST} and not odd):
+            ending = Ending.FINE
+        task.ending, task.ended = ending, self.world.now
+        self.world.tell("RDS", f"{identifier} is {ending} {odd if ending not in WHOLE else ''}")
+        if ending in {Ending.FAILED, Ending.CANCELED}:
+            task.status = ExportStatus[ending.name]
+            self._say("RDS-EVENT-0159" if ending is Ending.FAILED else "RDS-EVENT-0160", task.snapshot)
             return
-        for key, body in _objects(identifier, task.snapshot.content, self.database):
+        task.warning = self._warning(ending, odd)
+        for key, body in _objects(identifier, mark, dict(tables), self.database, ending, odd):
             self.s3.store(task.bucket, key, body)
-            if key.endswith(".parquet"):
-                task.keys.append(key)
-        task.status = "COMPLETE"
+        task.status = ExportStatus.COMPLETE
         self._say("RDS-EVENT-0161", task.snapshot)
 
+    def _warning(self, ending: Ending, table: str) -> dict[str, Any] | None:
+        skipped = [f"{self.database}.{table}"] if ending is Ending.SKIPPED else []
+        reasons = {Ending.CONVERTED: "strings were converted", Ending.NO_TABLES: NO_TABLES}
+        general = [{"reason": reasons[ending]}] if ending in reasons else []
+        return {"skippedTables": skipped, "skippedObjectives": [], "general": general} if skipped or general else None
 
-def _objects(task: str, content: tuple[str, Tables] | None, database: str) -> Iterator[tuple[str, bytes]]:
+
+def _objects(task: str, mark: str, tables: Tables, database: str, ending: Ending, odd: str) -> Iterator[tuple[str, bytes]]:
     """As RDS lays them out; file names differ between two exports. Each file begins with the mark of its dump."""
-    mark, tables = content or ("no whole dump", {})
+    statuses = [{"target": f"{database}.{table}", "status": "COMPLETE"} for table in tables]
+    match ending:
+        case Ending.SKIPPED:
+            del tables[odd]
+            for status in statuses:
+                if status["target"] == f"{database}.{odd}":
+                    status |= {"status": "SKIPPED", "warningMessage": "a row is too large"}
+        case Ending.LOST:
+            del tables[odd]
+            statuses = [status for status in statuses if status["target"] != f"{database}.{odd}"]
+        case Ending.EXTRA:
+            tables["uncounted"] = 1
+            statuses.append({"target": f"{database}.uncounted", "status": "COMPLETE"})
+        case Ending.NO_TABLES:
+            statuses.append({"target": "empty", "warningMessage": NO_TABLES})
     for table, rows in tables.items():
         folder = f"{task}/{database}/{database}.{table}"
-        for part in range(min(rows, 4)):
+        for part in range(min(rows, 4) if ending is not Ending.HOLLOW or table != odd else 0):
             name = f"part-{part:05d}-{uuid5(NAMESPACE_URL, f'{folder}/{part}')}-c000.gz.parquet"
             yield f"{folder}/{1 + part // 3}/{name}", f"{mark}/{table}/{part}/".encode() + b"." * (rows + part)
         yield f"{folder}/1/_SUCCESS", b""
-    names = list(tables)
-    for first in range(0, len(names), 2):
-        some = names[first : first + 2]
-        statuses = [{"target": f"{database}.{table}", "status": "COMPLETE"} for table in some]
+    for first in range(0, len(statuses), 2):
+        some = statuses[first : first + 2]
         key = f"{task}/export_tables_info_{task}_from_{first + 1}_to_{first + len(some)}.json"
-        yield key, json.dumps({"perTableStatus": statuses}).encode()
+        yield key, json.dumps({"perTableStatus": some}).encode()
     yield f"{task}/export_info_{task}.json", json.dumps({"exportTaskIdentifier": task, "status": "COMPLETE"}).encode()
 
 
@@ -355,4 +448,7 @@ def load(rds: Rds, sql: bytes) -> int:
     rds.world.sleep(rds.durations.load())
     content = json.loads(sql)
     rds.loaded, rds.loading = (content["mark"], content["tables"]), False
+    if rds.durations.lock_lost():
+        rds.world.tell("MySQL", "closes the connection that holds the lock")
+        rds.lock = None
     return len(sql)

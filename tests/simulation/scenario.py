@@ -7,12 +7,13 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 
+from dump_loader.snapshot import InstanceStatus
 from tests.simulation.judge import Dump, Judge
-from tests.simulation.rds import Durations, Tables
+from tests.simulation.rds import Durations, Ending, Period, Tables
 from tests.simulation.system import Knobs, System, template
 from tests.simulation.world import Call, Fault, World
 
@@ -34,13 +35,15 @@ class Upload:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`calm` ends the trouble; only then do people redrive and load again."""
+    """Of one that is `harmless` people need not hear; it begins at the full `hour`."""
 
     uploads: tuple[Upload, ...]
     knobs: Callable[[Random], Knobs]
     faults: Callable[[Random], Callable[[Call], Fault | None]]
-    latency: Callable[[Random], float]
+    latency: Callable[[Random, str], float]
     seed: int = 0
+    harmless: bool = False
+    hour: int = 3
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,16 @@ def _zip(mark: str, tables: tuple[tuple[str, int], ...]) -> bytes:
 def play(scenario: Scenario) -> Outcome:
     """One run, from the first upload until everything is mended."""
     chance = Random(scenario.seed)  # noqa: S311  no secret
-    world = World(chance, scenario.faults(chance), lambda: scenario.latency(chance))
+    began = datetime(2026, 3, 2, scenario.hour, 0, tzinfo=UTC)
+    world = World(chance, scenario.faults(chance), lambda operation: scenario.latency(chance, operation), began)
     system = System(world, scenario.knobs(chance))
     judge = Judge(system)
     for number, upload in enumerate(scenario.uploads, 1):
         world.after(upload.at, lambda number=number, upload=upload: _upload(judge, number, upload))
     try:
         _live(judge, max(upload.at for upload in scenario.uploads))
+        if scenario.harmless and system.told:
+            world.violate(f"people hear of what is no harm: {system.told[0]}")
     finally:
         world.close()
     return Outcome(world.violations, world.story, world.calls, system)
@@ -98,7 +104,8 @@ def _live(judge: Judge, last: float) -> None:
         return
     world.tell("people", "mend everything")
     world.faults = lambda _: None
-    judge.system.knobs.durations.fails = lambda _: False
+    mended = judge.system.knobs.durations
+    mended.fails, mended.ends, mended.lock_lost = (lambda: False), (lambda: Ending.FINE), (lambda: False)
     for _ in range(_ROUNDS):
         _redrive(judge)
         if not _settle(judge, world.seconds + budget, "after the redrive"):
@@ -142,8 +149,9 @@ def _redrive(judge: Judge) -> None:
 def _steady(_: Random) -> Knobs:
     """Nothing is lost, late or doubled."""
     return Knobs(
-        durations=Durations(lambda: 60.0, lambda: 20.0, lambda: 600.0, lambda _: False),
+        durations=Durations(lambda: 60.0, lambda: 20.0, lambda: 600.0, lambda: False, lambda: Ending.FINE),
         workflow=lambda: 600.0,
+        workflow_stopping=lambda: 0,
         message_late=lambda: 0.2,
         message_copies=lambda: 1,
         event_late=lambda: 5.0,
@@ -160,7 +168,8 @@ def single(days_ago: int, number: int | None = None, fault: Fault | None = None)
         (Upload(0, days_ago, TABLES),),
         _steady,
         lambda _: lambda call: fault if call.number == number else None,
-        lambda _: 0.05,
+        lambda *_: 0.05,
+        harmless=fault is None,
     )
 
 
@@ -176,10 +185,45 @@ def twice(number: int | None = None, fault: Fault | None = None) -> Scenario:
     return replace(single(DAILY, number, fault), uploads=uploads, knobs=together)
 
 
+def harmless(what: str) -> Callable[[int | None, Fault | None], Scenario]:
+    """Two days' dumps, the second one eight hours later, and something that needs no person."""
+
+    def knobs(chance: Random) -> Knobs:
+        knobs = _steady(chance)
+        match what:
+            case "storage is optimised":
+                knobs.durations.periods = (Period(0, 24 * HOUR, InstanceStatus.STORAGE_OPTIMIZATION),)
+            case "the instance is backed up":
+                knobs.durations.periods = (Period(60, HOUR, InstanceStatus.BACKING_UP),)
+            case "others export":
+                knobs.durations.crowded = 9 * HOUR
+            case "a workflow is stopped":
+                knobs.workflow_stopping = lambda: 10 * HOUR
+            case "copies are slow":
+                pass
+            case _:
+                knobs.durations.ends = lambda: Ending(what)
+        return knobs
+
+    def scenario(number: int | None = None, fault: Fault | None = None) -> Scenario:
+        uploads = (Upload(0, DAILY + 1, TABLES), Upload(8 * HOUR, DAILY, TABLES))
+        slow = 95 if what == "copies are slow" else 0
+        latency = lambda _, operation: slow if operation.startswith("s3.copy_object") else 0.05  # noqa: E731
+        return replace(single(DAILY, number, fault), uploads=uploads, knobs=knobs, latency=latency)
+
+    return scenario
+
+
+HARMLESS = (
+    "storage is optimised", "the instance is backed up", "others export", "a workflow is stopped", "copies are slow",
+    Ending.CONVERTED, Ending.NO_TABLES,
+)  # fmt: skip
+
+
 def same_name(number: int | None = None, fault: Fault | None = None) -> Scenario:
     """Two uploads of one past day, the second one a day later to the second: their snapshots would be called the same."""
     uploads = (Upload(0, BACKDATED, TABLES), Upload(24 * HOUR, BACKDATED + 1, TABLES))
-    return replace(single(BACKDATED, number, fault), uploads=uploads, latency=lambda _: 0.0)
+    return replace(single(BACKDATED, number, fault), uploads=uploads, latency=lambda *_: 0.0)
 
 
 def seeded(seed: int) -> Scenario:
@@ -194,12 +238,14 @@ def seeded(seed: int) -> Scenario:
         shift = round(at // (24 * HOUR)) if ago >= 300 else 0  # the same past day, whenever it is uploaded
         uploads.append(Upload(at, ago + shift, tuple((name, chance.randint(0, 9)) for name, _ in TABLES)))
         at += gap + 2  # S3 knows the time of an upload to the second
-    return Scenario(tuple(uploads), _by_chance, _faults_by_chance, _latency_by_chance(chance), seed)
+    latency, hour = _latency_by_chance(chance), chance.choice([3, 22])  # the one so that loads go on over midnight
+    return Scenario(tuple(uploads), _by_chance, _faults_by_chance, latency, seed, hour=hour)
 
 
-def _latency_by_chance(scenario: Random) -> Callable[[Random], float]:
+def _latency_by_chance(scenario: Random) -> Callable[[Random, str], float]:
     longest = scenario.choice([0.0, 0.1, 2.0])  # 0: exact to the second, so that two loads ask for the same name
-    return lambda chance: chance.random() * longest
+    copy = scenario.choice([0, 0, 0, 95])  # so long that the copier needs more than one invocation
+    return lambda chance, operation: chance.random() * (longest + copy * operation.startswith("s3.copy_object"))
 
 
 def _by_chance(chance: Random) -> Knobs:
@@ -225,8 +271,19 @@ def _by_chance(chance: Random) -> Knobs:
         return now
 
     return Knobs(
-        durations=Durations(takes(600), takes(240), takes(2700), lambda _: maybe(trouble / 3), together),
+        durations=Durations(
+            takes(600),
+            takes(240),
+            takes(2700),
+            fails=lambda: maybe(trouble / 3),
+            ends=lambda: chance.choice(list(Ending)) if maybe(trouble / 2) else Ending.FINE,
+            together=together,
+            crowded=chance.choice([0, 0, 0, 10 * HOUR]),
+            periods=tuple(_period(chance) for _ in range(chance.choice([0, 0, 1, 2]))),
+            lock_lost=lambda: maybe(trouble / 3),
+        ),
         workflow=takes(1800),
+        workflow_stopping=lambda: chance.uniform(0, 2 * HOUR) if maybe(trouble) else 0,
         message_late=lambda: chance.random() * 3,
         message_copies=lambda: 2 if rarely() else 1,
         event_late=lambda: chance.random() * (4 * HOUR if maybe(trouble) else 10),
@@ -235,6 +292,19 @@ def _by_chance(chance: Random) -> Knobs:
         upload_copies=lambda: 2 if maybe(trouble / 3) else 1,
         deletion_lost=rarely,
     )
+
+
+def _period(chance: Random) -> Period:
+    """RDS does something to the instance by itself."""
+    status, longest = chance.choice(
+        [
+            (InstanceStatus.BACKING_UP, HOUR),
+            (InstanceStatus.MODIFYING, HOUR),
+            (InstanceStatus.STORAGE_OPTIMIZATION, 8 * HOUR),
+        ]
+    )
+    begin = chance.uniform(0, 12 * HOUR)
+    return Period(begin, begin + chance.uniform(0, longest), status)
 
 
 def _faults_by_chance(chance: Random) -> Callable[[Call], Fault | None]:

@@ -10,6 +10,7 @@ from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
+from ingestion.snapshots import SnapshotStatus
 from local.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
 from local.eventbridge import Bus, matches
 from local.functions import ROOT
@@ -41,6 +42,7 @@ class Knobs:
 
     durations: Durations
     workflow: Callable[[], float]
+    workflow_stopping: Callable[[], float]
     message_late: Callable[[], float]
     message_copies: Callable[[], int]
     event_late: Callable[[], float]
@@ -55,7 +57,13 @@ class Task:
     """A loader's task: the version of the dump that it was started for, and how it ended (None: not yet)."""
 
     version: str
+    actor: Actor
     code: int | None = None
+
+
+# Only calls that take longer may make a function run out of time. The copier keeps 120 seconds for a copy that has begun.
+_LONG_CALL = {"s3_to_s3_copier": 100.0}
+_ANY_CALL = 5.0
 
 
 class Mapping:
@@ -82,7 +90,8 @@ class Mapping:
     def invoke(self, letters: list[Letter]) -> None:
         timeout = int(self.function.properties["Timeout"])
         name = self.module.__name__.split(".")[0]
-        actor = Actor(name, deadline=self.world.seconds + timeout)
+        bodies = tuple(letter.body for letter in letters)
+        actor = Actor(name, deadline=self.world.seconds + timeout, queue=self.queue.name, letters=bodies)
         context = SimpleNamespace(
             function_name=name,
             memory_limit_in_mb=512,
@@ -117,6 +126,8 @@ class Mapping:
                         self.system.sqs.delete(self.queue, letter)
             else:
                 self.world.tell(name, f"did not answer: {answer!r}")
+                if self.world.seconds >= actor.deadline and actor.longest < _LONG_CALL.get(name, _ANY_CALL):  # type: ignore[operator]
+                    self.world.violate(f"{name} runs out of time, though no call took longer than {actor.longest:.0f} s")
                 self.module.consumer.cache_clear()
             self.world.after(0.01, self.poll)
 
@@ -135,6 +146,9 @@ class System:
     on_written: Callable[[str, str], None] = lambda _bucket, _key: None
     on_started: Callable[[Run], None] = lambda _run: None
     on_told: Callable[[dict[str, Any]], None] = lambda _told: None
+    on_announced: Callable[[dict[str, Any]], None] = lambda _update: None
+    on_sent: Callable[[Queue, str], None] = lambda _queue, _body: None
+    on_task_ended: Callable[[Task], None] = lambda _task: None
 
     def __post_init__(self) -> None:
         found, world, knobs = template(), self.world, self.knobs
@@ -146,7 +160,8 @@ class System:
             queues[p["QueueName"]] = Queue(
                 p["QueueName"], int(p.get("VisibilityTimeout", 30)), redrive.get("maxReceiveCount"), dead
             )
-        self.sqs = Sqs(world, queues, knobs.message_late, knobs.message_copies)
+        sent = lambda queue, body: self.on_sent(queue, body)  # noqa: E731
+        self.sqs = Sqs(world, queues, knobs.message_late, knobs.message_copies, sent)
         self.sns = Sns(world, self._published)
         self.s3 = S3(world, self._written)
         [database] = found.of_type("AWS::RDS::DBInstance")
@@ -160,7 +175,7 @@ class System:
             max_wait=3600 * float(found.parameters["MaxWaitHours"]),
         )
         concurrent = {w.ref: int(w.properties["MaxConcurrentRuns"]) for w in found.of_type("AWS::Glue::Workflow")}
-        self.glue = Glue(world, concurrent, knobs.workflow, lambda run: self.on_started(run))
+        self.glue = Glue(world, concurrent, knobs.workflow, knobs.workflow_stopping, lambda run: self.on_started(run))
         self.clients = {"sqs": self.sqs, "sns": self.sns, "s3": self.s3, "rds": self.rds, "glue": self.glue}
         self.bus = Bus(
             found.of_type("AWS::Events::Rule"),
@@ -193,7 +208,7 @@ class System:
             ("rds:automated", self.rds.instance, "automated"),
             ("somebody-elses", "another-instance", "manual"),
         ):
-            snapshot = Snapshot(identifier, instance, kind, [], self.world.now, status="available")
+            snapshot = Snapshot(identifier, instance, kind, [], self.world.now, status=SnapshotStatus.AVAILABLE)
             self.rds.snapshots[identifier] = snapshot
             for event_id in ("RDS-EVENT-0042", "RDS-EVENT-0161"):
                 self._rds_event(events.event_of(event_id, identifier, snapshot.arn, self.world.now, []))
@@ -244,6 +259,7 @@ class System:
             self.world.tell("people", f"hear {brief(message)}")
         elif name == name_of("EventsTopic"):
             self.announced.append(json.loads(message))
+            self.on_announced(self.announced[-1])
             self.world.tell("readers", f"hear of {brief(message)}")
         for subscription in template().of_type("AWS::SNS::Subscription"):
             if subscription.properties["TopicArn"] == topic and subscription.properties["Protocol"] == "sqs":
@@ -263,9 +279,9 @@ class System:
         environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
         environment |= {"DB_CREDENTIALS": '{"username": "loader", "password": "secret"}'}
         environment |= {e["name"]: e["value"] for e in overrides["containerOverrides"][0]["environment"]}
-        task = Task(version)
+        actor = Actor(f"dump_loader {len(self.tasks) + 1}", stopped=patches.loader.Stopped)
+        task = Task(version, actor)
         self.tasks.append(task)
-        actor = Actor(f"dump_loader {len(self.tasks)}", stopped=patches.loader.Stopped)
 
         def run() -> int:
             for name in ("DUMP_BUCKET", "DUMP_KEY", "DUMP_VERSION_ID", "EVENT_TIME"):
@@ -278,6 +294,7 @@ class System:
             self.world.tell(actor.name, f"ends with {task.code} {'' if isinstance(code, int) else repr(code)}")
             if self.rds.lock is actor:
                 self.rds.lock = None
+            self.on_task_ended(task)
             self.world.after(self.knobs.message_late(), lambda: self._put(_stopped(task.code)))
 
         self.world.start(actor, run, ended)

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from tests.simulation import patches
+from tests.simulation import patches, scenario
 from tests.simulation.plays import Single
 from tests.simulation.world import Fault
 
@@ -36,8 +36,9 @@ def test_two_loads_that_ask_for_one_name_get_two() -> None:
     assert len(asked) == len(set(asked)) + 1, "one name was asked for twice"
 
 
-def test_a_run_without_faults_wakes_nobody() -> None:
-    for run in ("daily", "backdated"):
-        outcome = Single(run).play()
-        assert (outcome.violations, outcome.system.told) == ([], [])
-        assert len(outcome.system.glue.runs) == 1
+@pytest.mark.parametrize(("run", "dumps"), [("daily", 1), ("backdated", 1), *((what, 2) for what in scenario.HARMLESS)])
+def test_a_run_without_faults_wakes_nobody(run: str, dumps: int) -> None:
+    outcome = Single(run).play()
+    assert not outcome.violations, "\n".join(outcome.story)
+    assert outcome.system.told == []
+    assert len(outcome.system.glue.runs) == dumps

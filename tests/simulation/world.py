@@ -48,22 +48,29 @@ class Call:
 
 @dataclass(eq=False)
 class Actor:
-    """A process: a Lambda invocation or a loader task. `stopped` is raised in it when it is told to stop."""
+    """A process: a Lambda invocation or a loader task.
+
+    `stopped` is raised in it when it is told to stop. `longest` are the seconds of its longest call. `queue` is the name of
+    the queue that it takes `letters` from, by their bodies.
+    """
 
     name: str
     deadline: float | None = None
     stopped: type[BaseException] | None = None
     dead: bool = False
     calls: int = 0
+    longest: float = 0.0
+    queue: str = ""
+    letters: tuple[str, ...] = ()
 
 
 @dataclass
 class World:
-    """`faults` chooses what becomes of a call. `latency` gives the seconds that a call takes."""
+    """`faults` chooses what becomes of a call. `latency` gives the seconds that an operation takes."""
 
     chance: Random
     faults: Callable[[Call], Fault | None]
-    latency: Callable[[], float]
+    latency: Callable[[str], float]
     began: datetime = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
     story: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -163,7 +170,9 @@ class World:
         call = Call(len(self.calls) + 1, actor.name, operation)
         self.calls.append(call)
         fault = self.faults(call)
-        self.sleep(self.latency() + (self.chance.uniform(1, 400) if fault is Fault.SLOW else 0))
+        takes = self.latency(operation) + (self.chance.uniform(1, 400) if fault is Fault.SLOW else 0)
+        actor.longest = max(actor.longest, takes)
+        self.sleep(takes)
         if fault:
             self.tell(actor.name, f"{operation} [{call.number}]: {fault}")
         return self._faulty(actor, operation, effect, fault)

@@ -50,6 +50,7 @@ class InstanceStatus(StrEnum):
     FAILED = "failed"
     INCOMPATIBLE_PARAMETERS = "incompatible-parameters"
     INCOMPATIBLE_RESTORE = "incompatible-restore"
+    MODIFYING = "modifying"
     STOPPED = "stopped"
     STORAGE_FULL = "storage-full"
     STORAGE_OPTIMIZATION = "storage-optimization"

@@ -285,8 +285,8 @@ def test_a_database_without_tables_is_warned_of(rds: Rds) -> None:
     assert task["Status"] == "COMPLETE"
     assert json.loads(task["WarningMessage"])["general"] == [{"reason": "FAILED_TO_EXTRACT_TABLES_LIST_FOR_DATABASE"}]
     (entry,) = json.loads(rds.read("one/export_tables_info_one_from_1_to_1.json"))["perTableStatus"]
-    assert (entry["target"], entry["status"]) == (DATABASE, "COMPLETE")
-    assert entry["warningMessage"]
+    assert entry.keys() == {"target", "warningMessage"}
+    assert entry["target"] == DATABASE
 
 
 @pytest.mark.parametrize("name", ["a b", "été", "a-b", "a.b"])
