@@ -254,7 +254,8 @@ class System:
         name = topic.rsplit(":", 1)[-1]
         if name == name_of("AlertsTopic"):
             heard = json.loads(message)
-            self.told.append(heard if isinstance(heard, dict) else {"kind": "Alert", "text": heard})
+            ours = isinstance(heard, dict) and "kind" in heard
+            self.told.append(heard if ours else {"kind": "Alert", "text": heard})
             self.on_told(self.told[-1])
             self.world.tell("people", f"hear {brief(message)}")
         elif name == name_of("EventsTopic"):
