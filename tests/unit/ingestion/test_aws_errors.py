@@ -5,20 +5,51 @@ from ingestion.aws_errors import explained
 from ingestion.errors import AccessDenied, NotFound, NotYet, Terminal, Transient
 from tests.fakes import client_error
 
+# Every code that has an outcome of its own. One that is forgotten is tried again for an hour, and then has no clear reason.
+OUTCOMES: dict[type[Exception], list[str]] = {
+    AccessDenied: [
+        "AccessDenied",  # S3
+        "AccessDeniedException",  # Glue, SQS, KMS
+        "AllAccessDisabled",
+        "AuthorizationError",  # SNS
+        "AuthorizationErrorException",
+        "IamRoleMissingPermissions",  # RDS
+        "KMS.AccessDeniedException",  # S3, for a key's sake
+        "KMSAccessDeniedException",
+        "KMSKeyNotAccessibleFault",
+        "UnauthorizedOperation",
+        "403",  # all that a HEAD request is told
+    ],
+    NotFound: [
+        "DBSnapshotNotFound",
+        "DBSnapshotNotFoundFault",
+        "EntityNotFoundException",  # Glue: no such workflow
+        "ExportTaskNotFound",
+        "ExportTaskNotFoundFault",
+        "IamRoleNotFound",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "NoSuchVersion",
+        "404",
+    ],
+    NotYet: [
+        "ConcurrentRunsExceededException",
+        "ExportTaskLimitReached",
+        "ExportTaskLimitReachedFault",
+        "RequestLimitExceeded",
+        "ResourceNumberLimitExceededException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    ],
+}
+
 
 @pytest.mark.parametrize(
     ("code", "kind", "outcome"),
-    [
-        ("AccessDenied", AccessDenied, Terminal),
-        ("KMSKeyNotAccessibleFault", AccessDenied, Terminal),
-        ("403", AccessDenied, Terminal),  # all that a HEAD request is told
-        ("404", NotFound, Terminal),
-        ("NoSuchKey", NotFound, Terminal),
-        ("DBSnapshotNotFound", NotFound, Terminal),
-        ("ExportTaskLimitReachedFault", NotYet, Transient),
-        ("ConcurrentRunsExceededException", NotYet, Transient),
-        ("SlowDown", NotYet, Transient),
-    ],
+    [(code, kind, Transient if kind is NotYet else Terminal) for kind, codes in OUTCOMES.items() for code in codes],
 )
 def test_a_code_of_aws_becomes_what_is_done_about_it(code: str, kind: type[Exception], outcome: type[Exception]) -> None:
     with pytest.raises(kind, match=r"reading s3://b/k") as raised, explained("reading s3://b/k"):

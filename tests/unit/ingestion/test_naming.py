@@ -106,6 +106,32 @@ def test_what_may_be_data_in_an_unknown_place_stops_the_copy(key: str) -> None:
         naming.parse_export_key(key, 1)
 
 
+@pytest.mark.parametrize("table", [r"a\b", "a`b", 'a"b', "a b"])
+def test_a_tables_name_has_in_a_path_an_underscore_where_rds_puts_one(table: str) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html"""
+    assert naming.exported_name(table) == "a_b"
+
+
+@given(NAMES)
+def test_every_other_character_stays(table: str) -> None:
+    assert naming.exported_name(table) == table
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("liberator", "liberator2"), ("liberator", "another"), ("liberator_old", "liberator")]
+)
+def test_two_databases_share_neither_manifest_nor_attempts_nor_data(one: str, other: str) -> None:
+    day = date(2021, 6, 4)
+    assert not naming.attempt_key(other, day, TASK).startswith(naming.attempts_prefix(one, day))
+    assert naming.manifest_key(one, day) != naming.manifest_key(other, day)
+    assert not naming.partition_prefix(other, f"{other}.t", day).startswith(naming.landing_prefix(one))
+
+
+def test_two_days_share_no_attempts() -> None:
+    days = [date(2021, 6, 4), date(2021, 6, 5)]
+    assert len({naming.attempts_prefix("liberator", day) for day in days}) == 2
+
+
 @given(
     st.sets(
         st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 4).map(str), st.sampled_from(["x", "y", "z"])), max_size=24

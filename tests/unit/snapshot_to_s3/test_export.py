@@ -92,6 +92,7 @@ def test_ends_when_the_snapshot_never_will_be(rds: FakeRds, status: str) -> None
         ("IamRoleNotFound", NotFound),
         ("InvalidS3BucketFault", ExportUnusable),
         ("InvalidExportOnly", ExportUnusable),
+        ("InvalidParameterValue", ExportUnusable),
     ],
 )
 def test_each_refusal_of_rds_has_its_outcome(rds: FakeRds, code: str, error: type[Exception]) -> None:
