@@ -130,7 +130,7 @@ class FakeS3:
         self.before: dict[str, Callable[[dict[str, Any]], object]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.meta = SimpleNamespace(events=self)
-        self._handlers: dict[str, Callable[..., object]] = {}
+        self._handlers: list[tuple[str, Callable[..., object]]] = []
         self._versions = count(1)
 
     def create_bucket(self, *, Bucket: str, **_: Any) -> None:  # noqa: N803
@@ -168,16 +168,16 @@ class FakeS3:
     def copy(self, source: dict[str, str], bucket: str, key: str, *, ExtraArgs: dict[str, Any], Config: Any) -> None:  # noqa: N803
         """boto3's managed copy, which lets others add parameters to its requests."""
         parameters = dict(ExtraArgs)
-        for name, handler in self._handlers.items():
+        for name, handler in self._handlers:
             if name == "provide-client-params.s3.CopyObject":
                 handler(params=parameters)
         self.copy_object(CopySource=source, Bucket=bucket, Key=key, **parameters)
 
     def register(self, name: str, handler: Callable[..., object]) -> None:
-        self._handlers[name] = handler
+        self._handlers.append((name, handler))
 
-    def unregister(self, name: str, _: Callable[..., object]) -> None:
-        del self._handlers[name]
+    def unregister(self, name: str, handler: Callable[..., object]) -> None:
+        self._handlers.remove((name, handler))
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         self._called("delete_objects", Bucket=Bucket, Keys=[it["Key"] for it in Delete["Objects"]])

@@ -106,17 +106,6 @@ def test_what_may_be_data_in_an_unknown_place_stops_the_copy(key: str) -> None:
         naming.parse_export_key(key, 1)
 
 
-@pytest.mark.parametrize("table", [r"a\b", "a`b", 'a"b', "a b"])
-def test_a_tables_name_has_in_a_path_an_underscore_where_rds_puts_one(table: str) -> None:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html"""
-    assert naming.exported_name(table) == "a_b"
-
-
-@given(NAMES)
-def test_every_other_character_stays(table: str) -> None:
-    assert naming.exported_name(table) == table
-
-
 @pytest.mark.parametrize(
     ("one", "other"), [("liberator", "liberator2"), ("liberator", "another"), ("liberator_old", "liberator")]
 )
