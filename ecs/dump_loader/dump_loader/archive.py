@@ -10,6 +10,7 @@ import threading
 import zipfile
 import zlib
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -34,6 +35,10 @@ _LARGEST_READ = 1024 * 1024
 _BOMB_FOLD = 500
 _BOMB_BYTES = 256 * 1024 * 1024
 _NAME_SHOWN = 200
+# macOS's Archive Utility writes no zip64: sizes and offsets are modulo 4 GiB. A file that is larger only when it is unpacked
+# can be read all the same, as deflate says itself where it ends. In a larger archive nothing is where the directory says.
+# https://github.com/thejoshwolfe/yauzl/issues/69 https://github.com/ZipArchive/ZipArchive/issues/417
+_FOUR_GIB = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +164,9 @@ def chunks(archive: zipfile.ZipFile, sql: Member, *, max_bytes: int) -> Iterator
     total = 0
     where, bomb = f"{sql.name} in {sql.uri}", _bomb(sql.info)
     try:
-        with archive.open(sql.info) as stream:
-            for chunk in _gunzipped(stream, where) if sql.gzipped else _unpacked(stream):
+        with archive.open(_of_any_size(sql.info)) as stream:
+            unpacked = _unpacked(stream, sql.info.file_size)
+            for chunk in _gunzipped(unpacked, where) if sql.gzipped else unpacked:
                 total += len(chunk)
                 if total > max_bytes:
                     raise _too_large(sql.info, sql.uri, max_bytes)
@@ -168,19 +174,36 @@ def chunks(archive: zipfile.ZipFile, sql: Member, *, max_bytes: int) -> Iterator
                     raise _no_dump(sql.info, sql.uri)
                 yield chunk
     except _DAMAGED as error:
-        raise DumpRejected(f"{where} is truncated or damaged ({error or 'it ends too early'}). {_AGAIN}") from error
+        again = _AGAIN
+        if archive.start_dir >= _FOUR_GIB:
+            again += (
+                " If macOS's Archive Utility made this zip of more than 4 GiB, make it by the command `zip` or by 7-Zip."
+            )
+        raise DumpRejected(f"{where} is truncated or damaged ({error or 'it ends too early'}). {again}") from error
 
 
-def _unpacked(stream: IO[bytes]) -> Iterator[bytes]:
+def _of_any_size(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """The same file, for zipfile to read to its end rather than to the size that the directory claims."""
+    unlimited = copy(info)
+    unlimited.file_size = 2**63
+    return unlimited
+
+
+def _unpacked(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """Raises BadZipFile unless there are `size` bytes, or that and so many times 4 GiB."""
+    total = 0
     while chunk := stream.read(CHUNK):
+        total += len(chunk)
         yield chunk
+    if total % _FOUR_GIB != size % _FOUR_GIB:
+        raise zipfile.BadZipFile(f"it has {total:,} bytes, not {size:,}")
 
 
-def _gunzipped(stream: IO[bytes], where: str) -> Iterator[bytes]:
+def _gunzipped(stream: Iterator[bytes], where: str) -> Iterator[bytes]:
     """A .gz may have several members one after the other, and zeros at its end."""
     unpacker = zlib.decompressobj(_GZIP)
     begun = False
-    for packed in _unpacked(stream):
+    for packed in stream:
         rest = packed
         while rest:
             if unpacker.eof:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tracemalloc
 import zipfile
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -127,7 +129,58 @@ def test_a_name_can_neither_break_the_error_line_nor_fill_it(name: str) -> None:
 
 def test_what_claims_less_than_it_expands_to_is_damaged() -> None:
     with pytest.raises(DumpRejected, match="truncated or damaged"):
-        unpacked(forged(deflate_of(100_000_000), claims=1000))
+        unpacked(forged(deflate_of(100_000_000), claims=1000), limit=10**9)
+
+
+@pytest.mark.parametrize("name", ["a.sql", "a.sql.gz"])
+def test_a_size_modulo_4_gib_is_macos_s(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    content = gzip.compress(SQL) if name.endswith(".gz") else SQL
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr(name, content)
+        made.getinfo(name).file_size -= 512
+    with pytest.raises(DumpRejected, match="truncated or damaged"):
+        unpacked(file.getvalue())
+    monkeypatch.setattr(archive, "_FOUR_GIB", 512)
+    assert unpacked(file.getvalue()) == len(SQL)
+
+
+class Sparse(io.RawIOBase):
+    """A file with a hole of 4 GiB in front of its last bytes."""
+
+    def __init__(self, content: bytes, last: int) -> None:
+        self._first, self._last = content[:-last], content[-last:]
+        self._at, self.size = 0, len(content) + 2**32
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self.size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        behind = self._at - (self.size - len(self._last))
+        part = self._last[behind:] if behind >= 0 else self._first[self._at :] or bytes(min(len(buffer), -behind))
+        part = part[: len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+def test_an_archive_of_more_than_4_gib_by_macos_is_refused_with_what_to_do() -> None:
+    content = zip_of(zipfile.ZIP_DEFLATED)
+    file = Sparse(content, len(content) - content.index(b"PK\x01\x02"))
+    with archive.opened(file, file.size, "s3://b/k.zip") as zipped:
+        sql = archive.member(zipped, "s3://b/k.zip", max_bytes=LIMIT)
+        with pytest.raises(DumpRejected, match=r"macOS's Archive Utility.* by the command `zip`"):
+            list(archive.chunks(zipped, sql, max_bytes=LIMIT))
 
 
 @pytest.mark.parametrize("letter", [b" ", b"\0"])
