@@ -120,9 +120,10 @@ def _load(
         )
         signature.refuse_unfinished(dump.uri)
         counts = database.count_rows(connection, target.database)
-    if not counts:
-        raise DumpRejected(f"{dump.uri} defines no table. Ask for the dump again, and upload it under the same name.")
-    for remark in loaded.remarks:
+    if not any(counts.values()):
+        missing = "has no row in any of its tables" if counts else "defines no table"
+        raise DumpRejected(f"{dump.uri} {missing}. Ask for the dump again, and upload it under the same name.")
+    for remark in (*loaded.remarks, *signature.remarks()):
         logger.warning(remark)
     seconds = time.monotonic() - began
     telemetry.count("RowsLoaded", sum(counts.values()))

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 # A statement is held in memory as a whole, whatever more the server would take (max_allowed_packet, up to 1 GB).
 LONGEST_STATEMENT = 64 * 1024 * 1024
+_BY_LOADER = (
+    "The loader holds no more in memory: where it is one row, ask for a dump without its largest column, or raise "
+    "LONGEST_STATEMENT in loading.py, and the task's memory with it."
+)
+_BY_SERVER = "The server's max_allowed_packet allows no more: raise it in the instance's parameter group."
 # Of one table's rows: from here on its secondary indexes are built afterwards. Ours: about a tenth of a second of loading.
 _LARGE = 4 * 1024 * 1024
 # What mysqldump itself writes at the top of a dump; in every session, as rows of one table may come before another's.
@@ -56,8 +61,8 @@ def load(
     of its INSERTs (auto-increment values, LAST_INSERT_ID(), foreign keys, user variables): it is executed by one
     connection, statement after statement, as the mysql client would.
     """
-    longest = min(server.max_allowed_packet - 1024, LONGEST_STATEMENT)
-    splitter = Splitter(chunks, max_bytes=longest)
+    longest, bound = min((server.max_allowed_packet - 1024, _BY_SERVER), (LONGEST_STATEMENT, _BY_LOADER))
+    splitter = Splitter(chunks, max_bytes=longest, bound=bound)
     with ExitStack() as stack:
         executor: _Serial | _Parallel | None = None
         for statement in splitter:
@@ -66,6 +71,7 @@ def load(
                 many = signature.by_mysqldump and connections > 1
                 opened = [stack.enter_context(closing(connect(database))) for _ in range(connections + 1 if many else 1)]
                 executor = stack.enter_context(closing(_Parallel(opened, longest) if many else _Serial(opened[0])))
+            signature.note(statement)
             verdict = policy.judge(statement)
             executor.execute(statement, verdict)
             if verdict.remark:

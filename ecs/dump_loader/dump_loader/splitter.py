@@ -56,12 +56,16 @@ _LITERAL_LENGTH = 64  # longer than any literal of VALUES that is neither a stri
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`line` is where it begins, from 1. `values_at`: what follows that offset is rows of literals only; 0: not known."""
+    """`line` is where it begins, from 1. `values_at`: what follows that offset is rows of literals only; 0: not known.
+
+    `ended`: its delimiter was there; only the last one may be without.
+    """
 
     number: int
     line: int
     text: Text
     values_at: int = 0
+    ended: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +130,12 @@ class Splitter:
     `backslash_escapes` is the server's present mind (its sql_mode): whoever executes the statements sets it in between.
     """
 
-    def __init__(self, chunks: Iterator[bytes], *, max_bytes: int) -> None:
+    def __init__(self, chunks: Iterator[bytes], *, max_bytes: int, bound: str = "") -> None:
+        """`bound`: whose limit `max_bytes` is and what to do about it, a sentence for whoever reads the refusal."""
         self.backslash_escapes = True
         self._chunks = chunks
         self._max_bytes = max_bytes
+        self._bound = bound
         self._buffer = bytearray()
         self._start = 0
         self._line = 1
@@ -217,18 +223,18 @@ class Splitter:
         line = self._line
         if (use := _USE.match(self._buffer, self._start)) and self._delimiter not in use[0]:
             self._advance(use.end())
-            return self._numbered(line, bytes(use[0]).strip(), 0)
+            return self._numbered(line, bytes(use[0]).strip())
         length, after, values_at = self._measure(line)
         if self._ended and self._start + length + after >= len(self._buffer):
             while length and self._buffer[self._start + length - 1] in _SPACE:
                 length -= 1
         text = self._cut(length)
         self._advance(min(self._start + after, len(self._buffer)))
-        return self._numbered(line, text, values_at) if length else None
+        return self._numbered(line, text, values_at, ended=after > 0) if length else None
 
-    def _numbered(self, line: int, text: Text, values_at: int) -> Statement:
+    def _numbered(self, line: int, text: Text, values_at: int = 0, *, ended: bool = True) -> Statement:
         self._number += 1
-        return Statement(self._number, line, text, values_at)
+        return Statement(self._number, line, text, values_at, ended)
 
     def _cut(self, length: int) -> Text:
         """The next bytes, and past them. A large statement takes the buffer with it instead of being copied."""
@@ -322,8 +328,8 @@ class Splitter:
 
     def _too_long(self, line: int) -> DumpRejected:
         return DumpRejected(
-            f"Statement {self._number + 1}, line {line}, is longer than {self._max_bytes:,} bytes, the most that is "
-            "sent to the server at once. Raise its max_allowed_packet, or dump with a smaller --net-buffer-length."
+            f"Statement {self._number + 1}, line {line}, is longer than {self._max_bytes:,} bytes. {self._bound} "
+            "Where it is many rows, dump with a smaller --net-buffer-length."
         )
 
     def _client_escape(self, at: int) -> DumpRejected:

@@ -71,13 +71,17 @@ def test_what_is_wrong_with_an_archive_is_said_before_the_database_is_touched(
         assert loader.query("SHOW TABLES") == [("yesterday",)]
 
 
+ROW = "INSERT INTO permits VALUES (1,'abc');\n"
 HEADER = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n-- Host: db    Database: liberator\n"
 END = "\n-- Dump completed on 2021-06-04  3:00:00\n"
 SQL = {
     "truncated after a statement": (HEADER + TABLE, ["truncated", "Dump completed"]),
     "truncated in a string": (HEADER + TABLE + "INSERT INTO permits VALUES (1,'abc", ["middle of a string", "line 5"]),
     "truncated in a comment": (TABLE + "/* abc", ["middle of a comment"]),
-    "truncated in an INSERT": (HEADER + TABLE + "INSERT INTO permits VALUES (1,'abc'),\n(2", ["Statement 2, line 5"]),
+    "truncated in an INSERT": (HEADER + TABLE + "INSERT INTO permits VALUES (1,'abc'),\n(2", ["line 5", "truncated"]),
+    "truncated after a row": (TABLE + "INSERT INTO permits VALUES (1,'abc'),\n(2,'def')", ["line 2", "truncated"]),
+    "truncated behind a byte order mark": ("\ufeff" + HEADER + TABLE + ROW, ["truncated", "Dump completed"]),
+    "truncated with saved variables": ("SET @OLD_SQL_MODE=@@SQL_MODE;\n" + TABLE + ROW, ["truncated", "@old_sql_mode", URI]),
     "failing statement": (
         TABLE + "\n\nINSERT INTO permits VALUES (1, 'x');\nINSERT INTO permits VALUES (1, '" + "\t" + "y" * 300 + "');\n",
         ["Statement 3, line 5", "1062", "Duplicate entry", "INSERT INTO permits VALUES (1, ' yyy"],
@@ -109,6 +113,7 @@ SQL = {
         ["two databases", "database b"],
     ),
     "no table": ("SET NAMES utf8mb4;", ["defines no table"]),
+    "no row": (HEADER + TABLE + END, ["has no row in any of its tables", URI]),
     "UTF-16": (TABLE.encode("utf-16"), ["UTF-16"]),
 }
 

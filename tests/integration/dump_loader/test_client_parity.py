@@ -84,6 +84,7 @@ def bare(statements: list[bytes]) -> list[bytes]:
         "SELECT 'line one\nline -- two\n# three; /* four */ five';SELECT 1;",
         "SELECT 1 + /*!99999 2 + */ 3; SELECT \\N; SELECT 4 \\g SELECT 5 \\G",
         "SELECT 1\n-- a; comment\n+ 1;\nSELECT 2 # b;\n+ 2;",
+        "SELECT 1 /*/ ; */ + 1; /*/ SELECT 2; */ SELECT 3;",
         "SELECT 7",
     ],
 )

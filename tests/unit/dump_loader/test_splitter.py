@@ -50,6 +50,9 @@ def texts(text: bytes | str, *, escapes: bool = True) -> list[bytes]:
         ("SELECT 5--3; SELECT 5---3;", ["SELECT 5--3", "SELECT 5---3"]),
         ("SELECT 1 --\n;SELECT 2", ["SELECT 1 --\n", "SELECT 2"]),
         ("SELECT 1 /* ; ' */ + 1; SELECT 2 /**/;", ["SELECT 1 /* ; ' */ + 1", "SELECT 2 /**/"]),
+        ("SELECT 1 /*/ ; */ + 1; SELECT 2 /*/;*/;", ["SELECT 1 /*/ ; */ + 1", "SELECT 2 /*/;*/"]),
+        ("/*/ SELECT 1; */ SELECT 2; /*/;*/ SELECT 3;", ["SELECT 2", "SELECT 3"]),
+        ("/*/ SELECT 1; " + "x" * 50_000 + "*/ SELECT 2;", ["SELECT 2"]),
         ("SELECT 6/3; SELECT 6/ /*x*/ 3", ["SELECT 6/3", "SELECT 6/ /*x*/ 3"]),
         ("/*!40101 SET NAMES utf8 */; SELECT 1", ["/*!40101 SET NAMES utf8 */", "SELECT 1"]),
         ("/*!50003 SELECT ';' */;SELECT 1", ["/*!50003 SELECT ';' */", "SELECT 1"]),
@@ -73,6 +76,16 @@ def texts(text: bytes | str, *, escapes: bool = True) -> list[bytes]:
 )
 def test_statements(text: str, expected: list[str]) -> None:
     assert texts(text) == [e.encode() for e in expected]
+
+
+def test_only_the_last_statement_can_be_without_its_delimiter() -> None:
+    def ended(text: str) -> list[bool]:
+        return [s.ended for s in Splitter(iter([text.encode()]), max_bytes=LIMIT)]
+
+    assert ended("SELECT 1; SELECT 2 \\g SELECT 3\n;\nUSE a\nDELIMITER $$\nSELECT 4;$$ -- end") == [True] * 5
+    assert ended("SELECT 1; SELECT 2") == [True, False]
+    assert ended("SELECT 1;\n/*!40101 SET a = 1 */\n-- Dump completed\n") == [True, False]
+    assert ended("DELIMITER $$\nSELECT 1;\n") == [False]
 
 
 def test_a_backslash_is_a_letter_where_the_server_says_so() -> None:
@@ -115,6 +128,8 @@ def test_number_and_line() -> None:
         ("DELIMITER \\\\\nSELECT 1;", "DELIMITER needs"),
         ("\n SELECT '" + "x" * LIMIT + "';", "Statement 1, line 2, is longer than 1,000,000 bytes"),
         ("SELECT 1; INSERT INTO t VALUES (1)" + ",(2)" * LIMIT, "Statement 2, line 1, is longer"),
+        ("/*/", "a comment"),
+        ("SELECT 1 /*/", "a comment"),
     ],
 )
 def test_text_that_cannot_be_split(text: str, said: str) -> None:
