@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
 
 from ingestion import naming
 from s3_to_s3_copier.manifest import Manifest
@@ -68,13 +68,13 @@ def download(s3: Any, bucket: str, folder: Path) -> None:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for found in page.get("Contents", []):
             target = folder / found["Key"]
-            target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                s3.download_file(bucket, found["Key"], str(target))
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "404":
-                    raise
+                answer = s3.get_object(Bucket=bucket, Key=found["Key"])
+            except s3.exceptions.NoSuchKey:
                 continue  # gone since it was listed, as the attempt of a message that came twice
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                shutil.copyfileobj(answer["Body"], file)
             targets.add(target)
     forget_others(targets)
 
