@@ -185,22 +185,27 @@ class Killed(CopyRequests):
 
 
 class OutOfTime(CopyRequests):
-    """S3 answers a tenth of the copies of an invocation; the rest when the copier is to begin no more."""
+    """S3 answers a tenth of the copies of an invocation; the rest when the copier is to begin no more.
+
+    The copier's time begins when its process is up, however long that takes on a busy machine, and before its first copy.
+    """
 
     def __init__(self, system: System) -> None:
         super().__init__(system)
-        self.copier.timeout = RESERVE_SECONDS + (20 if FULL else 4)
-        self._no_more_at = self._answered = 0.0
+        self._seconds = 20 if FULL else 4
+        self.copier.timeout = RESERVE_SECONDS + self._seconds
+        self._no_more_at: float | None = None
+        self._answered = 0.0
         invoke = self.copier.invoke
 
         def invoke_again(event: dict[str, Any]) -> Any:
-            self._no_more_at = time.monotonic() + self.copier.timeout - RESERVE_SECONDS
-            self._answered = self.copies.total() + OBJECTS / 10
+            self._no_more_at, self._answered = None, self.copies.total() + OBJECTS / 10
             return invoke(event)
 
         vars(self.copier)["invoke"] = invoke_again
 
     def counted(self, number: int) -> None:
+        self._no_more_at = self._no_more_at or time.monotonic() + self._seconds
         if number > self._answered:
             time.sleep(max(0.0, self._no_more_at - time.monotonic()))
 
