@@ -15,8 +15,8 @@ help: ## this list
 # ── run and test ──
 
 .PHONY: demo
-demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.venv/local.stamp) server ## one dump through the whole system; README has the options
-	@$(BIN)/python -m local $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),--date "$(DATE)") \
+demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.venv/local.stamp) server ## one dump through the whole system, or one each night (DAYS=3); README has the options
+	@$(BIN)/python -m local $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),"--date=$(DATE)") $(if $(DAYS),"--days=$(DAYS)") \
 	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)") \
 	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
 	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(SERVER),--server "$(SERVER)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dump_loader.server import Flavour
+from local import guard
 from local.aws import LocalAws
 from local.database_server import DatabaseServer
 from local.ecs import EcsAgent
@@ -80,7 +81,8 @@ class Cloud:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="liberator-")))
+            self.directory = guard.folder()
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
             self.server = self._server or stack.enter_context(DatabaseServer(flavour=self._flavour))
             stack.enter_context(workflow_runs(lambda workflow, run_id: self._carry_out(workflow, run_id)))
             self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))

@@ -9,12 +9,12 @@ SUPER nor FILE. local/install-server gets the programs.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pymysql
 
 from dump_loader.server import Flavour
+from local import guard
 from local.certificates import write_certificates
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
 
 INSTALL = "local/install-server mysql mariadb gets one, or says how to."
-SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 
 _PORT_ATTEMPTS = 5
 _START_SECONDS = 60.0
@@ -45,14 +45,6 @@ _MASTER_PRIVILEGES = (
     "CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, "
     "CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER"
 )
-
-# Told the server's process id on its standard input. Once that pipe closes, however we ended, it kills and cleans up.
-_GUARD = """
-pid=
-while read -r line; do pid=$line; done
-[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
-for i in 1 2 3 4 5; do rm -rf -- "$1" 2>/dev/null; [ -e "$1" ] || break; sleep 0.2; done
-"""
 
 
 class DatabaseServerError(Exception):
@@ -76,7 +68,6 @@ class DatabaseServer:
         self.port = 0
         self.directory: Path
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def flavour(self) -> Flavour:
@@ -97,11 +88,18 @@ class DatabaseServer:
             raise DatabaseServerError("The server is not running.")
         return self._process.pid
 
+    def __str__(self) -> str:
+        """The server that runs and its version: `MySQL 9.7.4`."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            version = re.match(r"[\d.]+", cursor.fetchone()[0])
+        because = "" if self._wanted or self.flavour is Flavour.MYSQL else f", as no {Flavour.MYSQL} can be had here"
+        return f"{self.flavour} {version[0] if version else 'of no version'}{because}"
+
     def __enter__(self) -> Self:
         self.programs = find_programs(self._wanted)
-        self.directory = _short_temporary_directory()
+        self.directory = guard.folder()
         try:
-            self._start_guard()
             write_certificates(self.directory, self.host)
             initialise(self.programs, self.directory / "data")
             self._start()
@@ -139,12 +137,6 @@ class DatabaseServer:
                 self._process.kill()  # its data goes with it
                 self._process.wait()
                 self._process = None
-            if self._guard is not None:
-                self._guard.kill()
-                self._guard.wait()
-                if self._guard.stdin is not None:
-                    self._guard.stdin.close()
-                self._guard = None
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start(self) -> None:
@@ -152,37 +144,20 @@ class DatabaseServer:
         log = self.directory / "log.err"  # without an extension the server would add this one
         for _ in range(_PORT_ATTEMPTS):
             self.port = free_port()
-            self._process = subprocess.Popen(
+            self._process = guard.start(
                 [server, *self._settings(log)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C in the terminal is ours to handle
             )
-            self._tell_guard(str(self._process.pid))
             if self._answers():
                 return
             text = log.read_text(errors="replace") if log.exists() else ""
-            self._tell_guard("")
             _end(self._process)
             if "Address already in use" not in text:
                 raise DatabaseServerError(f"{server} did not start:\n{text[-2000:]}")
             log.unlink()
         raise DatabaseServerError(f"{server} found no free port in {_PORT_ATTEMPTS} attempts.")
-
-    def _start_guard(self) -> None:
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, "guard", str(self.directory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def _tell_guard(self, pid: str) -> None:
-        if self._guard is not None and self._guard.stdin is not None:
-            self._guard.stdin.write(f"{pid}\n".encode())
-            self._guard.stdin.flush()
 
     def _settings(self, log: Path) -> list[str]:
         return [
@@ -280,9 +255,9 @@ def initialise(programs: Programs, data: Path) -> None:
             "--innodb-flush-method=nosync",
         ]  # fmt: skip
     command += [*_log_size(programs.flavour), *_as_root()]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode:
-        raise DatabaseServerError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    code, output = guard.run(command)
+    if code:
+        raise DatabaseServerError(f"{command[0]} failed:\n{output[-2000:]}")
 
 
 _NAMES = {Flavour.MYSQL: ("mysqld", "mysql", "mysqldump"), Flavour.MARIADB: ("mariadbd", "mariadb", "mariadb-dump")}
@@ -311,14 +286,6 @@ def _as_root() -> list[str]:
     return ["--user=root"] if os.geteuid() == 0 else []
 
 
-def _short_temporary_directory() -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="liberator-"))
-    if len(str(directory)) < SOCKET_PATH_LIMIT - 10:
-        return directory
-    directory.rmdir()
-    return Path(tempfile.mkdtemp(prefix="liberator-", dir="/tmp"))
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((DatabaseServer.host, 0))
@@ -335,12 +302,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 class _interrupts_held:  # noqa: N801  reads as a statement
-    """Notes a SIGINT or SIGTERM and lets it act at the end of the block. Outside the main thread it does nothing."""
+    """Notes a SIGINT, SIGTERM or SIGHUP and lets it act at the end of the block. Outside the main thread it does nothing."""
 
     def __enter__(self) -> None:
         self._noted: list[int] = []
         self._before: dict[int, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             try:
                 self._before[number] = signal.signal(number, self._note)
             except ValueError:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
+from local import guard
 from local.aws import ACCOUNT, REGION, event_of
 from local.functions import ROOT
 
@@ -124,14 +125,13 @@ class EcsAgent:
         with self._lock:
             if self._stopped:
                 return None
-            process = subprocess.Popen(
+            process = guard.start(
                 [sys.executable, "-P", *entry_point[1:]],
                 env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
             self._running.add(process)
         assert process.stdout is not None
@@ -150,7 +150,7 @@ class EcsAgent:
         except ValueError:
             return
         if isinstance(record, dict) and "message" in record:
-            self.story.tell("Loader", str(record["message"]))
+            self.story.tell("Loader failed" if record.get("level") == "ERROR" else "Loader", str(record["message"]))
 
     def _announce(self, task: str, codes: Mapping[str, int]) -> None:
         """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html"""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
+from local import guard
 from local.aws import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class SourceHost:
     def __init__(self, function: Function) -> None:
         self._function = function
         # -P: the folder of the host stays out of the import path. It ends by itself when its standard input closes.
-        self._process = subprocess.Popen(
+        self._process = guard.start(
             [sys.executable, "-P", str(HOST), function.handler],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,7 +102,6 @@ class SourceHost:
             env={**function.environment, "PYTHONPATH": str(ROOT / "services")},
             cwd=ROOT / "services",
             text=True,
-            start_new_session=True,
         )
 
     def invoke(self, event: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
-from local import landed, spark
+from local import guard, landed, spark
 from local.aws import event_of
 from local.functions import ROOT
 
@@ -100,20 +100,21 @@ class GlueJobs:
         arguments |= {"--JOB_NAME": p["Name"], "--WORKFLOW_NAME": workflow, "--WORKFLOW_RUN_ID": run_id}
         arguments |= {"--aws_endpoint_url": self.aws.endpoint}
         self.story.tell(STARTED, p["Name"])
+        temporary = str(guard.folder())
         with self._lock:
             if self._stopped:
                 return "STOPPED", ""
-            process = subprocess.Popen(
+            process = guard.start(
                 [sys.executable, str(script), *(part for pair in arguments.items() for part in pair)],
                 env=os.environ
                 | self.aws.environment
                 | spark.ENVIRONMENT
-                | {"PYTHONPATH": str(ROOT / "glue"), "PYSPARK_SUBMIT_ARGS": spark.submit_arguments()},
+                | {"PYTHONPATH": str(ROOT / "glue"), "PYSPARK_SUBMIT_ARGS": spark.submit_arguments()}
+                | spark.temporary_files(temporary),
                 cwd=self.lake,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
             self._running.add(process)
         timer = threading.Timer(60 * float(p["Timeout"]), os.killpg, (process.pid, signal.SIGKILL))
@@ -137,10 +138,11 @@ class GlueJobs:
         """Tells of the job's own log lines: `<time> <message> {…}`; returns any other, the last of which is the error."""
         message, brace, fields = line.partition(" {")
         try:
-            json.loads(brace + fields)
+            known = json.loads(brace + fields)
         except ValueError:
             return line
-        self.story.tell("Glue job", f"{job}: {' '.join(message.split(' ')[2:])} {{{fields}")
+        told = ", ".join(f"{name} {value}" for name, value in known.items())
+        self.story.tell("Glue job", f"{job}: {' '.join(message.split(' ')[2:])}{': ' if told else ''}{told}")
         return ""
 
     def _local(self, value: str) -> str:

@@ -22,10 +22,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata, util
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
+from local import guard
 from local.functions import ROOT, InvocationFailed
 
 if TYPE_CHECKING:
@@ -43,11 +43,10 @@ def emulated_hosts() -> Iterator[Callable[[Function], Host]]:
     """Makes hosts for built functions. Raises FileNotFoundError, with what to do, where nothing is built."""
     if not (BUILD / "template.yaml").exists():
         raise FileNotFoundError("Nothing is built yet: run `make build` first.")
-    with TemporaryDirectory(prefix="liberator-") as folder:
-        tools = Path(folder)
-        emulator = _emulator(tools)
-        client = runtime_client(tools / "client")
-        yield lambda function: EmulatedHost(function, emulator, client)
+    tools = guard.folder()
+    emulator = _emulator(tools)
+    client = runtime_client(tools / "client")
+    yield lambda function: EmulatedHost(function, emulator, client)
 
 
 class EmulatedHost:
@@ -82,14 +81,13 @@ class EmulatedHost:
                 function.handler,
             ]
         self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-        self._process = subprocess.Popen(
+        self._process = guard.start(
             command,
             cwd=artefact,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=function.log,
             stderr=function.log,
-            start_new_session=True,
         )
         self._wait_until_it_listens(port)
 

@@ -52,6 +52,12 @@ def session() -> SparkSession:
     return builder.getOrCreate()
 
 
+def temporary_files(folder: str) -> dict[str, str]:
+    """The environment of a process that keeps its temporary files, and those of its JVM, in a folder."""
+    java = f"-Djava.io.tmpdir={folder} -XX:-UsePerfData"  # else a killed JVM leaves its figures in /tmp/hsperfdata_…
+    return {"TMPDIR": folder, "SPARK_LOCAL_DIRS": folder, "JAVA_TOOL_OPTIONS": java}
+
+
 def submit_arguments() -> str:
     """PYSPARK_SUBMIT_ARGS for a script that asks for a session without settings, as the jobs do."""
     return " ".join([*(f"--conf {key}={value}" for key, value in SETTINGS.items()), "pyspark-shell"])

@@ -1,109 +1,168 @@
-"""Shows a run as it goes: a live table on a terminal, a line for each step elsewhere."""
+"""Shows a run as it goes: a live table on a terminal, a line for each step elsewhere; then what became of each day."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import Self
+from typing import IO, TYPE_CHECKING, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from local.landed import TableReport
-from local.story import Entry
-from local.zones import ZoneTable
+if TYPE_CHECKING:
+    from local.landed import TableReport
+    from local.night import Night
+    from local.story import Entry
+    from local.zones import ZoneTable
 
 # stage → what begins it, what ends it (entries of the story)
 STAGES = {
-    "load into MySQL": ("Task started", "RDS-EVENT-0040"),
+    "load into the database": ("Task started", "RDS-EVENT-0040"),
     "snapshot": ("RDS-EVENT-0040", "RDS-EVENT-0042"),
     "export to Parquet": ("RDS-EVENT-0042", "RDS-EVENT-0161"),
     "copy to landing zone": ("RDS-EVENT-0161", "LandingZoneUpdated"),
 }
-GLUE = {"raw and refined zone": ("Glue job started", "Workflow ended")}
-_NEWS = {"Glue job ended", "Loader", "Task stopped", "IngestionFailed", "Alert", "Invocation failed", "Trouble"}
+START, GLUE = "start database and AWS", "raw and refined zone"
+GLUE_STAGE = {GLUE: ("Glue job started", "Workflow ended")}
+NO_TERMINAL_WIDTH = 1000  # in a file nothing has to fit a width, and names are to be found again
+_NEWS = {"Glue job ended", "Invocation failed", "Trouble"}
+_TOLD_AT_THE_END = {"Loader failed", "IngestionFailed", "Alert"}
+
+
+def console(stream: IO[str]) -> Console:
+    """A console on a stream. Where it is no terminal its lines are as long as they are, without any control codes."""
+    return _Console(
+        file=stream, highlight=False, markup=False, soft_wrap=True, width=None if stream.isatty() else NO_TERMINAL_WIDTH
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 table`, `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Goes on without a word: who reads no further still wants the exit code, and nothing left behind."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 @dataclass
 class View:
-    """Context manager; `show` takes each entry of the story, from any thread. `stages`: STAGES, and GLUE where it runs."""
+    """Context manager; `show` takes each entry of the story, from any thread. With `several` days each has one line."""
 
     console: Console
-    stages: dict[str, tuple[str, str]]
+    glue: bool = False
+    several: bool = False
 
     def __enter__(self) -> Self:
+        self._stages = STAGES | GLUE_STAGE if self.glue else STAGES
         self._lock = threading.Lock()
-        self._began: dict[str, float] = {}
-        self._ended: dict[str, float] = {}
-        self._note: dict[str, str] = {}
         self._spinner = Spinner("dots")
         self._start = time.monotonic()
-        self._live = Live(get_renderable=self._table, console=self.console, transient=True, refresh_per_second=8)
-        if self.console.is_terminal:
+        self._up = 0.0
+        self.begin("")
+        self._live = Live(get_renderable=self._table, console=self.console, transient=self.several, refresh_per_second=8)
+        if self.console.is_interactive:
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
+        if self.console.is_interactive:
             self._live.stop()
+
+    def say(self, line: str, style: str | None = None) -> None:
+        """A line that stays, above the live table."""
+        self.console.print(line, style=style)
+
+    def begin(self, day: str) -> None:
+        """From now on the stages are those of this day."""
+        with self._lock:
+            self._day = day
+            self._began: dict[str, float] = {}
+            self._ended: dict[str, float] = {}
+            self._note: dict[str, str] = {}
+
+    def end(self, night: Night) -> None:
+        """What became of the day: one line where there are several, else its tables."""
+        if self.several:
+            self.say(night.sentence, style="red" if night.problems else None)
+        else:
+            self.__exit__()
+            for table in [tables_table(night.tables)] * bool(night.tables) + [zones_table(night.zones)] * bool(night.zones):
+                self.console.print(table)
+        for note in night.notes:
+            self.say(f"! {note}", style="yellow")
 
     def show(self, entry: Entry) -> None:
         """Takes one entry."""
         with self._lock:
-            for stage, (first, last) in self.stages.items():
+            for stage, (first, last) in self._stages.items():
                 if entry.stage == first and entry.queue is None:
+                    self._up = self._up or entry.at
                     self._began.setdefault(stage, entry.at)
                 if entry.stage == last and entry.queue is None and stage in self._began:
                     self._ended.setdefault(stage, entry.at)
             if entry.stage == "Loader":
-                self._note["load into MySQL"] = entry.text
+                self._note["load into the database"] = entry.text
             if entry.stage == "Glue job":
-                self._note["raw and refined zone"] = entry.text
+                self._note[GLUE] = entry.text
             if entry.queue and entry.stage in {"ExportSnapshot", "CopyExport"}:
                 stage = "snapshot" if entry.stage == "ExportSnapshot" else "export to Parquet"
-                self._note[stage] = f"{entry.stage} put on {entry.queue}, delay {entry.delay} s"
-        if not self.console.is_terminal:
+                self._note[stage] = f"{entry.stage} is back in {entry.delay} s"
+        text = "" if entry.stage in _TOLD_AT_THE_END else entry.text
+        if not self.console.is_interactive:
             where = f" → {entry.queue}" + (f", delay {entry.delay} s" if entry.delay else "") if entry.queue else ""
-            self.console.print(f"{entry.at:7.1f} s  {entry.stage}{where}  {entry.text}", highlight=False, soft_wrap=True)
-        elif entry.stage in _NEWS - {"Loader"}:
-            self._live.console.print(f"{entry.stage}: {entry.text}", highlight=False)
+            self.say(f"{entry.at:7.1f} s  {entry.stage}{where}  {text}".rstrip())
+        elif entry.stage in _NEWS:
+            self.say(f"{entry.stage}: {text}")
 
     def _table(self) -> Table:
         now = time.monotonic() - self._start
-        table = Table("", "stage", "seconds", "", box=None, pad_edge=False)
+        table = Table("", self._day or "stage", "seconds", "", box=None, pad_edge=False)
+        table.columns[2].justify = "right"
+        table.columns[3].no_wrap = True
         with self._lock:
-            for stage in self.stages:
-                begun, ended = self._began.get(stage), self._ended.get(stage)
-                if begun is None:
-                    table.add_row(" ", stage, "", "", style="dim")
-                else:
-                    mark = "✔" if ended is not None else self._spinner
-                    seconds = (ended if ended is not None else now) - begun
-                    table.add_row(mark, stage, f"{seconds:.1f}", self._note.get(stage, "") if ended is None else "")
+            rows = {START: (0.0, self._up or None, "")} | {
+                stage: (self._began.get(stage), self._ended.get(stage), self._note.get(stage, "")) for stage in self._stages
+            }
+        for stage, (begun, ended, note) in rows.items():
+            if begun is None:
+                table.add_row(" ", stage, "", "", style="dim")
+            else:
+                seconds = (now if ended is None else ended) - begun
+                table.add_row("✔" if ended else self._spinner, stage, f"{seconds:.1f}", "" if ended else note)
         return table
 
 
+def _table_of(title: str) -> Table:
+    return Table(title=f"\n{title}", box=SIMPLE_HEAD, title_justify="left", show_edge=False, pad_edge=False)
+
+
 def tables_table(tables: list[TableReport]) -> Table:
-    """The table of tables that ends a run."""
-    shown = Table(title="Landing zone")
+    """The tables of the landing zone."""
+    shown = _table_of("Landing zone")
     shown.add_column("table", overflow="fold")
     for heading in ("rows loaded", "rows landed", "objects", "bytes"):
         shown.add_column(heading, justify="right")
     for t in tables:
         style = "red" if t.rows_loaded != t.rows_landed else None
-        shown.add_row(t.name, f"{t.rows_loaded:,}", f"{t.rows_landed:,}", f"{t.objects:,}", f"{t.bytes:,}", style=style)
+        loaded = "not counted" if t.rows_loaded is None else f"{t.rows_loaded:,}"
+        shown.add_row(t.name, loaded, f"{t.rows_landed:,}", f"{t.objects:,}", f"{t.bytes:,}", style=style)
     totals = [sum(getattr(t, name) or 0 for t in tables) for name in ("rows_loaded", "rows_landed", "objects", "bytes")]
     shown.add_section()
-    shown.add_row(f"{len(tables)} tables", *(f"{total:,}" for total in totals))
+    shown.add_row(counted(len(tables), "table"), *(f"{total:,}" for total in totals))
     return shown
 
 
 def zones_table(tables: list[ZoneTable]) -> Table:
     """The raw and the refined zone, below it."""
-    shown = Table(title="Raw and refined zone")
+    shown = _table_of("Raw and refined zone")
     for heading in ("zone", "table"):
         shown.add_column(heading, overflow="fold")
     for heading in ("rows", "files", "bytes"):

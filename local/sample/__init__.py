@@ -13,8 +13,7 @@ from local.sample.rows import TABLES
 BUNDLED = Path(__file__).parent / "liberator_dump.zip"
 DATABASE = "liberator"
 MEMBER = "liberator_dump.sql"
-_FIXED = (2021, 6, 4, 2, 0, 0)  # so that rebuilding gives the same bytes
-_BATCH = 500
+FIXED = (2021, 6, 4, 2, 0, 0)  # so that rebuilding gives the same bytes
 
 
 def build(destination: Path = BUNDLED, *, scale: float = 1.0) -> int:
@@ -69,7 +68,7 @@ def dump(server: DatabaseServer) -> bytes:
 
 def _zip(script: bytes, destination: Path) -> None:
     with zipfile.ZipFile(destination, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(MEMBER, _FIXED), script, zipfile.ZIP_DEFLATED, 9)
+        archive.writestr(zipfile.ZipInfo(MEMBER, FIXED), script, zipfile.ZIP_DEFLATED, 9)
 
 
 def _statements(script: Path, separator: str) -> list[str]:

@@ -98,7 +98,7 @@ def system(server: DatabaseServer) -> Iterator[Callable[..., System]]:
     with ExitStack() as stack:
 
         def start(**options: Any) -> System:
-            return stack.enter_context(System(server=server, **QUICK | options))
+            return stack.enter_context(System(**{"server": server} | QUICK | options))
 
         yield start
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from local.functions import ROOT
+from local.options import read
 from local.spark import java_problem
+from tests.integration.local.conftest import eventually
 
 CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
 DAY = "import_year=2021/import_month=06/import_day=04/import_date=20210604"
@@ -29,7 +32,14 @@ def command(*options: str | Path) -> list[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     paths = [folder, ROOT, ROOT / "services", ROOT / "ecs" / "dump_loader", ROOT / "glue"]
-    return os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "TMPDIR": str(folder / "tmp")}
+    return os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "TMPDIR": str(temporary(folder))}
+
+
+def temporary(folder: Path) -> Path:
+    """The demo's folder for temporary files: a path that is short enough for a server's socket, so that it is used."""
+    made = folder.parent / folder.name[-5:]
+    made.mkdir(exist_ok=True)
+    return made
 
 
 @dataclass
@@ -47,7 +57,7 @@ class Demo:
     @property
     def left(self) -> list[str]:
         """What it left in the folder for temporary files, other programs' own things left out."""
-        return [path.name for path in (self.folder / "tmp").iterdir() if path.name.startswith("liberator")]
+        return [path.name for path in temporary(self.folder).iterdir() if path.name.startswith("liberator")]
 
 
 def only_local(folder: Path) -> None:
@@ -62,7 +72,6 @@ def only_local(folder: Path) -> None:
 
 
 def demo(folder: Path, *options: str | Path) -> Demo:
-    (folder / "tmp").mkdir()
     ended = subprocess.run(
         command(*options),
         cwd=folder,
@@ -119,40 +128,85 @@ def test_nothing_else_is_left(chinook: Demo) -> None:
     assert chinook.left == []
 
 
-def test_a_file_that_is_no_dump_is_told_in_one_line(tmp_path: Path) -> None:
+def test_the_last_line_says_what_became_of_the_day(chinook: Demo) -> None:
+    lines = chinook.output.splitlines()
+    assert re.fullmatch(r"✔ 2021-06-04 landed: 11 tables, 15,607 rows, all that were loaded\. \d+ s\.", lines[-1])
+    assert re.search(
+        r"^(MySQL|MariaDB) [\d.]+(, as no MySQL can be had here)?\. 15 minutes of waiting take", chinook.output, re.M
+    )
+    assert "\x1b" not in chinook.output
+
+
+def test_a_file_that_is_no_dump_is_told_once_and_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "some.zip").write_text("no zip")
-    ended = demo(tmp_path, "--dump", tmp_path / "some.zip")
+    ended = demo(tmp_path, "--dump", tmp_path / "some.zip", "--report", tmp_path / "report.json")
     assert ended.exit_code == 1
-    assert "is not a zip. Ask for the dump again" in ended.output.splitlines()[-1]
+    told = f"{tmp_path / 'some.zip'} is not a zip. Ask for the dump again, and upload it under the same name."
+    assert ended.output.splitlines()[-1].endswith(f" did not land: {told}")
+    assert ended.output.count("is not a zip") == 1
     assert "Traceback" not in ended.output
+    assert ended.report["problems"] == [told]
     assert ended.left == []
 
 
-def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
-    ended = demo(tmp_path, "--dump", "nowhere.zip")
-    assert ended.exit_code == 2
-    assert ended.output.endswith("there is no file nowhere.zip\n")
+def test_days_go_through_one_instance_each_as_its_own(tmp_path: Path) -> None:
+    ended = demo(tmp_path, "--days", "2", "--dump", CHINOOK, "--report", tmp_path / "report.json")
+    assert ended.exit_code == 0, ended.output
+    days = ended.report["days"]
+    assert [(day["backdated"], day["problems"]) for day in days] == [(False, [])] * 2
+    assert [sum(table["rows_landed"] for table in day["tables"]) for day in days] == [15_607] * 2
+    first, last = (date.fromisoformat(day["import_date"]) for day in days)
+    assert last - first == timedelta(days=1)
+    assert len(re.findall(r"^✔ \S+ landed: 11 tables", ended.output, re.M)) == 2
+    assert re.fullmatch(r"✔ 2 days landed, one night after the other\. \d+ s\.", ended.output.splitlines()[-1])
 
 
-def test_ctrl_c_stops_everything_and_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--dump", "nowhere.zip"], "DUMP=nowhere.zip: there is no file nowhere.zip"),
+        (["--date", "yesterday"], "DATE=yesterday: it takes a day such as 2021-06-04"),
+        (["--days", "0"], "DAYS=0: it takes a number from 1 to 31"),
+        (["--days", "2", "--override", "2021-06-04"], "OVERRIDE= is for one day: leave DAYS= out"),
+        (["--server", "oracle"], "SERVER=oracle: it takes mysql or mariadb"),
+        (
+            ["--landing", "/proc/readonly"],
+            "LANDING=/proc/readonly: nothing can be written there (No such file or directory)",
+        ),
+        (["--report", "/proc/x/r.json"], "REPORT=/proc/x/r.json: it can't be written (No such file or directory)"),
+        (["--raw", "raw"], "RAW= needs GLUE=1"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_wrong_word_is_told_at_once(options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        read(options)
+    assert capsys.readouterr().err == f"make demo: {told}\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_however_it_is_ended_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
+    """By Ctrl-C, with its terminal, or without a chance to clear up."""
     process = subprocess.Popen(
-        command(), env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        command("--report", tmp_path / "report.json"), env=environment(tmp_path), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout
     for line in process.stdout:  # until it is at work
         if "Loader" in line:
             break
     assert of_session(process.pid)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert output.endswith("Stopped. Nothing is left running.\n")
     assert "Traceback" not in output
-    assert Demo(130, output, tmp_path).left == []
+    ended = Demo(process.returncode, output, tmp_path)
+    assert ended.exit_code == {signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGKILL: -signal.SIGKILL}[number]
+    if number == signal.SIGINT:
+        assert output.endswith("Stopped. Nothing is left running.\n")
+    if number != signal.SIGKILL:
+        assert ended.report["problems"] == ["Stopped. Nothing is left running."]
+    eventually(lambda: ended.left + with_environment(str(tmp_path)), lambda left: not left)
     assert of_session(process.pid) == []
-    assert with_environment(str(tmp_path)) == []
 
 
 def of_session(session: int) -> list[int]:

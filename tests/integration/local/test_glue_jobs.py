@@ -74,10 +74,10 @@ def given(folder: Path) -> list[tuple[str, dict[str, str]]]:
 def test_the_second_job_follows_the_first(run: Run, tmp_path: Path, events: list[dict[str, Any]]) -> None:
     assert run(landing_to_raw=[0], transform=[0]) == [
         ("Glue job started", "landing-to-raw"),
-        ("Glue job", 'landing-to-raw: Staged {"table": "t"}'),
+        ("Glue job", "landing-to-raw: Staged: table t"),
         ("Glue job ended", "landing-to-raw SUCCEEDED "),
         ("Glue job started", "transform"),
-        ("Glue job", 'transform: Staged {"table": "t"}'),
+        ("Glue job", "transform: Staged: table t"),
         ("Glue job ended", "transform SUCCEEDED "),
         ("Workflow ended", "landing-to-raw SUCCEEDED, dataplatform-stg-liberator-transform SUCCEEDED"),
     ]
