@@ -5,6 +5,7 @@ Those of the first system are marked so; the rest are what a reader of this code
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -14,10 +15,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.simulation.plays import RUNS
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ("services", "ecs", "local", "tests")
 SEEDS = 3_000
-_PLAYS = ("seed ", "twice", "same name")
+_PLAYS = ("seed ", *RUNS)
 
 _LANDING = "services/s3_to_s3_copier/landing.py"
 _COPYING = "services/s3_to_s3_copier/copying.py"
@@ -28,9 +31,10 @@ _SNAPSHOT = "ecs/dump_loader/dump_loader/snapshot.py"
 
 @dataclass(frozen=True)
 class Edit:
-    """`old` must be in the file exactly once."""
+    """`old` must be exactly once in the function of that name; where that is empty, in the file."""
 
     path: str
+    function: str
     old: str
     new: str
 
@@ -45,9 +49,9 @@ class Mutant:
 
 
 _NO_LOOK = Edit(
-    _INGEST, "            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)\n", ""
+    _INGEST, "ingest", "            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)\n", ""
 )
-_UNVERIFIED = Edit(_COPYING, "    if wrong:\n", "    if False:\n")
+_UNVERIFIED = Edit(_COPYING, "copy_all", "    if wrong:\n", "    if False:\n")
 
 MUTANTS = (
     Mutant(
@@ -55,6 +59,7 @@ MUTANTS = (
         (
             Edit(
                 "services/s3_to_s3_copier/handler.py",
+                "handle",
                 "        copy_export(command, aws, places, announce, seconds_left)",
                 "        try:\n"
                 "            copy_export(command, aws, places, announce, seconds_left)\n"
@@ -70,6 +75,7 @@ MUTANTS = (
         (
             Edit(
                 _COPYING,
+                "copy",
                 '        with explained(f"copying s3://{source}/{file.key} to s3://{landing}/{key}"):\n',
                 "        from contextlib import suppress\n        with suppress(Exception):\n",
             ),
@@ -82,6 +88,7 @@ MUTANTS = (
         (
             Edit(
                 "services/s3_to_s3_copier/export.py",
+                "finished_export",
                 "for page in pages for found",
                 "for page in list(pages)[:1] for found",
             ),
@@ -90,19 +97,22 @@ MUTANTS = (
     ),
     Mutant(
         "a second export of a day leaves the first one's files beside its own",
-        (Edit(_LANDING, "        delete_all(committed.stale, s3, bucket)\n", ""),),
+        (Edit(_LANDING, "_land", "        delete_all(committed.stale, s3, bucket)\n", ""),),
         firsts=True,
     ),
     Mutant(
         "an export has the name of its day, not of its load",
-        (Edit("services/ingestion/naming.py", '{loaded_at:%H%M%S}"', '000000"'),),
+        (Edit("services/ingestion/naming.py", "snapshot_identifier", '{loaded_at:%H%M%S}"', '000000"'),),
         firsts=True,
     ),
     Mutant(
         "all earlier snapshots are deleted, whoever still needs them",
         (
             Edit(
-                _SNAPSHOT, "            if reason := _still_needed(rds, snapshot, max_wait):", "            if reason := '':"
+                _SNAPSHOT,
+                "delete_earlier",
+                "            if reason := _still_needed(rds, snapshot, max_wait):",
+                "            if reason := '':",
             ),
         ),
         firsts=True,
@@ -112,6 +122,7 @@ MUTANTS = (
         (
             Edit(
                 "services/snapshot_to_s3/handler.py",
+                "handle",
                 "        copy = export_snapshot(command, rds, target)\n",
                 "        try:\n            copy = export_snapshot(command, rds, target)\n"
                 "        except Exception as error:\n"
@@ -122,18 +133,19 @@ MUTANTS = (
     ),
     Mutant(
         "nobody hears that a message was given up",
-        (Edit(_CONSUMER, "            self._end(body, message, error)", "            del error"),),
+        (Edit(_CONSUMER, "take", "            self._end(body, message, error)", "            del error"),),
         firsts=True,
     ),
     Mutant(
         "a dead letter keeps its spent budget",
-        (Edit(_CONSUMER, 'model_dump_json(exclude={"poll"})', "model_dump_json()"),),
+        (Edit(_CONSUMER, "_end", 'model_dump_json(exclude={"poll"})', "model_dump_json()"),),
     ),
     Mutant(
         "the manifest is written before the copies",
         (
             Edit(
                 _LANDING,
+                "_land",
                 "    attempts.begin(mine, s3, bucket)\n",
                 "    attempts.begin(mine, s3, bucket)\n    _commit(mine, [], s3, bucket)\n",
             ),
@@ -142,8 +154,8 @@ MUTANTS = (
     Mutant(
         "the manifest is written whatever is there",
         (
-            Edit("services/s3_to_s3_copier/manifest.py", ', IfNoneMatch="*")', ")"),
-            Edit("services/s3_to_s3_copier/manifest.py", ", IfMatch=over.etag)", ")"),
+            Edit("services/s3_to_s3_copier/manifest.py", "commit", ', IfNoneMatch="*")', ")"),
+            Edit("services/s3_to_s3_copier/manifest.py", "commit", ", IfMatch=over.etag)", ")"),
         ),
     ),
     Mutant(
@@ -151,6 +163,7 @@ MUTANTS = (
         (
             Edit(
                 _LANDING,
+                "_superseded",
                 "    if committed is None or committed.manifest.order <= mine.order:",
                 "    if committed is None or True:",
             ),
@@ -158,17 +171,25 @@ MUTANTS = (
     ),
     Mutant(
         "what a dead copy left is not recorded",
-        (Edit(_LANDING, "    overtaken = attempts.overtaken_by(mine, s3, bucket)", "    overtaken = []"),),
+        (Edit(_LANDING, "_land", "    overtaken = attempts.overtaken_by(mine, s3, bucket)", "    overtaken = []"),),
     ),
     Mutant(
         "a workflow is started without a look at its runs",
-        (Edit(_LANDING, "    if workflow.has_run(aws.glue, name, command.export_task_identifier):", "    if False:"),),
+        (
+            Edit(
+                _LANDING,
+                "copy_export",
+                "    if workflow.has_run(aws.glue, name, command.export_task_identifier):",
+                "    if False:",
+            ),
+        ),
     ),
     Mutant(
         "two loads use the database at once",
         (
             Edit(
                 _INGEST,
+                "ingest",
                 "with unanswered(target.database), lock as held:",
                 "from unittest import mock\n        with mock.MagicMock() as held:",
             ),
@@ -180,18 +201,19 @@ MUTANTS = (
     ),
     Mutant(
         "an older upload lands over a later one that was loaded before it",
-        (Edit("services/s3_to_s3_copier/manifest.py", "(self.uploaded_at or self.snapshot_time, ", "("),),
+        (Edit("services/s3_to_s3_copier/manifest.py", "order", "(self.uploaded_at or self.snapshot_time, ", "("),),
     ),
     Mutant(
         "neither the lock nor a look protects a snapshot that is being created",
-        (Edit(_INGEST, "    snapshot.await_end(", "    (lambda *_, **__: None)("), _NO_LOOK),
+        (Edit(_INGEST, "_snapshot", "    snapshot.await_end(", "    (lambda *_, **__: None)("), _NO_LOOK),
     ),
     Mutant(
         "a snapshot that has the name already is taken for one's own",
         (
-            Edit(_SNAPSHOT, "        if _load_id(rds, identifier, waiting) == load_id:", "        if True:"),
+            Edit(_SNAPSHOT, "take", "        if _load_id(rds, identifier, waiting) == load_id:", "        if True:"),
             Edit(
                 _SNAPSHOT,
+                "take",
                 "        if not reserve(identifier, counts):\n            continue\n",
                 "        reserve(identifier, counts)\n",
             ),
@@ -202,6 +224,7 @@ MUTANTS = (
         (
             Edit(
                 _INGEST,
+                "_snapshot",
                 "    announce(ExportSnapshot(",
                 "    (lambda *_, **__: None)(ExportSnapshot(",
             ),
@@ -212,6 +235,7 @@ MUTANTS = (
         (
             Edit(
                 _CONSUMER,
+                "_put_back",
                 "        queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)\n",
                 "        with suppress(Exception):\n"
                 "            queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)\n",
@@ -223,10 +247,162 @@ MUTANTS = (
         (
             Edit(
                 "services/prod_to_preprod/replication.py",
+                "_is_there",
                 '    return same or of.get(SOURCE_MODIFIED, "") > marks[SOURCE_MODIFIED]',
                 "    return same",
             ),
         ),
+    ),
+    Mutant(
+        "an alert comes after its dead letter, if at all",
+        (
+            Edit(_CONSUMER, "_end", "        events.publish(self.sns, self.settings.alerts_topic_arn, failed)\n", ""),
+            Edit(
+                _CONSUMER,
+                "_end",
+                "error=failed.error, reason=failed.reason\n        )",
+                "error=failed.error, reason=failed.reason\n        )\n"
+                "        events.publish(self.sns, self.settings.alerts_topic_arn, failed)",
+            ),
+        ),
+    ),
+    Mutant(
+        "an alert that fails is of no consequence",
+        (
+            Edit(
+                _CONSUMER,
+                "_end",
+                "        events.publish(self.sns, self.settings.alerts_topic_arn, failed)\n",
+                "        with suppress(Exception):\n"
+                "            events.publish(self.sns, self.settings.alerts_topic_arn, failed)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a message is put back as it was received, without its attempt",
+        (Edit(_CONSUMER, "_put_back", "self.settings.queue_url, again,", "self.settings.queue_url, body,"),),
+    ),
+    Mutant(
+        "a message that is put back begins a new wait",
+        (
+            Edit(
+                "services/ingestion/polling.py",
+                "next_attempt",
+                "started_at=message.poll.started_at)",
+                "started_at=now)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a run that is stopping does not count as active",
+        (Edit("services/s3_to_s3_copier/workflow.py", "", '{"RUNNING", "STOPPING"}', '{"RUNNING"}'),),
+    ),
+    Mutant(
+        "of one upload any snapshot may win",
+        (Edit("services/s3_to_s3_copier/manifest.py", "order", "self.snapshot_time, self.export", "self.export"),),
+    ),
+    Mutant(
+        "a table that nobody counted lands",
+        (Edit(_LANDING, "_tables", "tables.keys() - expected.keys(),", "set(),"),),
+    ),
+    Mutant(
+        "a table with rows and no file lands",
+        (Edit(_LANDING, "_tables", "if expected.get(name) and not files},", "if False},"),),
+    ),
+    Mutant(
+        "a warning of RDS ends the day, whatever it is about",
+        (Edit(_LANDING, "_tables", "expected.keys() & export.skipped if counts else export.warnings", "export.warnings"),),
+    ),
+    Mutant(
+        "a canceled export is waited for",
+        (Edit("services/s3_to_s3_copier/export.py", "_completed_task", "FAILED | ExportStatus.CANCELED", "FAILED"),),
+    ),
+    Mutant(
+        "a copy that is overtaken before it is checked ends with an alert",
+        (Edit(_LANDING, "_land", "    except CopyMismatch:\n", "    except ZeroDivisionError:\n"),),
+    ),
+    Mutant(
+        "the copier keeps no time in reserve",
+        (Edit(_COPYING, "", "RESERVE_SECONDS = 120", "RESERVE_SECONDS = 1.2"),),
+    ),
+    Mutant(
+        "the copier does not look at its time",
+        (Edit(_COPYING, "copy", "if seconds_left() < RESERVE_SECONDS:", "if False:"),),
+    ),
+    Mutant(
+        "a race for the commit that is lost ends as superseded",
+        (
+            Edit(
+                _LANDING,
+                "_commit",
+                'raise NotYet(f"another copy of {mine.run.import_date} committed at the same time", delay_seconds=0)',
+                "return None",
+            ),
+        ),
+    ),
+    Mutant(
+        "the latest version is copied to pre-production, not the one that the event is of",
+        (
+            Edit(
+                "services/prod_to_preprod/replication.py",
+                "_replicated",
+                'pinned = {"VersionId": uploaded.version_id} if uploaded.version_id else {}',
+                "pinned = {}",
+            ),
+        ),
+    ),
+    Mutant(
+        "a lost lock is not noticed",
+        (Edit(_SNAPSHOT, "take", "            refuse_lost()\n", ""),),
+    ),
+    Mutant(
+        "row counts are written over those of another load",
+        (Edit(_INGEST, "write_counts", ', IfNoneMatch="*")', ")"),),
+    ),
+    Mutant(
+        "an export that is being canceled counts as ended",
+        (Edit("services/ingestion/exports.py", "", "ENDED = frozenset({", "ENDED = frozenset({ExportStatus.CANCELING, "),),
+    ),
+    Mutant(
+        "a failure to clear up fails the load",
+        (Edit(_SNAPSHOT, "delete_earlier", "    except Exception as error:", "    except ZeroDivisionError as error:"),),
+    ),
+    Mutant(
+        "earlier snapshots are deleted before the load's own is available",
+        (
+            Edit(
+                _INGEST,
+                "_snapshot",
+                "    snapshot.await_end(",
+                "    snapshot.delete_earlier(\n"
+                "        rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger\n    )\n"
+                "    snapshot.await_end(",
+            ),
+        ),
+    ),
+    Mutant(
+        "a snapshot is announced when it is available, not when it is begun",
+        (
+            Edit(
+                _INGEST,
+                "_snapshot",
+                "    announce(ExportSnapshot(",
+                "    later = lambda: announce(ExportSnapshot(",
+            ),
+            Edit(_INGEST, "_snapshot", "    return identifier", "    later()\n    return identifier"),
+        ),
+    ),
+    Mutant(
+        "a snapshot waits for its export half as long as its message",
+        (Edit(_SNAPSHOT, "_still_needed", "< max_wait:", "< max_wait / 2:"),),
+    ),
+    Mutant(
+        "an instance that is busy ends the load",
+        (Edit(_SNAPSHOT, "_await_instance", "if status in _INSTANCE_LOST:", "if True:"),),
+    ),
+    Mutant(
+        "no snapshot is taken while storage is optimised",
+        (Edit(_SNAPSHOT, "", ", InstanceStatus.STORAGE_OPTIMIZATION})", "})"),),
     ),
 )
 
@@ -234,9 +410,16 @@ MUTANTS = (
 def edited(edit: Edit, tree: Path) -> str:
     """The file with the edit. Raises ValueError where the code no longer has what it replaces."""
     source = (tree / edit.path).read_text()
-    if source.count(edit.old) != 1:
-        raise ValueError(f"{edit.path} has {edit.old!r} {source.count(edit.old)} times: bring the mutant up to date")
-    return source.replace(edit.old, edit.new)
+    lines = source.splitlines(keepends=True)
+    spans = [slice(None)]
+    if edit.function:
+        found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+        spans = [slice(node.lineno - 1, node.end_lineno) for node in found if node.name == edit.function]
+    texts = ["".join(lines[span]) for span in spans]
+    if [text.count(edit.old) for text in texts] != [1]:
+        raise ValueError(f"{edit.path} has not one {edit.function!r} with {edit.old!r}: bring the mutant up to date")
+    lines[spans[0]] = [texts[0].replace(edit.old, edit.new)]
+    return "".join(lines)
 
 
 def _play(tree: Path) -> str | None:

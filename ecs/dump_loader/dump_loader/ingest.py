@@ -92,10 +92,9 @@ def ingest(
                 closing(chunks),
             ):
                 counts = _load(chunks, dump, target, limits, loaded, logger)
-            held.refuse_lost()
             # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
             # "creating" RDS has read the volume can't be seen from outside.
-            identifier = _snapshot(s3, rds, dump, target, limits, waiting, counts, announce, logger)
+            identifier = _snapshot(s3, rds, dump, target, limits, waiting, held, counts, announce, logger)
     snapshot.delete_earlier(rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger)
 
 
@@ -149,6 +148,7 @@ def _snapshot(
     target: Target,
     limits: Limits,
     waiting: snapshot.Waiting,
+    held: database.Lock,
     counts: dict[str, int],
     announce: Callable[[ExportSnapshot], None],
     logger: Logger,
@@ -176,7 +176,15 @@ def _snapshot(
                 raise
         return True
 
-    identifier = snapshot.take(rds, target.instance, dump, reserve=write_counts, waiting=waiting, logger=logger)
+    identifier = snapshot.take(
+        rds,
+        target.instance,
+        dump,
+        reserve=write_counts,
+        refuse_lost=held.refuse_lost,
+        waiting=waiting,
+        logger=logger,
+    )
     logger.info("Snapshot begun", snapshot=identifier)
     announce(ExportSnapshot(run=dump.run, correlation_id=dump.correlation_id, snapshot_identifier=identifier))
     snapshot.await_end(rds, identifier, waiting=waiting, every=limits.progress_seconds, logger=logger)

@@ -96,8 +96,20 @@ def await_none_creating(rds: RDSClient, instance: str, *, waiting: Waiting, logg
         waiting.until(deadline, f"snapshot {creating[0]} of an earlier load", then=_BUSY)
 
 
-def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting: Waiting, logger: Logger) -> str:
+def take(
+    rds: RDSClient,
+    instance: str,
+    dump: Dump,
+    *,
+    reserve: Reserve,
+    refuse_lost: Callable[[], None],
+    waiting: Waiting,
+    logger: Logger,
+) -> str:
     """Creates the snapshot, and returns its identifier.
+
+    `refuse_lost` raises where the database's lock is lost. It is asked at the last moment: the instance may have been waited
+    for, and another load may have begun meanwhile.
 
     Safe to repeat: the snapshot carries a tag of this load alone, by which a call that did take effect is known again when
     its repetition (botocore repeats by itself) meets what it created. Any other snapshot of that name is left alone.
@@ -111,6 +123,7 @@ def take(rds: RDSClient, instance: str, dump: Dump, *, reserve: Reserve, waiting
         tags = snapshots.tags_of(dump.run, correlation_id=dump.correlation_id, row_counts_uri=counts)
         while True:
             _await_instance(rds, instance, deadline, waiting, logger)
+            refuse_lost()
             try:
                 created = _create(rds, instance, identifier, [*tags, {"Key": LOAD_ID, "Value": load_id}])
             except ClientError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -87,7 +88,13 @@ class Pages:
         return [{"ExportTasks": self.rds.exports}]  # as moto, which ignores SourceArn
 
 
-def take(rds: Rds, *, reserved: tuple[str, ...] = (), waiting: Waiting = AT_ONCE) -> tuple[str, list[str]]:
+def take(
+    rds: Rds,
+    *,
+    reserved: tuple[str, ...] = (),
+    waiting: Waiting = AT_ONCE,
+    refuse_lost: Callable[[], None] = lambda: None,
+) -> tuple[str, list[str]]:
     """The snapshot's name, and the names that were tried to reserve."""
     tried: list[str] = []
 
@@ -96,7 +103,16 @@ def take(rds: Rds, *, reserved: tuple[str, ...] = (), waiting: Waiting = AT_ONCE
         tried.append(identifier)
         return len(tried) > len(reserved)
 
-    return snapshot.take(rds, INSTANCE, DUMP, reserve=reserve, waiting=waiting, logger=LOGGER), tried  # type: ignore[arg-type]
+    taken = snapshot.take(
+        rds,  # type: ignore[arg-type]
+        INSTANCE,
+        DUMP,
+        reserve=reserve,
+        refuse_lost=refuse_lost,
+        waiting=waiting,
+        logger=LOGGER,
+    )
+    return taken, tried
 
 
 def test_it_carries_what_the_design_says_and_the_loads_own_tag() -> None:
@@ -140,6 +156,18 @@ def test_it_waits_for_the_instance() -> None:
     rds = Rds(states=["backing-up", "modifying"])
     assert take(rds)[0] in rds.snapshots
     assert rds.states == []
+
+
+def test_a_lock_that_is_lost_while_the_instance_is_waited_for_is_noticed() -> None:
+    rds = Rds(states=["modifying", "modifying"])
+
+    def refuse_lost() -> None:
+        if not rds.states:
+            raise Terminal("lost meanwhile")
+
+    with pytest.raises(Terminal, match="lost meanwhile"):
+        take(rds, refuse_lost=refuse_lost)
+    assert not rds.snapshots
 
 
 def test_an_instance_that_turns_busy_in_between_is_waited_for_under_the_same_name() -> None:
