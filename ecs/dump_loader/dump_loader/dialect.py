@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dump_loader.splitter import Statement
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MYSQLDUMP = re.compile(rb"^-- (?:MySQL|MariaDB) dump \d", re.MULTILINE)
+_MYSQLDUMP = re.compile(rb"^-- (?:MySQL|MariaDB) dump \d[^\n]*", re.MULTILINE)
 _DATABASE = re.compile(rb"^-- Host: .*?\bDatabase: (\S[^\r\n]*?)\s*$", re.MULTILINE)
 _ADMINER = re.compile(rb"-- Adminer \d")
 _PHPMYADMIN = re.compile(rb"-- phpMyAdmin SQL Dump")
@@ -81,6 +81,11 @@ class Signature:
     @property
     def by_mysqldump(self) -> bool:
         return _MYSQLDUMP.search(self._first[:_KEPT]) is not None
+
+    @property
+    def of_mariadb(self) -> bool:
+        """`-- MariaDB dump 10.19 Distrib 10.11.6-MariaDB`; up to 10.4 `-- MySQL dump 10.16 Distrib 10.1.48-MariaDB`."""
+        return (header := _MYSQLDUMP.search(self._first[:_KEPT])) is not None and b"MariaDB" in header[0]
 
     @property
     def database(self) -> str | None:

@@ -31,8 +31,8 @@ def rebuildable(sql: bytes) -> Indexes | None:
     session may be another one by then.
     """
     tokens = tokenised(sql)
-    opening = next((i for i, token in enumerate(tokens) if token.says("(")), len(tokens))
-    parts, closing = _parts(tokens, opening)
+    opening = first(tokens, "(")
+    parts, closing = parts_of(tokens, opening)
     if not of_innodb(tokens[closing:]) or any(t.says("REFERENCES") for t in tokens):
         return None
     texts = [sql[part[0].start : part[-1].end] for part in parts if part]
@@ -44,7 +44,7 @@ def rebuildable(sql: bytes) -> Indexes | None:
     return Indexes(table + b", ".join(b"DROP KEY " + k[1] for k in keys), table + b", ".join(b"ADD " + k[0] for k in keys))
 
 
-def _parts(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]:
+def parts_of(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]:
     """What stands between the commas of the outermost parentheses, and where these are closed."""
     parts: list[list[Token]] = [[]]
     depth = 0
@@ -57,6 +57,11 @@ def _parts(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]:
         elif depth > 1 or not token.says("("):
             parts[-1].append(token)
     return [], len(tokens)
+
+
+def first(tokens: list[Token], *words: str) -> int:
+    """Where one of the words stands first; the number of tokens where none does."""
+    return next((i for i, token in enumerate(tokens) if token.says(*words)), len(tokens))
 
 
 def _name_start(tokens: list[Token]) -> int:

@@ -67,7 +67,7 @@ def load(
         executor: _Serial | _Parallel | None = None
         for statement in splitter:
             if executor is None:  # the first statement is here, so the signature has seen the beginning
-                policy = Policy(server, database=database, own=signature.database)
+                policy = Policy(server, database=database, own=signature.database, of_mariadb=signature.of_mariadb)
                 many = signature.by_mysqldump and connections > 1
                 opened = [stack.enter_context(closing(connect(database))) for _ in range(connections + 1 if many else 1)]
                 executor = stack.enter_context(closing(_Parallel(opened, longest) if many else _Serial(opened[0])))

@@ -18,6 +18,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from dump_loader.collations import collation_edits
+from dump_loader.generated import ordinary
 from dump_loader.indexes import Indexes, rebuildable
 from dump_loader.names import SYSTEM_DATABASES, qualified
 from dump_loader.refusal import Refused
@@ -99,14 +100,15 @@ _MULTI_BYTE_CLIENTS = frozenset({"BIG5", "CP932", "GB18030", "GBK", "SJIS"})
 class Policy:
     """Judges the statements of one dump, in order. `own` is what the dump calls its database, as far as is known.
 
-    Everything lands in `database`, whatever the dump calls its own.
+    Everything lands in `database`, whatever the dump calls its own. `of_mariadb`: MariaDB's own tool wrote the dump.
     """
 
-    def __init__(self, server: Server, *, database: str, own: str | None = None) -> None:
+    def __init__(self, server: Server, *, database: str, own: str | None = None, of_mariadb: bool = False) -> None:
         self.backslash_escapes = True
         self._server = server
         self._database = database
         self._own = own
+        self._generated_are_given = of_mariadb and server.refuses_generated_values
         self._defined_anything = False
         self._heads: dict[bytes, Verdict] = {}
 
@@ -207,6 +209,7 @@ class Policy:
         if kind == "TABLE" and tokens[0].says("CREATE", "ALTER"):
             storage, engine = storage_edits(tokens, at)
             edits += storage
+            edits += ordinary(tokens) if self._generated_are_given and tokens[0].says("CREATE") else []
             remark = f"Table {_name_at(tokens, at + 1)} is loaded into InnoDB instead of {engine}" if engine else ""
         verdict = Verdict(Treatment.ONCE, edited(sql, edits), remark=remark)
         if kind == "TRIGGER" and tokens[0].says("CREATE"):

@@ -7,6 +7,7 @@ RDS runs MySQL 8.4; the local run and the tests use a newer MySQL, and MariaDB 1
 - collations: `utf8mb4_0900_*` are MySQL's (MariaDB from 11.4.5 knows them as aliases), `*_uca1400_*` MariaDB's;
 - sql_mode: MySQL 8 refuses names that it has dropped (NO_AUTO_CREATE_USER and others), which MariaDB still takes;
 - types: MySQL 8 calls GEOMETRYCOLLECTION by the short name GEOMCOLLECTION, which MariaDB doesn't know;
+- columns that the server computes: MySQL refuses values for them, MariaDB ignores them, and dumps them (generated.py);
 - SEQUENCE, SETVAL and system versioning are MariaDB's only, functional indexes MySQL's: they fail with the server's error.
 """
 
@@ -67,6 +68,11 @@ class Server:
         if self.flavour is Flavour.MYSQL:
             return not marker and int(version or 0) <= self.version
         return int(version or 0) <= self.version and (bool(marker) or not 50700 <= int(version or 0) <= 99999)
+
+    @property
+    def refuses_generated_values(self) -> bool:
+        """Whether an INSERT may not have values for the columns that the server computes, which MariaDB's dumps have."""
+        return self.flavour is Flavour.MYSQL
 
     def collation(self, name: str) -> str:
         """The nearest collation that this server knows, for a name of the other one; any other name as it is.

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dump_loader.indexes import first, parts_of
 from dump_loader.refusal import Refused
 from dump_loader.tokens import NOTHING, Edit, Kind, Token
 
@@ -31,6 +32,7 @@ _TAKEN_OUT = frozenset(
 )
 # A column may have an option's name: ALTER TABLE t ADD engine INT AFTER tablespace.
 _BEFORE_COLUMN = frozenset({"ADD", "AFTER", "ALTER", "CHANGE", "COLUMN", "DROP", "EXISTS", "MODIFY", "RENAME", "TO"})
+_BEGINS_KEY = frozenset({"CONSTRAINT", "INDEX", "KEY", "PRIMARY", "UNIQUE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,25 @@ def storage_edits(tokens: list[Token], at: int) -> tuple[list[Edit], str]:
                 raise Refused(f"a table of the engine {value.text} has no rows of its own; dump without it (--ignore-table)")
             instead = value.text
         edits.append(Edit(tokens[option.first].start, value.end, replacement))
-    return edits, instead
+    return edits + (_numbered_in_groups(tokens) if instead else []), instead
+
+
+def _numbered_in_groups(tokens: list[Token]) -> list[Edit]:
+    """AUTO_INCREMENT of a column that begins no key, which MyISAM has and InnoDB refuses: the rows bring their numbers.
+
+    https://dev.mysql.com/doc/refman/8.4/en/example-auto-increment.html
+    """
+    parts, _ = parts_of(tokens, first(tokens, "("))
+    keys = [part[first(part, "(") + 1 :] for part in parts if part and part[0].says(*_BEGINS_KEY)]
+    leading = {key[0].text.casefold() for key in keys if key}
+    return [
+        Edit(token.start, token.end, b"")
+        for part in parts
+        for token in part
+        if token.says("AUTO_INCREMENT")
+        and part[0].text.casefold() not in leading
+        and not any(t.says("KEY", "PRIMARY", "UNIQUE") for t in part)
+    ]
 
 
 def _options(tokens: list[Token], at: int) -> Iterator[_Option]:

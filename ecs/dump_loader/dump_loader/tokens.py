@@ -130,11 +130,13 @@ def tokenised(sql: bytes, *, escapes: bool = True) -> list[Token]:
 
 
 def edited(sql: bytes, edits: list[Edit]) -> bytes:
-    """The statement with the edits made; they don't overlap."""
+    """The statement with the edits made, but for those that lie within another."""
     if not edits:
         return sql
     parts, position = [], 0
     for edit in sorted(edits, key=lambda e: e.start):
+        if edit.start < position:
+            continue
         parts += [sql[position : edit.start], edit.replacement]
         position = edit.end
     return b"".join([*parts, sql[position:]])

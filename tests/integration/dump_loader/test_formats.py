@@ -72,6 +72,22 @@ def test_mariadb_dump_11(loader: Loader) -> None:
     assert loader.query("SELECT NEXTVAL(ticket)") == [(1001,)]
 
 
+def test_what_mariadb_has_computed(loader: Loader) -> None:
+    """mariadb-dump writes the values of generated columns into its INSERTs, where MySQL takes none."""
+    outcome = loader.load(
+        zipped(
+            "-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB, for debian-linux-gnu (x86_64)\n"
+            "CREATE TABLE `fine` (`due` int(11), `half` int(11) GENERATED ALWAYS AS (`due` DIV 2) STORED,\n"
+            "  `text` varchar(9) CHARACTER SET latin1 COLLATE latin1_swedish_nopad_ci\n"
+            "  GENERATED ALWAYS AS (concat(`due`)) VIRTUAL, KEY `half` (`half`)\n"
+            ") ENGINE=Aria DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_uca1400_swedish_ai_ci PAGE_CHECKSUM=1;\n"
+            "INSERT INTO `fine` VALUES\n(130,65,'130'),\n(7,3,'7');\n-- Dump completed\n"
+        )
+    )
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.query("SELECT * FROM fine ORDER BY due") == [(7, 3, "7"), (130, 65, "130")]
+
+
 @pytest.mark.parametrize("delivery", ["crlf", "bom", "no newline at the end"])
 def test_what_windows_and_editors_do_to_a_dump(loader: Loader, delivery: str) -> None:
     sql = (DUMPS / "mysqldump_5.7.sql").read_bytes()

@@ -468,6 +468,26 @@ def test_delayed_inserts_are_made_at_once() -> None:
     assert sql("REPLACE DELAYED INTO t SET delayed = 1") == "REPLACE INTO t SET delayed = 1"
 
 
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("b INT GENERATED ALWAYS AS (`a` + (1)) VIRTUAL COMMENT 'x'", "b INT COMMENT 'x'"),
+        ("b INT GENERATED ALWAYS AS (f(a, 1)) STORED", "b INT "),
+        ("b INT AS (a + 1) PERSISTENT UNIQUE", "b INT UNIQUE"),
+        ("b TEXT COLLATE utf8mb4_uca1400_ai_ci AS (a COLLATE utf8mb4_uca1400_ai_ci)", "b TEXT COLLATE utf8mb4_0900_ai_ci "),
+        ("b INT DEFAULT (CAST(1 AS SIGNED))", "b INT DEFAULT (CAST(1 AS SIGNED))"),
+    ],
+)
+def test_what_mariadb_has_computed_is_loaded_into_an_ordinary_column_of_mysql(column: str, expected: str) -> None:
+    def judged_of(server: Server, *, of_mariadb: bool) -> str:
+        policy = Policy(server, database="liberator", of_mariadb=of_mariadb)
+        return bytes(policy.judge(Statement(1, 1, f"CREATE TABLE t (a INT, {column})".encode())).sql).decode()
+
+    assert " ".join(judged_of(MYSQL, of_mariadb=True).split()) == f"CREATE TABLE t (a INT, {expected})"
+    assert judged_of(MARIADB, of_mariadb=True) == f"CREATE TABLE t (a INT, {column})"
+    assert ("GENERATED" in column) == ("GENERATED" in judged_of(MYSQL, of_mariadb=False))
+
+
 def test_the_columns_of_each_insert_are_its_own() -> None:
     heads = ["INSERT INTO parking.t (a,b) VALUES ", "INSERT INTO parking.t (b,a) VALUES ", "INSERT INTO parking.t VALUES "]
     policy = Policy(MYSQL, database="liberator", own="parking")

@@ -65,3 +65,19 @@ def test_altering_a_table_does_not_bring_it_back(statement: str, expected: str |
 def test_a_table_whose_rows_are_elsewhere_is_refused(statement: str, engine: str) -> None:
     with pytest.raises(DumpRejected, match=f"a table of the engine {engine} has no rows of its own; dump without it"):
         judged(statement.format(engine))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("(g INT, n INT AUTO_INCREMENT, PRIMARY KEY (g,n))", "(g INT, n INT , PRIMARY KEY (g,n))"),
+        ("(g INT, n INT AUTO_INCREMENT COMMENT 'x', KEY `k` (`g`,`n`))", "(g INT, n INT COMMENT 'x', KEY `k` (`g`,`n`))"),
+        ("(g INT, n INT AUTO_INCREMENT, PRIMARY KEY (g,n), KEY k (`N`))", None),
+        ("(g INT, n INT AUTO_INCREMENT, CONSTRAINT c UNIQUE KEY k (n))", None),
+        ("(n INT AUTO_INCREMENT PRIMARY KEY, g INT)", None),
+        ("(n INT UNIQUE AUTO_INCREMENT, g INT)", None),
+    ],
+)
+def test_numbers_within_a_group_come_from_the_dump(body: str, expected: str | None) -> None:
+    assert sql(f"CREATE TABLE t {body} ENGINE=MyISAM") == f"CREATE TABLE t {expected or body} ENGINE=InnoDB"
+    assert sql(f"CREATE TABLE t {body} ENGINE=InnoDB") == f"CREATE TABLE t {body} ENGINE=InnoDB"
