@@ -8,6 +8,7 @@ import atheris
 
 with atheris.instrument_imports(include=["dump_loader"]):
     from dump_loader.policy import Policy
+    from dump_loader.reading import Reading
     from dump_loader.server import Flavour, Server
     from dump_loader.splitter import Splitter
 
@@ -16,11 +17,11 @@ from ingestion.errors import IngestionError
 _SERVER = Server(Flavour.MARIADB, 101119, 16 * 1024 * 1024, frozenset({"utf8mb4_bin"}))
 
 
-def statements(data: bytes, size: int, *, escapes: bool) -> object:
+def statements(data: bytes, size: int, reading: Reading) -> object:
     splitter = Splitter((data[i : i + size] for i in range(0, len(data), size)), max_bytes=100_000)
-    splitter.backslash_escapes = escapes
+    splitter.reading = reading
     policy = Policy(_SERVER, database="liberator")
-    policy.backslash_escapes = escapes
+    policy.reading = reading
     try:
         return [(s.number, s.line, bytes(s.text), policy.judge(s).treatment) for s in splitter]
     except IngestionError as error:
@@ -30,8 +31,8 @@ def statements(data: bytes, size: int, *, escapes: bool) -> object:
 def one(data: bytes) -> None:
     """The first byte says in what chunks, and by which rules."""
     if data:
-        size, escapes = 1 + (data[0] >> 1), bool(data[0] & 1)
-        assert statements(data[1:], size, escapes=escapes) == statements(data[1:], len(data), escapes=escapes)
+        size, reading = 1 + (data[0] >> 2), Reading(bool(data[0] & 1), bool(data[0] & 2))
+        assert statements(data[1:], size, reading) == statements(data[1:], len(data), reading)
 
 
 if __name__ == "__main__":

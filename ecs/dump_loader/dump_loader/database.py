@@ -14,6 +14,7 @@ import pymysql
 from pymysql.connections import Connection as PyMySqlConnection
 from pymysql.cursors import SSCursor
 
+from dump_loader.reading import MULTI_BYTE, Reading
 from dump_loader.server import Flavour, Server
 from ingestion.errors import Terminal
 
@@ -41,7 +42,6 @@ _SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_o
 _KEEPALIVE_SECONDS = 60
 _TCP_KEEPIDLE: int = vars(socket).get("TCP_KEEPIDLE") or vars(socket)["TCP_KEEPALIVE"]  # its name on macOS
 _LOCK_ATTEMPT_SECONDS = 20
-_NO_BACKSLASH_ESCAPES = 0x200  # https://dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html SERVER_STATUS_*
 
 
 def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
@@ -103,25 +103,15 @@ def describe(connection: Connection) -> Server:
     )
 
 
-def backslash_escapes(connection: Connection) -> bool:
-    """Whether a backslash escapes in strings; the server says it with each answer, as it depends on sql_mode."""
-    status: int = connection.server_status  # type: ignore[attr-defined]
-    return not status & _NO_BACKSLASH_ESCAPES
-
-
-def unreadable(connection: Connection) -> str:
-    """What of the session makes its statements mean something else to the server than to the splitter; mostly nothing.
-
-    The server is asked, not the dump: a variable can be given its value in too many ways.
-    """
-    ((mode, charset, name),) = rows(
-        connection,
-        "SELECT @@sql_mode LIKE '%ANSI_QUOTES%', FIND_IN_SET(@@character_set_client, 'big5,cp932,gb18030,gbk,sjis'),"
-        " @@character_set_client",
+def reading(connection: Connection) -> Reading:
+    """How the server reads what comes next. The server is asked, not the dump: there are too many ways to set a variable."""
+    ((mode, charset),) = rows(connection, "SELECT @@sql_mode, @@character_set_client")
+    modes = mode.upper().split(",")
+    return Reading(
+        escapes="NO_BACKSLASH_ESCAPES" not in modes,
+        names_in_quotes="ANSI_QUOTES" in modes,
+        charset=charset if charset in MULTI_BYTE else "",
     )
-    if mode:
-        return "with sql_mode ANSI_QUOTES, which makes a name of every string; dump without --compatible"
-    return f"with the client's character set {name}; dump with --default-character-set=utf8mb4" if charset else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dump_loader.database import backslash_escapes, execute, unreadable
+from dump_loader.database import execute, reading
 from dump_loader.failure import rejected
 from dump_loader.policy import Policy, Treatment, Verdict
 from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
 from dump_loader.splitter import Splitter
-from ingestion.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from dump_loader.database import Connect, Connection
     from dump_loader.dialect import Signature
     from dump_loader.indexes import Indexes
+    from dump_loader.reading import Reading
     from dump_loader.server import Server
     from dump_loader.splitter import Statement
 
@@ -77,8 +77,7 @@ def load(
             if verdict.remark:
                 loaded.remarks.append(f"{verdict.remark} (statement {statement.number}, line {statement.line})")
             if verdict.treatment is Treatment.EVERYWHERE:
-                executor.refuse_unreadable(statement)
-                splitter.backslash_escapes = policy.backslash_escapes = executor.backslash_escapes
+                splitter.reading = policy.reading = executor.reading(statement)
             loaded.statements = statement.number
             loaded.bytes += len(statement.text)
             del statement, verdict  # one may be 64 MB, and the next is read before these names are used again
@@ -86,13 +85,9 @@ def load(
             executor.finish()
 
 
-def _refuse_unreadable(connection: Connection, statement: Statement) -> None:
+def _reading(connection: Connection, statement: Statement) -> Reading:
     with rejected(statement):
-        why = unreadable(connection)
-    if why:
-        raise DumpRejected(
-            f"Statement {statement.number}, line {statement.line}, is refused: what follows can't be read safely {why}."
-        )
+        return reading(connection)
 
 
 class _Serial:
@@ -109,12 +104,9 @@ class _Serial:
         self._last: Statement | None = None
         connection.autocommit(False)  # noqa: FBT003  pymysql's signature
 
-    @property
-    def backslash_escapes(self) -> bool:
-        return backslash_escapes(self._connection)
-
-    def refuse_unreadable(self, statement: Statement) -> None:
-        _refuse_unreadable(self._connection, statement)
+    def reading(self, statement: Statement) -> Reading:
+        """As `statement`, the last one, has left it."""
+        return _reading(self._connection, statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:
@@ -169,12 +161,9 @@ class _Parallel:
         self._without_indexes: dict[str, _Growing] = {}
         self._filled: set[str] = set()
 
-    @property
-    def backslash_escapes(self) -> bool:
-        return backslash_escapes(self._connections[0])
-
-    def refuse_unreadable(self, statement: Statement) -> None:
-        _refuse_unreadable(self._connections[0], statement)
+    def reading(self, statement: Statement) -> Reading:
+        """As `statement`, the last one, has left it."""
+        return _reading(self._connections[0], statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:

@@ -21,6 +21,7 @@ from dump_loader.collations import collation_edits
 from dump_loader.generated import ordinary
 from dump_loader.indexes import Indexes, rebuildable
 from dump_loader.names import SYSTEM_DATABASES, qualified
+from dump_loader.reading import Reading
 from dump_loader.refusal import Refused
 from dump_loader.session import rewritten_set
 from dump_loader.storage import storage_edits
@@ -87,6 +88,7 @@ _CLAUSES_OF_ALTER = frozenset({"ALTER", "DROP", "RENAME"})  # of a column named 
 # Only as a statement of their own: ALTER TABLE t CHANGE master ..., UPDATE t SET password = ...
 _FORBIDDEN_STATEMENTS = frozenset({("CHANGE", "MASTER"), ("CHANGE", "REPLICATION"), ("SET", "PASSWORD")})
 _ENDS_STATEMENT = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ROW", "HANDLER"})
+_CONDITIONS = frozenset({"FOUND", "SQLEXCEPTION", "SQLWARNING"})  # of a HANDLER, which its statement follows
 _TAKES_SET_OR_CHANGE = frozenset({"ALTER", "INSERT", "REPLACE", "UPDATE", "SELECT", "DELETE", "DECLARE"})
 _WORTH_A_LOOK = re.compile(
     rb"select|outfile|dumpfile|load_file|collate|/\*M?!|\.\s*`|`\s*\.|nextval|setval|execute|call", re.IGNORECASE
@@ -94,7 +96,6 @@ _WORTH_A_LOOK = re.compile(
 _PLAIN_INSERT = re.compile(
     rb"(?:INSERT|REPLACE)\s++(?:IGNORE\s++)?INTO\s++(?:`[^`]++`|[\w$\x80-\xff]++)\s*+(?=\(|VALUES)", re.IGNORECASE
 )
-_MULTI_BYTE_CLIENTS = frozenset({"BIG5", "CP932", "GB18030", "GBK", "SJIS"})
 
 
 class Policy:
@@ -104,7 +105,7 @@ class Policy:
     """
 
     def __init__(self, server: Server, *, database: str, own: str | None = None, of_mariadb: bool = False) -> None:
-        self.backslash_escapes = True
+        self.reading = Reading()
         self._server = server
         self._database = database
         self._own = own
@@ -114,13 +115,18 @@ class Policy:
 
     def judge(self, statement: Statement) -> Verdict:
         """Raises DumpRejected, naming kind, number and line."""
+        if self.reading.charset and not bytes(statement.text).isascii():
+            raise DumpRejected(
+                f"Statement {statement.number}, line {statement.line}, is refused: with the client's character set "
+                f"{self.reading.charset} it can't be read safely. Dump with --default-character-set=utf8mb4."
+            )
         if statement.values_at:
             return self._rows(statement)
         original = bytes(statement.text)
-        if self._plain_write(original):
+        if not self.reading.names_in_quotes and self._plain_write(original):
             return Verdict(Treatment.ONCE, statement.text)
-        sql = resolved(original, self._server, escapes=self.backslash_escapes)
-        tokens = tokenised(sql, escapes=self.backslash_escapes)
+        sql = resolved(original, self._server, self.reading)
+        tokens = tokenised(sql, self.reading)
         while tokens and tokens[-1].says(";"):
             tokens.pop()
         if not tokens:
@@ -165,7 +171,6 @@ class Policy:
         if verb in ("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE"):
             return self._definition(sql, tokens)
         if verb == "SET":
-            _refuse_multi_byte_client(tokens)
             kept = rewritten_set(sql, tokens, self._server, self._moved(tokens))
             return Verdict(Treatment.EVERYWHERE, kept) if kept else _LEFT_OUT
         if verb == "USE" and len(tokens) > 1:
@@ -218,7 +223,8 @@ class Policy:
         if kind == "TABLE" and tokens[-1].says("KEYS") and tokens[-2].says("DISABLE", "ENABLE"):
             return _LEFT_OUT  # InnoDB, which every table is of, has no such option
         if kind == "TABLE" and _stands_apart(tokens):
-            indexes = rebuildable(bytes(verdict.sql)) if tokens[0].says("CREATE") else None
+            plain = tokens[0].says("CREATE") and not self.reading.names_in_quotes
+            indexes = rebuildable(bytes(verdict.sql)) if plain else None
             return replace(verdict, table=_name_at(tokens, at + 1).casefold(), indexes=indexes, apart=True)
         return verdict
 
@@ -280,7 +286,7 @@ class Policy:
             pair, clause = (token.word, second), within == "ALTER" and token.word in _CLAUSES_OF_ALTER
             if (pair in _FORBIDDEN_PAIRS and not clause) or (pair in _FORBIDDEN_STATEMENTS and not within):
                 raise Refused(f"{token.word} {second}".rstrip(" (;=") + " is not among what a dump may do")
-            begins = before is NOTHING or before.says(")", *_ENDS_STATEMENT)
+            begins = before is NOTHING or before.says(")", *_ENDS_STATEMENT, *_CONDITIONS)
             library = token.word == "SONAME" and following.kind is Kind.STRING
             if token.word in _FORBIDDEN_WORDS or library or (token.word == "SHUTDOWN" and begins):
                 raise Refused(f"{token.word} is not among what a dump may do")
@@ -374,12 +380,3 @@ def _database_charset(options: list[Token], server: Server) -> bytes:
         elif token.says("COLLATE"):
             charset += b" COLLATE " + server.collation(value.lower()).encode()
     return charset
-
-
-def _refuse_multi_byte_client(tokens: list[Token]) -> None:
-    """In these character sets a byte of a character can look like a backslash or a quote: nothing could be split safely."""
-    for i, token in enumerate(tokens):
-        if token.says("NAMES", "CHARACTER_SET_CLIENT", "CHARSET") or (token.says("SET") and tokens[i - 1].says("CHARACTER")):
-            value = next((t.word.upper() for t in tokens[i + 1 : i + 3] if not t.says("=")), "")
-            if value in _MULTI_BYTE_CLIENTS:
-                raise Refused(f"the character set {value} cannot be read safely; dump with --default-character-set=utf8mb4")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dump_loader.reading import Reading
 from ingestion.errors import DumpRejected
 
 if TYPE_CHECKING:
@@ -73,12 +74,14 @@ class _Patterns:
     text: re.Pattern[bytes]
     values: re.Pattern[bytes]
     inside: dict[int, re.Pattern[bytes]]
+    names: bytes
 
 
 @lru_cache(maxsize=32)
-def _patterns(delimiter: bytes, *, escapes: bool) -> _Patterns:
+def _patterns(delimiter: bytes, reading: Reading) -> _Patterns:
     """What runs on until the delimiter, or until a token that the buffer doesn't hold to its end."""
-    body = {quote: _body(quote, escapes=escapes) for quote in (b"'", b'"', b"`")}
+    names = b'`"' if reading.names_in_quotes else b"`"
+    body = {quote: _body(quote, escapes=reading.escapes and quote not in names) for quote in (b"'", b'"', b"`")}
     strings = [quote + inside + quote for quote, inside in body.items()]
     first, length = re.escape(delimiter[:1]), len(delimiter)
     not_delimiter = rb"(?=.{%d})(?!%b)" % (length, re.escape(delimiter))
@@ -105,7 +108,7 @@ def _patterns(delimiter: bytes, *, escapes: bool) -> _Patterns:
         rb"[eE][+-]?+[0-9]",
         rb"_[a-z0-9]++\s*+(?=['0xXbB])",
         rb"[bBxXnN](?=')",
-        strings[1],
+        *([] if reading.names_in_quotes else [strings[1]]),
         rb"(?i:null|true|false|default)\b",
     ]
     between = rb"[\s(),0-9.]*+"
@@ -113,12 +116,13 @@ def _patterns(delimiter: bytes, *, escapes: bool) -> _Patterns:
         text=re.compile(plain + rb"(?:(?:" + b"|".join(alternatives) + rb")" + plain + rb")*+", re.DOTALL),
         values=re.compile(between + rb"(?:(?:" + b"|".join(literals) + rb")" + between + rb")*+", re.DOTALL),
         inside={quote[0]: re.compile(inside, re.DOTALL) for quote, inside in body.items()},
+        names=names,
     )
 
 
 def _body(quote: bytes, *, escapes: bool) -> bytes:
     """A string up to its closing quote. A doubled quote ends it and begins the next one: the same for splitting."""
-    if quote == b"`" or not escapes:
+    if not escapes:
         return rb"[^%b]*+" % quote
     return rb"[^%b\\]*+(?:\\.[^%b\\]*+)*+" % (quote, quote)
 
@@ -127,12 +131,12 @@ class Splitter:
     """Iterates over the statements of `chunks`. Raises DumpRejected for text that ends in the middle of something,
     for a client command, and for a statement longer than `max_bytes`.
 
-    `backslash_escapes` is the server's present mind (its sql_mode): whoever executes the statements sets it in between.
+    `reading` mirrors the server's session: whoever executes the statements sets it in between.
     """
 
     def __init__(self, chunks: Iterator[bytes], *, max_bytes: int, bound: str = "") -> None:
         """`bound`: whose limit `max_bytes` is and what to do about it, a sentence for whoever reads the refusal."""
-        self.backslash_escapes = True
+        self.reading = Reading()
         self._chunks = chunks
         self._max_bytes = max_bytes
         self._bound = bound
@@ -255,7 +259,7 @@ class Splitter:
 
         Positions are kept relative to the start, because filling the buffer moves it.
         """
-        patterns = _patterns(self._delimiter, escapes=self.backslash_escapes)
+        patterns = _patterns(self._delimiter, self.reading)
         values_at = position = 0
         if self._delimiter == b";" and (match := _VALUES.match(self._buffer, self._start)):
             values_at = position = match.end() - self._start
@@ -270,18 +274,22 @@ class Splitter:
             if at == len(self._buffer):
                 if not self._fill():
                     return position, 0, values_at
+            elif values_at:
+                position, values_at = self._literal(patterns, position, values_at, line)
             elif (byte := self._buffer[at]) in patterns.inside:
                 position = self._end_of(patterns.inside[byte], position + 1, bytes((byte,)), line)
-            elif values_at:
-                position, values_at = self._literal(position, values_at, line)
             elif self._buffer.startswith((b"\\g", b"\\G"), at):
                 return position, 2, values_at
             else:
                 position = self._token(position, line)
 
-    def _literal(self, position: int, values_at: int, line: int) -> tuple[int, int]:
-        """Among rows: hexadecimal, a literal that the buffer doesn't hold to its end, or something that is no literal."""
+    def _literal(self, patterns: _Patterns, position: int, values_at: int, line: int) -> tuple[int, int]:
+        """Among rows: a literal that the buffer doesn't hold to its end, or something that is none, as a function's name."""
         at = self._start + position
+        if (byte := self._buffer[at]) in patterns.names:
+            return position, 0
+        if byte in patterns.inside:
+            return self._end_of(patterns.inside[byte], position + 1, bytes((byte,)), line), values_at
         if (hexadecimal := _HEX.match(self._buffer, at)) and hexadecimal.end() > at + 1:
             return self._end_of(_HEX_DIGITS, hexadecimal.end() - self._start, b"", line), values_at
         if len(self._buffer) - at >= _LITERAL_LENGTH or not self._fill():

@@ -11,13 +11,15 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dump_loader.reading import Reading
+
 if TYPE_CHECKING:
     from dump_loader.server import Server
 
 
 class Kind(Enum):
     WORD = auto()  # unquoted: a keyword, a name or a number
-    NAME = auto()  # `quoted`
+    NAME = auto()  # `quoted`, or "quoted" where that is a name
     STRING = auto()  # 'quoted' or "quoted"
     SIGN = auto()
 
@@ -53,30 +55,33 @@ class Edit:
     replacement: bytes
 
 
-@lru_cache(maxsize=2)
-def _pattern(*, escapes: bool) -> re.Pattern[bytes]:
+@lru_cache(maxsize=4)
+def _pattern(reading: Reading) -> re.Pattern[bytes]:
     single, double = (
         rb"%b[^%b\\]*+(?:(?:\\.|%b%b)[^%b\\]*+)*+%b" % ((q,) * 6)
         if escapes
         else rb"%b[^%b]*+(?:%b%b[^%b]*+)*+%b" % ((q,) * 6)
-        for q in (b"'", b'"')
+        for q, escapes in ((b"'", reading.escapes), (b'"', reading.escapes and not reading.names_in_quotes))
     )
+    quoted = rb"`[^`]*+(?:``[^`]*+)*+(?:`|\Z)"
+    name, string = (quoted + b"|" + double, single) if reading.names_in_quotes else (quoted, single + b"|" + double)
     return re.compile(
         rb"(?P<blank>\s++|(?:\#|--(?=[\s\x00-\x1f]|\Z))[^\n]*+|/\*(?!M?!)[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))"
         rb"|(?P<open>/\*(?P<maria>M?)!(?P<version>\d{5,6}|))"
         rb"|(?P<close>\*/)"
         rb"|(?P<word>[\w$\x80-\xff]++)"
-        rb"|(?P<name>`[^`]*+(?:``[^`]*+)*+(?:`|\Z))"
-        rb"|(?P<string>" + single + rb"|" + double + rb")"
+        rb"|(?P<name>" + name + rb")"
+        rb"|(?P<string>" + string + rb")"
         rb"|(?P<sign>.)",
         re.DOTALL,
     )
 
 
+_USUAL = Reading()
 _COMMENT_EDGE = re.compile(rb"/\*|\*/")
 
 
-def resolved(sql: bytes, server: Server, *, escapes: bool = True) -> bytes:
+def resolved(sql: bytes, server: Server, reading: Reading = _USUAL) -> bytes:
     """The statement as the server executes it: what it executes of the conditional comments laid open, the rest gone.
 
     What is judged afterwards is then exactly what is executed: there is nothing left that a server of another version
@@ -84,7 +89,7 @@ def resolved(sql: bytes, server: Server, *, escapes: bool = True) -> bytes:
     """
     if b"/*!" not in sql and b"/*M!" not in sql:
         return sql
-    pattern, parts, position, kept = _pattern(escapes=escapes), [], 0, 0
+    pattern, parts, position, kept = _pattern(reading), [], 0, 0
     depth = 0
     while match := pattern.match(sql, position):
         position = match.end()
@@ -111,16 +116,16 @@ def _end_of_ignored(sql: bytes, position: int) -> int:
     return len(sql) if depth else position
 
 
-def tokenised(sql: bytes, *, escapes: bool = True) -> list[Token]:
+def tokenised(sql: bytes, reading: Reading = _USUAL) -> list[Token]:
     """The tokens of a statement without conditional comments; blanks and comments left out."""
     found = []
-    for match in _pattern(escapes=escapes).finditer(sql):
+    for match in _pattern(reading).finditer(sql):
         text = match[0].decode("utf-8", "replace")
         match match.lastgroup:
             case "word":
                 found.append(Token(Kind.WORD, text, *match.span(), word=text.upper()))
             case "name":
-                name = text[1:-1].replace("``", "`")
+                name = text[1:-1].replace(text[0] * 2, text[0])
                 found.append(Token(Kind.NAME, name, *match.span(), word=name))
             case "string":
                 found.append(Token(Kind.STRING, text[1:-1], *match.span(), word=text[1:-1]))

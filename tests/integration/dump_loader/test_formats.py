@@ -88,6 +88,29 @@ def test_what_mariadb_has_computed(loader: Loader) -> None:
     assert loader.query("SELECT * FROM fine ORDER BY due") == [(7, 3, "7"), (130, 65, "130")]
 
 
+def test_triggers_of_clients_with_other_settings(loader: Loader) -> None:
+    """mysqldump writes each trigger under the sql_mode and the character set of the client that made it."""
+    trigger = (
+        "/*!50003 SET @saved_cs_client = @@character_set_client, @saved_sql_mode = @@sql_mode */ ;\n"
+        "/*!50003 SET character_set_client = {charset}, sql_mode = '{mode}' */ ;\nDELIMITER ;;\n"
+        "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`localhost`*/ /*!50003 TRIGGER {name} BEFORE INSERT ON {table} {body} */;;\n"
+        "DELIMITER ;\n/*!50003 SET character_set_client = @saved_cs_client, sql_mode = @saved_sql_mode */ ;\n"
+    ).format
+    outcome = loader.load(
+        zipped(
+            "-- MySQL dump 10.13  Distrib 8.4.0, for Linux (x86_64)\nCREATE TABLE `fine` (`due` int, `note` text);\n"
+            "INSERT INTO `fine` VALUES (1,'\\'x');\n"
+            + trigger(charset="utf8mb4", mode="ANSI_QUOTES", name='"a"', table='"fine"',
+                      body="""FOR EACH ROW SET NEW."due" = NEW."due" + 1, NEW."note" = CONCAT(NEW.note, ' it\\'s; "1"')""")
+            + trigger(charset="gbk", mode="", name="`b`", table="`fine`",
+                      body="""FOR EACH ROW SET NEW.due = NEW.due + 1, NEW.note = CONCAT(NEW.note, " 'e' 2")""")
+            + "INSERT INTO `fine` VALUES (5,\"é\");\n-- Dump completed\n"
+        )
+    )  # fmt: skip
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.query("SELECT * FROM fine ORDER BY due") == [(1, "'x"), (7, "é it's; \"1\" 'e' 2")]
+
+
 @pytest.mark.parametrize("delivery", ["crlf", "bom", "no newline at the end"])
 def test_what_windows_and_editors_do_to_a_dump(loader: Loader, delivery: str) -> None:
     sql = (DUMPS / "mysqldump_5.7.sql").read_bytes()

@@ -65,6 +65,28 @@ def test_in_no_form_is_it_executed(statement: str, name: str, form: str) -> None
             treatments(sql, MYSQL)
 
 
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "[ALTER USER] x IDENTIFIED BY 'y'", "[DROP USER] x", "[RENAME USER] x TO y", "[CREATE ROLE] x", "[DROP ROLE] x",
+        "[REVOKE] ALL ON t", "[CREATE SERVER] s FOREIGN DATA WRAPPER mysql OPTIONS ()", "[ALTER SERVER] s OPTIONS ()",
+        "[SHUTDOWN]", "[INSTALL PLUGIN] x SONAME 'y'",
+        "[INSTALL SONAME] 'x'", "[INSTALL COMPONENT] 'x'", "[RESET MASTER]",
+        "[UNINSTALL PLUGIN] x", "[UNINSTALL SONAME] 'x'", "[UNINSTALL COMPONENT] 'x'", "[RESET SLAVE]", "[RESET REPLICA]",
+        "[RESET BINARY] LOGS", "[CHANGE MASTER] TO MASTER_HOST='x'", "[CHANGE REPLICATION] SOURCE TO SOURCE_HOST='x'",
+        "[SET PASSWORD] = 'x'", "SELECT 1 [INTO DUMPFILE] 'x'", "SELECT [LOAD_FILE]('x')",
+        "ALTER TABLE t [IMPORT TABLESPACE]",
+        "ALTER TABLE t [DISCARD TABLESPACE]", "ALTER TABLE t [IMPORT PARTITION] p TABLESPACE",
+        "ALTER TABLE t [DISCARD PARTITION] p TABLESPACE",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("body", WITHIN_A_BODY.values(), ids=WITHIN_A_BODY.keys())
+def test_no_body_does_what_a_statement_may_not(marked: str, body: str) -> None:
+    kind = marked.partition("[")[2].partition("]")[0]
+    with pytest.raises(DumpRejected, match=rf"^Statement 2, line 3, is refused: {kind} is not among"):
+        treatments(body.format(marked.replace("[", "").replace("]", "")), MYSQL)
+
+
 @pytest.mark.parametrize("statement", ["USE mysql", "use `mysql`", "DROP DATABASE mysql", "CREATE SCHEMA IF NOT EXISTS sys"])
 @pytest.mark.parametrize("form", ["{}", "/*!50001 {} */", "/*!{} */"])
 def test_a_system_database_is_neither_used_nor_dropped(statement: str, form: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from dump_loader.dialect import Signature
 from dump_loader.indexes import Indexes, rebuildable
 from dump_loader.loading import Loaded, load
+from dump_loader.reading import Reading
 from dump_loader.server import Flavour, Server
 
 BODY = "`id` int NOT NULL AUTO_INCREMENT, `a` int, `b` varchar(99) DEFAULT 'x, KEY `k` (`a`)', PRIMARY KEY (`id`), "
@@ -104,7 +105,7 @@ def played(*statements: str) -> tuple[list[str], list[Connection]]:
         yield from (statement.encode() + b";\n" for statement in statements)
 
     signature, server = Signature(), Server(Flavour.MYSQL, 80400, 1 << 30, frozenset())
-    with patch.multiple("dump_loader.loading", unreadable=lambda _: "", backslash_escapes=lambda _: True):
+    with patch("dump_loader.loading.reading", return_value=Reading()):
         load(
             signature.watch(chunks()), signature, connect, server,  # type: ignore[arg-type]
             database="d", connections=2, loaded=Loaded(),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dump_loader.policy import Policy, Treatment, Verdict
+from dump_loader.reading import MULTI_BYTE, Reading
 from dump_loader.server import Flavour, Server
 from dump_loader.splitter import Splitter, Statement
 from ingestion.errors import DumpRejected
@@ -264,8 +265,41 @@ def test_a_system_database_is_found_wherever_it_stands(database: str) -> None:
         judged(f"SELECT {database}.x FROM t AS {database}, {database}.x")
 
 
+@pytest.mark.parametrize("charset", ["big5", "cp932", "gb18030", "gbk", "sjis"])
+def test_only_ascii_is_executed_for_a_client_in_whose_characters_a_quote_can_hide(charset: str) -> None:
+    assert charset in MULTI_BYTE
+    policy = Policy(MYSQL, database="liberator")
+    policy.reading = Reading(charset=charset)
+    ascii_only = Statement(1, 1, b"CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 'b'")
+    assert policy.judge(ascii_only).sql == ascii_only.text
+    for values_at in (0, 22):
+        with pytest.raises(
+            DumpRejected, match=f"Statement 2, line 9, is refused: with the client's character set {charset}"
+        ):
+            policy.judge(Statement(2, 9, b"INSERT INTO t VALUES ('\xa5\x5c')", values_at))
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ('CREATE TABLE "parking"."t" ("a" INT)', 'CREATE TABLE `liberator`."t" ("a" INT)'),
+        ('/*!50003 CREATE*/ /*!50017 DEFINER="r"@"h"*/ /*!50003 TRIGGER "x" AFTER INSERT ON "t" FOR EACH ROW SET @a = b */',
+         'CREATE TRIGGER "x" AFTER INSERT ON "t" FOR EACH ROW SET @a = b'),
+        ('CREATE TABLE "t" ("a" INT) ENGINE="MyISAM"', 'CREATE TABLE "t" ("a" INT) ENGINE=InnoDB'),
+    ],
+)  # fmt: skip
+def test_names_in_double_quotes_are_names_where_the_server_says_so(statement: str, expected: str) -> None:
+    policy = Policy(MYSQL, database="liberator", own="parking")
+    policy.reading = Reading(names_in_quotes=True)
+    assert " ".join(bytes(policy.judge(Statement(1, 1, statement.encode())).sql).decode().split()) == expected
+    for hidden in ('"mysql"."user"', '"mysql" . user', 'mysql."us""er"', '"MySQL"."u\\"'):
+        with pytest.raises(DumpRejected, match=r"server's own database (mysql|MySQL)"):
+            policy.judge(Statement(2, 2, f"INSERT INTO {hidden} VALUES (NOW()), {'(NOW()),' * 2000} (1)".encode()))
+
+
 def test_without_a_header_the_first_name_is_the_dumps_own() -> None:
     assert sql("CREATE TABLE anything.t (a INT)", own=None) == "CREATE TABLE `liberator`.t (a INT)"
+    assert len(judged("USE `a`", "CREATE TABLE A.t (x INT)", own=None)) == 2
     with pytest.raises(DumpRejected, match="the dump's own is a: a dump of two databases"):
         judged("USE `a`", "CREATE TABLE A.t (x INT)", "USE b", own=None)
 
@@ -324,9 +358,6 @@ def test_without_a_header_the_first_name_is_the_dumps_own() -> None:
         ("BEGIN NOT ATOMIC INSERT INTO t VALUES (1); END", "BEGIN NOT"),
         ("IF 1 THEN SHUTDOWN; END IF", "SHUTDOWN"),
         ("LOCK INSTANCE FOR BACKUP", "LOCK INSTANCE"),
-        ("SET NAMES gbk", "GBK"),
-        ("SET character_set_client = 'sjis'", "SJIS"),
-        ("SET NAMES cp932", "CP932"),
         ("CREATE PROCEDURE p() BEGIN CREATE USER x; END", "CREATE USER"),
         ("CREATE PROCEDURE liberator.alter() DROP USER x", "DROP USER"),
         ("CREATE PROCEDURE p(a INT) SELECT @alter; DROP ROLE x", "DROP ROLE"),

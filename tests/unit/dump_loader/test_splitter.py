@@ -9,17 +9,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dump_loader.reading import Reading
 from dump_loader.splitter import Splitter
 from ingestion.errors import DumpRejected
 
 LIMIT = 1_000_000
 
 
-def split(text: bytes | str, *, sizes: list[int] | None = None, escapes: bool = True) -> list[tuple[int, int, bytes]]:
+def split(
+    text: bytes | str, *, sizes: list[int] | None = None, escapes: bool = True, names_in_quotes: bool = False
+) -> list[tuple[int, int, bytes]]:
     """Number, line and text of each statement; the text arrives in chunks of `sizes`, again and again."""
     content = text.encode() if isinstance(text, str) else text
     splitter = Splitter(chunked(content, sizes or [len(content) or 1]), max_bytes=LIMIT)
-    splitter.backslash_escapes = escapes
+    splitter.reading = Reading(escapes=escapes, names_in_quotes=names_in_quotes)
     return [(s.number, s.line, bytes(s.text)) for s in splitter]
 
 
@@ -98,7 +101,7 @@ def test_the_mind_of_the_server_can_change_between_two_statements() -> None:
     splitter = Splitter(iter([b"SET a; SELECT '\\'; SELECT 2"]), max_bytes=LIMIT)
     statements = iter(splitter)
     next(statements)
-    splitter.backslash_escapes = False
+    splitter.reading = Reading(escapes=False)
     assert [s.text for s in statements] == [b"SELECT '\\'", b"SELECT 2"]
 
 
@@ -239,3 +242,28 @@ def test_what_is_joined_by_a_delimiter_is_split_into_the_same(
 ) -> None:
     whole = "".join(f"DELIMITER {delimiter}\n{s}{delimiter}\n" for s in statements)
     assert [text.decode() for _, _, text in split(whole, sizes=sizes)] == statements
+
+
+def values_at(text: str, *, names_in_quotes: bool = False) -> int:
+    splitter = Splitter(iter([text.encode()]), max_bytes=LIMIT)
+    splitter.reading = Reading(names_in_quotes=names_in_quotes)
+    (statement,) = splitter
+    assert bytes(statement.text).decode() == text.removesuffix(";")
+    return statement.values_at
+
+
+def test_a_name_among_the_rows_is_no_literal() -> None:
+    rows = "INSERT INTO `t` VALUES (1,'a'),"
+    begin = rows.index("(1")
+    assert values_at(rows + '(2,"b");') == begin
+    assert values_at(rows + '(2,"b");', names_in_quotes=True) == 0
+    assert values_at(rows + "(2,`f`(';'));") == 0
+    assert values_at(rows + "(`mysql`.`f`(1),'b');") == 0
+
+
+def test_a_backslash_is_a_letter_of_a_name_in_quotes() -> None:
+    text = 'CREATE TABLE "a\\" (b INT); SELECT \'c\\\';\'; INSERT INTO "t" VALUES ("a""b")'
+    expected = ['CREATE TABLE "a\\" (b INT)', "SELECT 'c\\';'", 'INSERT INTO "t" VALUES ("a""b")']
+    for size in (1, 7, 100):
+        found = split(text, sizes=[size], names_in_quotes=True)
+        assert [statement.decode() for _, _, statement in found] == expected
