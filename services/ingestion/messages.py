@@ -93,6 +93,13 @@ class LandingZoneUpdated(Message):
     warnings: int
 
 
+class LoadedWithRemarks(Message):
+    """A dump was loaded and goes on, and a person should look at it. `reason` is cut where it is long."""
+
+    kind: Literal["LoadedWithRemarks"] = "LoadedWithRemarks"
+    reason: Annotated[str, _cut(REASON_LIMIT)]
+
+
 class IngestionFailed(Frozen):
     """A run ended, and a person has to act. `message` is the body of the message that failed, null where there was none.
 
@@ -111,7 +118,7 @@ class IngestionFailed(Frozen):
 
 
 Polled = ExportSnapshot | CopyExport
-AnyMessage = ExportSnapshot | CopyExport | LandingZoneUpdated | IngestionFailed
+AnyMessage = ExportSnapshot | CopyExport | LandingZoneUpdated | LoadedWithRemarks | IngestionFailed
 _any_message: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="kind")])
 
 

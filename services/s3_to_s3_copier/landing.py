@@ -161,6 +161,7 @@ def _manifest(
             _manifest_table(name, rows.get(name), found, export.columns[name], originals.get(name, OriginalNames()))
             for name, found in sorted(objects.items())
         ),
+        remarks=counts.remarks if counts else (),
         warnings=export.warnings,
     )
 

@@ -12,6 +12,7 @@ from ingestion import naming
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import UnreadableObject
 from ingestion.messages import Frozen, Run, problems
+from ingestion.row_counts import Remark
 
 if TYPE_CHECKING:
     from datetime import date
@@ -54,8 +55,8 @@ class ManifestTable(Frozen):
 class Manifest(Frozen):
     """One day of one database.
 
-    `uploaded_at` is the dump's, null where none is known. `warnings` are RDS's own, of its export. `stale` are keys of
-    earlier manifests and attempts of the day that this one does not name.
+    `uploaded_at` is the dump's, null where none is known. `remarks` are the loader's, `warnings` RDS's own, of its export.
+    `stale` are keys of earlier manifests and attempts of the day that this one does not name.
     """
 
     version: Literal[1] = 1
@@ -66,6 +67,7 @@ class Manifest(Frozen):
     uploaded_at: AwareDatetime | None
     snapshot_time: AwareDatetime
     tables: tuple[ManifestTable, ...]
+    remarks: tuple[Remark, ...] = ()
     warnings: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
 

@@ -296,6 +296,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "AWS_DEFAULT_REGION": "eu-west-2",
         "DATA_BUCKET": "DataBucket",
         "DAILY_WINDOW_DAYS": "1",
+        "LOSSY_LOADS": "land",
         "DB_HOST": "dataplatform-prod-liberator-to-rds-snapshot.local",
         "DB_PORT": "3306",
         "DB_NAME": "liberator",

@@ -501,13 +501,16 @@ def test_the_loader_begins_when_its_account_is_made_by_a_container_that_has_ende
 
 
 def test_delays_budgets_and_windows_are_the_parameters() -> None:
-    template = loaded(PollDelaySeconds="60", MaxWaitHours="3", DailyWindowDays="2", DatabaseName="parking")
+    template = loaded(
+        PollDelaySeconds="60", MaxWaitHours="3", DailyWindowDays="2", DatabaseName="parking", LossyLoads="reject"
+    )
     for function in ("SnapshotToS3Function", "S3ToS3CopierFunction"):
         environment = template.resources[function].properties["Environment"]["Variables"]
         assert (environment["POLL_DELAY_SECONDS"], environment["MAX_WAIT_HOURS"]) == ("60", "3")
     container = loader_of(template)
     environment = {e["Name"]: e["Value"] for e in container["Environment"]}
     assert (environment["DAILY_WINDOW_DAYS"], environment["DB_NAME"]) == ("2", "parking")
+    assert environment["LOSSY_LOADS"] == "reject"
     assert environment["MAX_WAIT_HOURS"] == "3"
     assert template.resources["SnapshotToS3Function"].properties["Environment"]["Variables"]["DATABASE_NAME"] == "parking"
 

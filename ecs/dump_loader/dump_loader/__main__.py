@@ -105,6 +105,7 @@ def _run(settings: Settings, request: Request, logger: Logger) -> None:
         Target(settings.db_instance_identifier, settings.db_name, connector(settings, settings.db_credentials)),
         Limits(
             connections=settings.connections,
+            lossy_loads=settings.lossy_loads,
             max_dump_bytes=settings.max_dump_bytes,
             progress_seconds=settings.progress_seconds,
             snapshot_timeout=settings.snapshot_timeout,
@@ -112,6 +113,7 @@ def _run(settings: Settings, request: Request, logger: Logger) -> None:
             max_wait=settings.max_wait,
         ),
         lambda command: queues.send(sqs, settings.snapshot_queue_url, command, delay_seconds=settings.poll_delay_seconds),
+        lambda remarks: publish(boto3.client("sns", config=_CONFIG), settings.alerts_topic_arn, remarks),
         logger,
     )
 

@@ -114,6 +114,26 @@ def reading(connection: Connection) -> Reading:
     )
 
 
+def warned(connection: Connection) -> int:
+    """How many warnings the last statement had: the server says it with each answer, up to 65,535."""
+    number: int = connection._result.warning_count  # type: ignore[attr-defined]  # noqa: SLF001
+    return number
+
+
+def warnings(connection: Connection) -> list[tuple[str, int, str]]:
+    """Level, code and text of each warning of the last statement, up to max_error_count.
+
+    That is 1,024 for MySQL, where the loader's account may not change it, and 64 for MariaDB.
+    https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_max_error_count
+    """
+    connection.use_unicode = False  # the dump may have set another character set for what the server answers
+    try:
+        found = connection.show_warnings()  # type: ignore[no-untyped-call]
+    finally:
+        connection.use_unicode = True
+    return [(level.decode(), int(code), text.decode("utf-8", "replace")) for level, code, text in found]
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """An advisory lock of the server, held by a connection and gone with it, however the process ends."""

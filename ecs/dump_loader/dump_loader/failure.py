@@ -22,8 +22,13 @@ _LOOK_AT_INSTANCE = "Look at the instance's events, free storage, memory and oth
 
 
 def shown(statement: Statement) -> str:
+    """How it begins, for a person to read."""
+    return printable(bytes(statement.text[: 4 * _SHOWN]).decode("utf-8", "replace"))
+
+
+def printable(text: str) -> str:
     """The first 200 characters, on one line, without what a terminal would act on."""
-    text = bytes(statement.text[: 4 * _SHOWN]).decode("utf-8", "replace")[:_SHOWN]
+    text = text[:_SHOWN]
     return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -15,15 +15,16 @@ from dump_loader.dialect import Signature
 from dump_loader.failure import unanswered
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
+from dump_loader.settings import LossyLoads
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import DumpRejected
-from ingestion.messages import ExportSnapshot
+from ingestion.messages import ExportSnapshot, LoadedWithRemarks
 from ingestion.naming import split_s3_uri
-from ingestion.row_counts import RowCounts
+from ingestion.row_counts import Remark, RemarkKind, RowCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from aws_lambda_powertools import Logger
     from mypy_boto3_rds import RDSClient
@@ -33,11 +34,15 @@ if TYPE_CHECKING:
     from dump_loader.dumps import Dump
 
 
+_TOLD = 20  # remarks, of some 300 characters each: an alert has room for 8,000
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the settings say about sizes and times."""
+    """What the settings say about sizes, times and losses."""
 
     connections: int
+    lossy_loads: LossyLoads
     max_dump_bytes: int
     progress_seconds: float
     snapshot_timeout: timedelta
@@ -61,6 +66,7 @@ def ingest(
     target: Target,
     limits: Limits,
     announce: Callable[[ExportSnapshot], None],
+    tell: Callable[[LoadedWithRemarks], None],
     logger: Logger,
 ) -> None:
     """Loads the dump, takes the snapshot and announces it. Raises IngestionError.
@@ -69,6 +75,9 @@ def ingest(
 
     RDS's own events announce the snapshot too, and sooner. They are best effort: `announce` is what makes the waiting
     begin when every one of them is lost.
+
+    `tell` comes before the snapshot, which goes on without the loader: a remark may be told of a load that then fails, but
+    none lands untold.
 
     Safe to repeat from the beginning at any point: the database is made anew, the snapshot has its own name, and the row
     counts have the snapshot's. Until the snapshot there is nothing for anyone else to see.
@@ -92,9 +101,12 @@ def ingest(
                 closing(chunks),
             ):
                 counts = _load(chunks, dump, target, limits, loaded, logger)
+            if told := [r for r in loaded.remarks.all if r.kind is not RemarkKind.TABLE_CONVERTED]:
+                with explained("telling people of the load's remarks"):
+                    tell(_remarks_on(dump, told))
             # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
             # "creating" RDS has read the volume can't be seen from outside.
-            identifier = _snapshot(s3, rds, dump, target, limits, waiting, held, counts, announce, logger)
+            identifier = _snapshot(s3, rds, dump, target, limits, waiting, held, counts, loaded, announce, logger)
     snapshot.delete_earlier(rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger)
 
 
@@ -122,8 +134,8 @@ def _load(
     if not any(counts.values()):
         missing = "has no row in any of its tables" if counts else "defines no table"
         raise DumpRejected(f"{dump.uri} {missing}. Ask for the dump again, and upload it under the same name.")
-    for remark in (*loaded.remarks, *signature.remarks()):
-        logger.warning(remark)
+    loaded.remarks.add(Remark(kind=RemarkKind.NO_SIGN_OF_END, text=text) for text in signature.remarks())
+    _log_or_refuse(loaded.remarks.all, dump, limits.lossy_loads, logger)
     seconds = time.monotonic() - began
     telemetry.count("RowsLoaded", sum(counts.values()))
     telemetry.size("BytesLoaded", loaded.bytes)
@@ -141,6 +153,32 @@ def _load(
     return counts
 
 
+def _log_or_refuse(remarks: Sequence[Remark], dump: Dump, lossy_loads: LossyLoads, logger: Logger) -> None:
+    for remark in remarks:
+        logger.warning(str(remark), kind=remark.kind)
+    changed = [remark for remark in remarks if remark.kind is RemarkKind.VALUES_CHANGED]
+    if changed and lossy_loads is LossyLoads.REJECT:
+        raise DumpRejected(
+            f"{dump.uri} has what its tables can't hold: {_first(changed)}. Ask for a dump with the values, or the columns, "
+            "corrected, and upload it under the same name; or let such dumps land, with LossyLoads=land."
+        )
+
+
+def _remarks_on(dump: Dump, remarks: Sequence[Remark]) -> LoadedWithRemarks:
+    return LoadedWithRemarks(
+        run=dump.run,
+        correlation_id=dump.correlation_id,
+        reason=f"{dump.uri} is loaded, and lands. But see whether this matters to you: {_first(remarks)}. "
+        "The row counts beside the dump have all of it, and so has the day's manifest.",
+    )
+
+
+def _first(remarks: Sequence[Remark]) -> str:
+    """Of any number, what a person reads."""
+    more = f"; and {len(remarks) - _TOLD} more" if len(remarks) > _TOLD else ""
+    return "; ".join(map(str, remarks[:_TOLD])) + more
+
+
 def _snapshot(
     s3: S3Client,
     rds: RDSClient,
@@ -150,6 +188,7 @@ def _snapshot(
     waiting: snapshot.Waiting,
     held: database.Lock,
     counts: dict[str, int],
+    loaded: Loaded,
     announce: Callable[[ExportSnapshot], None],
     logger: Logger,
 ) -> str:
@@ -165,6 +204,7 @@ def _snapshot(
             snapshot=identifier,
             tables=counts,
             views=views,
+            remarks=loaded.remarks.all,
         ).model_dump_json()
         bucket, key = split_s3_uri(uri)
         with explained(f"writing the row counts {uri}"):

@@ -10,6 +10,7 @@ from dump_loader.database import execute, reading
 from dump_loader.failure import rejected
 from dump_loader.policy import Policy, Treatment, Verdict
 from dump_loader.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
+from dump_loader.remarks import Remarks, on_table, on_values
 from dump_loader.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ _UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
 
 @dataclass(slots=True)
 class Loaded:
-    """Seen by the progress log while the load goes on. `remarks`: what a person should know of what was changed."""
+    """Seen by the progress log while the load goes on. `remarks` are told when it has ended."""
 
     statements: int = 0
     bytes: int = 0
-    remarks: list[str] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 def load(
@@ -70,12 +71,15 @@ def load(
                 policy = Policy(server, database=database, own=signature.database, of_mariadb=signature.of_mariadb)
                 many = signature.by_mysqldump and connections > 1
                 opened = [stack.enter_context(closing(connect(database))) for _ in range(connections + 1 if many else 1)]
-                executor = stack.enter_context(closing(_Parallel(opened, longest) if many else _Serial(opened[0])))
+                remarks = loaded.remarks
+                executor = stack.enter_context(
+                    closing(_Parallel(opened, remarks, longest) if many else _Serial(opened[0], remarks))
+                )
             signature.note(statement)
             verdict = policy.judge(statement)
             executor.execute(statement, verdict)
             if verdict.remark:
-                loaded.remarks.append(f"{verdict.remark} (statement {statement.number}, line {statement.line})")
+                remarks.add([on_table(statement, verdict.sql, verdict.remark)])
             if verdict.treatment is Treatment.EVERYWHERE:
                 splitter.reading = policy.reading = executor.reading(statement)
             loaded.statements = statement.number
@@ -90,6 +94,13 @@ def _reading(connection: Connection, statement: Statement) -> Reading:
         return reading(connection)
 
 
+def _execute(connection: Connection, statement: Statement, verdict: Verdict, remarks: Remarks) -> None:
+    with rejected(statement):
+        execute(connection, verdict.sql)
+        if verdict.treatment is not Treatment.EVERYWHERE:  # a variable has no value of the dump
+            remarks.add(on_values(connection, statement, verdict.sql))
+
+
 class _Serial:
     """One connection, strictly in order.
 
@@ -97,8 +108,9 @@ class _Serial:
     difference to the outcome: ROLLBACK is refused, nobody else reads meanwhile, and a load that fails is not used.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, remarks: Remarks) -> None:
         self._connection = connection
+        self._remarks = remarks
         self._pending = 0
         self._pending_bytes = 0
         self._last: Statement | None = None
@@ -111,8 +123,7 @@ class _Serial:
     def execute(self, statement: Statement, verdict: Verdict) -> None:
         if verdict.treatment is Treatment.LEAVE_OUT:
             return
-        with rejected(statement):
-            execute(self._connection, verdict.sql)
+        _execute(self._connection, statement, verdict, self._remarks)
         self._pending += 1
         self._pending_bytes += len(verdict.sql)
         self._last = statement
@@ -148,13 +159,14 @@ class _Parallel:
     definition waits for every transaction that has touched its table.
     """
 
-    def __init__(self, connections: list[Connection], longest: int) -> None:
+    def __init__(self, connections: list[Connection], remarks: Remarks, longest: int) -> None:
         self._connections = connections
+        self._remarks = remarks
         for connection in connections:
             connection.query(_UNCHECKED)
         for connection in connections[1:]:
             connection.autocommit(False)  # noqa: FBT003  pymysql's signature
-        self._pool = Pool(connections[1:], longest=longest)
+        self._pool = Pool(connections[1:], remarks, longest=longest)
         self._batch = Batch()
         self._with_triggers: set[str] = set()
         self._whole: dict[str, _Growing] = {}
@@ -185,8 +197,7 @@ class _Parallel:
             self._whole.clear()  # it may be about any of them
         if verdict.trigger_on:
             self._with_triggers.add(verdict.trigger_on)  # a trigger may see the order of the rows
-        with rejected(statement):
-            execute(self._connections[0], verdict.sql)
+        _execute(self._connections[0], statement, verdict, self._remarks)
         if verdict.indexes:
             self._whole[verdict.table] = _Growing(statement, verdict.indexes)
 

@@ -215,7 +215,7 @@ class Policy:
             storage, engine = storage_edits(tokens, at)
             edits += storage
             edits += ordinary(tokens) if self._generated_are_given and tokens[0].says("CREATE") else []
-            remark = f"Table {_name_at(tokens, at + 1)} is loaded into InnoDB instead of {engine}" if engine else ""
+            remark = f"It is loaded into InnoDB instead of {engine}" if engine else ""
         verdict = Verdict(Treatment.ONCE, edited(sql, edits), remark=remark)
         if kind == "TRIGGER" and tokens[0].says("CREATE"):
             on = next((i for i, t in enumerate(tokens) if i > at and t.says("ON")), len(tokens))

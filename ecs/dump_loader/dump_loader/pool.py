@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
+from dump_loader.database import warned
 from dump_loader.failure import rejected
+from dump_loader.remarks import Remarks, on_values
 from ingestion.errors import DumpRejected
 
 if TYPE_CHECKING:
@@ -48,11 +50,16 @@ class Batch:
         return self.size >= BATCH_BYTES or len(self.statements) >= BATCH_STATEMENTS
 
 
+class _Warned(Exception):
+    """The server has warned of a joined statement."""
+
+
 class Pool:
     """Threads, one for each connection. The first failure ends all of them, and is raised at the next call."""
 
-    def __init__(self, connections: Sequence[Connection], *, longest: int = JOINED_BYTES) -> None:
-        """`longest`: how many bytes the server takes as one statement."""
+    def __init__(self, connections: Sequence[Connection], remarks: Remarks, *, longest: int = JOINED_BYTES) -> None:
+        """`longest`: how many bytes the server takes as one statement. `remarks` gets those on what is committed."""
+        self._remarks = remarks
         self._joined_bytes = min(JOINED_BYTES, longest)
         self._changed = threading.Condition()
         self._waiting: deque[Batch] = deque()
@@ -126,36 +133,48 @@ class Pool:
             return None if self._stopped else self._waiting.popleft()
 
     def _execute(self, connection: Connection, batch: Batch) -> None:
-        if len(batch.statements) == 1:
-            self._repeated(connection, batch)
-            return
-        try:
-            self._repeated(connection, joined(batch, self._joined_bytes))
-        except DumpRejected:
-            connection.rollback()
-            for one in batch.statements:  # to see which of them it is
-                self._repeated(connection, Batch([one], len(one[1])))
+        """Joins statements where that makes no difference.
 
-    def _repeated(self, connection: Connection, batch: Batch) -> None:
+        NULL in a column that can't hold it is 0, with a warning, in a statement of several rows, and an error in one of a
+        single row. So after any warning the statements are executed as they stand; after an error, too, to see which it is.
+        https://dev.mysql.com/doc/refman/8.4/en/insert.html, https://mariadb.com/kb/en/insert/
+        """
+        together = joined(batch, self._joined_bytes)
+        if len(together.statements) < len(batch.statements):
+            try:
+                self._repeated(connection, together, strictly=True)
+            except (DumpRejected, _Warned):
+                connection.rollback()
+            else:
+                return
+        self._repeated(connection, batch)
+
+    def _repeated(self, connection: Connection, batch: Batch, *, strictly: bool = False) -> None:
         """Safe to repeat: the server has rolled back what a deadlock interrupted."""
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS
             try:
-                self._transact(connection, batch, retried=frozenset() if last else _RETRIED)
+                self._transact(connection, batch, strictly=strictly, retried=frozenset() if last else _RETRIED)
             except pymysql.err.OperationalError:
                 connection.rollback()
             else:
                 return
 
-    def _transact(self, connection: Connection, batch: Batch, *, retried: frozenset[int]) -> None:
+    def _transact(self, connection: Connection, batch: Batch, *, strictly: bool, retried: frozenset[int]) -> None:
+        """Raises _Warned, if `strictly`, at the first warning."""
+        remarks = []
         for statement, sql, _ in batch.statements:
             if self._stopped:
                 return
             with rejected(statement, retried=retried):
                 connection.query(sql)
+                if strictly and warned(connection):
+                    raise _Warned
+                remarks += on_values(connection, statement, sql)
         # a commit can fail too: the server is gone, or full
         with rejected(batch.statements[0][0], retried=retried):
             connection.commit()
+        self._remarks.add(remarks)
 
 
 def joined(batch: Batch, longest: int = JOINED_BYTES) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Json, SecretStr, ValidationError
@@ -48,6 +49,13 @@ class AccountSettings(DatabaseSettings):
     master_credentials: Json[Credentials]
 
 
+class LossyLoads(StrEnum):
+    """Whether a dump lands of which the server has changed values, or left out rows."""
+
+    LAND = "land"
+    REJECT = "reject"
+
+
 class Settings(DatabaseSettings):
     """DUMP_KEY, DUMP_VERSION_ID, DUMP_BUCKET and EVENT_TIME come from the rule; IMPORT_DATE_OVERRIDE from a person."""
 
@@ -65,6 +73,7 @@ class Settings(DatabaseSettings):
     snapshot_queue_url: Annotated[str, Field(min_length=1)]
     poll_delay_seconds: Annotated[int, Field(ge=0, le=900)] = 900
     max_wait_hours: Annotated[float, Field(gt=0)] = 12
+    lossy_loads: LossyLoads = LossyLoads.LAND
     connections: Annotated[int, Field(ge=1, le=32)] = 4
     max_dump_bytes: Annotated[int, Field(gt=0)] = 500_000_000_000
     progress_seconds: Annotated[float, Field(gt=0)] = 30

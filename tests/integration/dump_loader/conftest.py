@@ -11,11 +11,19 @@ import pytest
 from dump_loader.server import Flavour
 from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
+from tests.integration.dump_loader.two import Two
 
 
 @pytest.fixture(scope="session", params=list(Flavour), ids=str)
 def server(request: pytest.FixtureRequest, servers: Callable[[Flavour], DatabaseServer]) -> DatabaseServer:
     return servers(request.param)
+
+
+@pytest.fixture(scope="module")
+def two(server: DatabaseServer) -> Iterator[Two]:
+    made = Two(server)
+    yield made
+    made.close()
 
 
 @pytest.fixture

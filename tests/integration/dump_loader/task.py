@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from dump_loader.account import make
 from dump_loader.settings import Credentials
-from ingestion.messages import ExportSnapshot, IngestionFailed
+from ingestion.messages import AnyMessage, ExportSnapshot, IngestionFailed, parse_message
 from ingestion.row_counts import RowCounts
 from local.database_server import DatabaseServer
 
@@ -58,7 +58,7 @@ class Outcome:
     exit_code: int
     log: list[dict[str, Any]]
     stderr: str
-    alerts: list[IngestionFailed]
+    alerts: list[AnyMessage]
     snapshots: list[dict[str, Any]]
 
     @property
@@ -71,7 +71,7 @@ class Outcome:
         assert self.exit_code == 1, self.log
         assert self.stderr == ""
         (error,) = self.errors
-        (alert,) = self.alerts
+        (alert,) = [alert for alert in self.alerts if isinstance(alert, IngestionFailed)]
         assert alert.reason == error
         assert alert.stage == "dump_loader"
         assert "\n" not in error
@@ -132,12 +132,12 @@ class Loader:
         self.upload(content)
         return self.run(**environment)
 
-    def alerts(self) -> list[IngestionFailed]:
+    def alerts(self) -> list[AnyMessage]:
         sqs = boto3.client("sqs")
         received = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
         for message in received:
             sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
-        return [IngestionFailed.model_validate_json(json.loads(m["Body"])["Message"]) for m in received]
+        return [parse_message(json.loads(m["Body"])["Message"]) for m in received]
 
     def announced(self) -> list[ExportSnapshot]:
         """What is on the queue of snapshot_to_s3."""

@@ -7,21 +7,14 @@ changes of sql_mode taking effect.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dump_loader import database
-from dump_loader.dialect import Signature
-from dump_loader.loading import Loaded, load
-from ingestion.errors import IngestionError
-from local.database_server import DatabaseServer
+from tests.integration.dump_loader.two import BY_CLIENT, BY_LOADER, Two
 
-BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
 TABLES = (
     "CREATE TABLE notes (id INT PRIMARY KEY, note LONGTEXT);\n"
     "CREATE TABLE `we``ird;'name` (id INT PRIMARY KEY, `no\"te` LONGBLOB) COMMENT='; -- /* it''s';\n"
@@ -144,82 +137,6 @@ def scripts(draw: st.DrawFn) -> str:
     return "".join([*parts, "-- Dump completed\n"])
 
 
-class Two:
-    """Two databases of one server, made anew for each script."""
-
-    def __init__(self, server: DatabaseServer) -> None:
-        self._server = server
-        self._connection = server.connect_as_root(autocommit=True)
-
-    def close(self) -> None:
-        for name in (BY_CLIENT, BY_LOADER):
-            self._rows(f"DROP DATABASE IF EXISTS {name}")
-        self._connection.close()
-
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall())
-
-    def by_client(self, script: bytes) -> str:
-        """What the client complains of."""
-        database.recreate(self._connection, BY_CLIENT)
-        # --comments: without it, the client loses the end of a conditional comment that has a comment in it
-        command = [
-            self._server.programs.client,
-            "--no-defaults",
-            f"--socket={self._server.socket}",
-            "-uroot",
-            "--default-character-set=utf8mb4",
-            "--comments",
-        ]
-        done = subprocess.run([*command, BY_CLIENT], input=script, capture_output=True, check=False, timeout=60)
-        return done.stderr.decode()
-
-    def by_loader(self, script: bytes, sizes: list[int]) -> str:
-        database.recreate(self._connection, BY_LOADER)
-        signature = Signature()
-        try:
-            load(
-                signature.watch(chunked(script, sizes)),
-                signature,
-                lambda name: self._server.connect(name, autocommit=True),
-                database.describe(self._connection),
-                database=BY_LOADER,
-                connections=3,
-                loaded=Loaded(),
-            )
-        except IngestionError as error:
-            return str(error)
-        return ""
-
-    def content(self, name: str) -> dict[str, tuple[int, int]]:
-        """Rows and checksum of each table."""
-        found = {}
-        for (table,) in self._rows(f"SHOW TABLES IN {name}"):
-            full = f"{name}.{database.quoted(table)}"
-            ((count,),) = self._rows(f"SELECT COUNT(*) FROM {full}")
-            ((_, checksum),) = self._rows(f"CHECKSUM TABLE {full}")
-            found[table] = (count, checksum)
-        return found
-
-
-def chunked(content: bytes, sizes: list[int]) -> Iterator[bytes]:
-    """The first chunk holds the header, as a chunk of the zip does."""
-    position = 0
-    for size in [60, *sizes]:
-        yield content[position : position + size]
-        position += size
-    yield content[position:]
-
-
-@pytest.fixture(scope="module")
-def two(server: DatabaseServer) -> Iterator[Two]:
-    made = Two(server)
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize("header", ["", "-- MySQL dump 10.13  Distrib 8.0.36\n"], ids=["by hand", "mysqldump"])
 def test_what_only_seems_to_print_has_its_effect(two: Two, header: str) -> None:
     body = "CREATE FUNCTION f() RETURNS INT BEGIN INSERT INTO seen (note) VALUES ('called'); RETURN 1; END"
@@ -231,7 +148,7 @@ def test_what_only_seems_to_print_has_its_effect(two: Two, header: str) -> None:
         insert(3, "FOUND_ROWS()"), "SELECT @a := 9", insert(4, "@a"),
     ]  # fmt: skip
     script = f"{header}{TABLES}DELIMITER //\n{body}//\nDELIMITER ;\n{';\n'.join(statements)};\n-- Dump completed\n"
-    assert two.by_client(script.encode()) == two.by_loader(script.encode(), [])
+    assert two.by_client(script.encode()) == two.by_loader(script.encode())
     assert two.content(BY_CLIENT) == two.content(BY_LOADER)
     assert two.content(BY_LOADER)["seen"][0] == 3
 

@@ -72,6 +72,7 @@ class Connection:
     story: list[str]
     own: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _result: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(warning_count=0))
 
     def query(self, sql: Any) -> None:
         with self.lock:

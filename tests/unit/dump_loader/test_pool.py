@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pymysql
 import pytest
 
 from dump_loader.pool import JOINED_BYTES, OUTSTANDING_BYTES, Batch, Pool, joined
+from dump_loader.remarks import Remarks
 from dump_loader.splitter import Statement
 from ingestion.errors import DumpRejected, Transient
 
@@ -16,9 +18,12 @@ HEAD = b"INSERT INTO t VALUES "
 
 
 class Connection:
-    """Keeps what is committed. `fails`: what is raised at the next occurrence of a text."""
+    """Keeps what is committed. `fails`: what is raised at the next occurrence of a text. `warns`: of what at each."""
 
     def __init__(self) -> None:
+        self.warns: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
+        self._warnings: list[tuple[bytes, bytes, bytes]] = []
+        self._result = SimpleNamespace(warning_count=0)
         self.open: list[bytes] = []
         self.committed: list[bytes] = []
         self.fails: dict[bytes, list[Exception]] = {}
@@ -31,6 +36,11 @@ class Connection:
             if text in bytes(sql) and errors:
                 raise errors.pop(0)
         self.open.append(bytes(sql))
+        self._warnings = [warning for text, some in self.warns.items() if text in bytes(sql) for warning in some]
+        self._result.warning_count = len(self._warnings)
+
+    def show_warnings(self) -> list[tuple[bytes, bytes, bytes]]:
+        return self._warnings
 
     def commit(self) -> None:
         self.committed += self.open
@@ -58,8 +68,13 @@ def connections() -> list[Connection]:
 
 
 @pytest.fixture
-def pool(connections: list[Connection]) -> Iterator[Pool]:
-    made = Pool(connections)  # type: ignore[arg-type]
+def remarks() -> Remarks:
+    return Remarks()
+
+
+@pytest.fixture
+def pool(connections: list[Connection], remarks: Remarks) -> Iterator[Pool]:
+    made = Pool(connections, remarks)  # type: ignore[arg-type]
     yield made
     for connection in connections:
         connection.may_go_on.set()
@@ -112,6 +127,31 @@ def test_a_failure_names_the_one_statement(pool: Pool, connections: list[Connect
     assert not {b"INSERT INTO t VALUES (2)", b"INSERT INTO t VALUES (3)"} & set(committed(connections))
     with pytest.raises(DumpRejected):
         pool.submit(batch(b"(4)"))
+
+
+CUT = (b"Warning", b"1265", b"Data truncated for column 'a' at row 1")
+
+
+def test_statements_that_the_server_warns_of_together_are_executed_as_they_stand(
+    pool: Pool, connections: list[Connection], remarks: Remarks
+) -> None:
+    for connection in connections:
+        connection.warns = {b"(2)": [CUT, CUT]}
+    pool.submit(batch(b"(1)", b"(2)", b"(3)"))
+    pool.drain()
+    assert committed(connections) == [HEAD + b"(1)", HEAD + b"(2)", HEAD + b"(3)"]
+    (remark,) = remarks.all
+    assert str(remark) == "table t, statement 2, line 20, 2 times: Data truncated for column 'a' at row 1 (warning 1265)"
+
+
+def test_what_a_deadlock_rolled_back_is_remarked_once(pool: Pool, connections: list[Connection], remarks: Remarks) -> None:
+    for connection in connections:
+        connection.warns = {b"(1)": [CUT]}
+        connection.fails = {b"(2)": [pymysql.err.OperationalError(1213, "Deadlock found")] * 5}
+    pool.submit(batch(b"(1)", b"(2)"))
+    pool.drain()
+    assert committed(connections) == [HEAD + b"(1)", HEAD + b"(2)"]
+    assert [remark.count for remark in remarks.all] == [1]
 
 
 def test_a_lost_connection_is_no_fault_of_the_dump(pool: Pool, connections: list[Connection]) -> None:

@@ -16,7 +16,7 @@ PARTITIONS = "PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (1) {0}, PAR
 def test_every_table_becomes_one_of_innodb_and_that_is_said(engine: str, equals: str) -> None:
     (verdict,) = judged(f"CREATE TABLE `t` {COLUMNS} ENGINE{equals}{engine} AUTO_INCREMENT=7")
     assert bytes(verdict.sql).decode() == f"CREATE TABLE `t` {COLUMNS} ENGINE=InnoDB AUTO_INCREMENT=7"
-    assert verdict.remark == f"Table t is loaded into InnoDB instead of {engine.strip("`'")}"
+    assert verdict.remark == f"It is loaded into InnoDB instead of {engine.strip("`'")}"
 
 
 @pytest.mark.parametrize("engine", ["InnoDB", "INNODB", "'InnoDB'"])
