@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.dump_loader.task import ACCOUNT, CHINOOK, DATABASE, Loader, zipped
 
+MYSQLDUMP = "-- MySQL dump 10.13  Distrib 8.0.36\n"
 PASSWORD = ACCOUNT.password.get_secret_value()
 REFUSED = {1044, 1045, 1142, 1227, 1370}  # access denied: to a database, a file, a command, a privilege, a routine
 
@@ -79,15 +80,14 @@ def test_what_a_body_hides_is_refused_when_it_is_executed(loader: Loader) -> Non
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("header", "sql", "said"),
     [
-        ("SET sql_mode = CONCAT('ANSI', '_QUOTES');\nINSERT INTO \"mysql\".\"user\" VALUES (NOW());", "own database mysql"),
-        ('SET @m = 4;\nSET sql_mode = @m;\nINSERT INTO "other".t VALUES (1);', "a dump of two databases"),
-        ("SET @c = 'gbk';\nSET character_set_client = @c;\nINSERT INTO t VALUES ('é');", "character set gbk"),
-        ("/*!40101 SET NAMES cp932 */;\n-- é\nINSERT INTO t VALUES ('é');", "character set cp932"),
+        ("", "SET sql_mode = CONCAT('ANSI', '_QUOTES');\nINSERT INTO \"mysql\".\"user\" VALUES (NOW());", "database mysql"),
+        (MYSQLDUMP, 'SET @m = 4;\nSET sql_mode = @m;\nINSERT INTO "sys".t VALUES (1);', "database sys"),
+        (MYSQLDUMP, "SET @c = 'gbk';\nSET character_set_client = @c;\nINSERT INTO t VALUES ('é');", "character set gbk"),
+        ("", "/*!40101 SET NAMES cp932 */;\n-- é\nINSERT INTO t VALUES ('é');", "character set cp932"),
     ],
 )
-@pytest.mark.parametrize("header", ["", "-- MySQL dump 10.13  Distrib 8.0.36\n"], ids=["by hand", "mysqldump"])
 def test_text_is_read_as_the_server_reads_it(loader: Loader, header: str, sql: str, said: str) -> None:
     script = f"{header}CREATE TABLE t (a TEXT);\n{sql}"
     error = loader.load(zipped(script)).error

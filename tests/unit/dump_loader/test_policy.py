@@ -455,9 +455,27 @@ def test_percona_looking_for_rocksdb_is_left_out() -> None:
     assert sql("/*!50717 DEALLOCATE PREPARE s */") == ""
 
 
+@pytest.mark.parametrize(
+    ("statement", "apart"),
+    [
+        ("CREATE TABLE t (a INT)", True),
+        ("DROP TABLE IF EXISTS t", True),
+        ("DROP TABLE t, u", False),
+        ("CREATE TABLE t (a INT, FOREIGN KEY (a) REFERENCES u (a))", False),
+        ("CREATE TABLE t LIKE u", False),
+        ("CREATE TABLE t SELECT * FROM u", False),
+        ("ALTER TABLE t ADD a INT", False),
+    ],
+)
+def test_what_is_about_one_table_only_need_not_wait_for_the_others(statement: str, apart: bool) -> None:
+    (verdict,) = judged(statement)
+    assert (verdict.apart, verdict.table) == (apart, "t" if apart else "")
+
+
 def test_a_trigger_says_which_table_it_is_on() -> None:
-    (verdict,) = judged("CREATE TRIGGER `x` BEFORE INSERT ON `parking`.`Permits` FOR EACH ROW SET @a = 1")
-    assert verdict.trigger_on == "permits"
+    for trigger in ("TRIGGER `x`", "TRIGGER IF NOT EXISTS parking.`x`", "OR REPLACE TRIGGER x"):
+        (verdict,) = judged(f"CREATE {trigger} BEFORE INSERT ON `parking`.`Permits` FOR EACH ROW SET @a = 1")
+        assert verdict.trigger_on == "permits"
 
 
 ROWS = st.lists(
