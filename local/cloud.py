@@ -278,5 +278,5 @@ class Cloud:
 
 
 def _in_words(alert: Any) -> str:
-    """What a rule tells people, field by field."""
+    """A rule's alert, field by field."""
     return "; ".join(f"{field}: {said}" for field, said in alert.items()) if isinstance(alert, dict) else str(alert)

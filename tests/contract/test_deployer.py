@@ -20,7 +20,7 @@ from tests.policies import as_list, statements
 
 POLICY = ROOT / "docs/deployer-policy.json"
 STACK = PRODUCTION | {"Prefix": "dataplatform-stg"}
-# What a schema names for properties that the template does not set.
+# Actions for properties that the template does not set.
 NOT_ASKED = {
     "ec2:DescribeNetworkInterfaces": "no function is in the VPC",
     "ecs:PutAccountSetting*": "Container Insights is set on the cluster",
@@ -30,7 +30,7 @@ NOT_ASKED = {
     "s3files:*": "no function has a file system",
     "s3tables:*": "no bucket has a metadata table",
 }
-# Services that are no resource's: CloudFormation itself.
+# CloudFormation itself is no resource.
 BESIDES = {"cloudformation"}
 
 

@@ -52,7 +52,7 @@ def labelled(value: Any, environment: str = "production") -> Any:
     return re.sub(r"-[0-9a-f]{32}-0{6}$", "-*", re.sub(r"^arn:aws:\w+:(eu-west-2)?:123456789012:", "", value))
 
 
-# Who may do what
+# Rights
 
 ANSWER = "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes"
 LOG = "logs:CreateLogStream logs:PutLogEvents"
@@ -184,7 +184,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "GlueErrorLogs:*": LOG,
     },
 }
-# In pre-production, which has more of these than the others: statement by statement, who, what.
+# Statement by statement, principals and actions. Pre-production has more of these than the others.
 BY_RESOURCE = {
     "Key": {
         "AccountDecidesByIam": ("arn:aws:iam::123456789012:root", "kms:*"),
@@ -203,7 +203,7 @@ BY_RESOURCE = {
         "ProductionLooksForDumps": (OTHER_ROLE, "s3:ListBucket"),
     },
 }
-# Who reaches whom in the VPC: port, source or destination.
+# The VPC: way, ports, source or destination.
 SECURITY_GROUPS = {
     "DatabaseSecurityGroup": {("in", "3306-3306", "LoaderSecurityGroup"), ("out", "all", "127.0.0.1/32")},
     "LoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "3306-3306", "DatabaseSecurityGroup")},
@@ -252,7 +252,7 @@ def _peer(rule: dict[str, Any]) -> tuple[str, str]:
     return ports, peer
 
 
-# What is wired to what
+# Wiring
 
 POLLS = {
     "POLL_DELAY_SECONDS": "900",
@@ -305,9 +305,9 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "SNAPSHOT_QUEUE_URL": "SnapshotQueue",
     },
 }
-# Of each resource what is named, by its path in the properties; a list is compared whole.
+# Single properties by their path; a list or a mapping is compared whole, and None is a property that is not there.
 WIRING: dict[str, dict[str, Any]] = {
-    # A day's dump is big enough for one invocation, and S3 slows down who copies more than two at once.
+    # A copy may need all of an invocation's 15 minutes, hence one message; more than two at once only slow S3 down.
     "SnapshotToS3Function": {"Timeout": 60, "MemorySize": 512, "RecursiveLoop": "Allow"},
     "SnapshotToS3FunctionQueue": {"BatchSize": 5, "Enabled": None},
     "S3ToS3CopierFunction": {"Timeout": 900, "MemorySize": 1024, "RecursiveLoop": "Allow"},
@@ -362,12 +362,12 @@ def test_a_program_is_given_these(program: str) -> None:
     assert of_program(program) == ENVIRONMENT[program]
 
 
-# Which alarm rings when
+# Alarms
 
 DLQ = ("Maximum", 60, 1, "GreaterThanThreshold", 0, "notBreaching")
 TROUBLE = ("Sum", 300, 1, "GreaterThanThreshold", 0, "notBreaching")
 OURS = "LiberatorIngestion/dataplatform-prod"
-# Namespace, metric, of what; statistic, period, how many periods, comparison, threshold, what is missing means.
+# Namespace, metric, its resource; statistic, period, number of periods, comparison, threshold, meaning of no data.
 ALARMS: dict[str, tuple[Any, ...]] = {
     "SnapshotDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "SnapshotDlq", *DLQ),
     "CopierDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "CopierDlq", *DLQ),
@@ -383,7 +383,7 @@ ALARMS: dict[str, tuple[Any, ...]] = {
     "S3ToS3CopierErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "S3ToS3CopierFunction", *TROUBLE),
     "ProdToPreprodErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "ProdToPreprodFunction", *TROUBLE),
 }  # fmt: skip
-# What CloudWatch calls what it measures, and what that is.
+# The dimension by which CloudWatch tells one from another, and the type of resource.
 DIMENSION = {
     "AWS/SQS": ("QueueName", "AWS::SQS::Queue"),
     "AWS/Events": ("RuleName", "AWS::Events::Rule"),
@@ -417,7 +417,7 @@ def _rings(alarm: dict[str, Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-# What is kept, and how
+# Data
 
 ABORT = {
     "Id": "uploads that were never completed",

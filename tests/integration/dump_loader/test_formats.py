@@ -333,6 +333,18 @@ def test_a_script_by_hand_runs_in_order_on_one_connection(loader: Loader) -> Non
     assert loader.query("SELECT v FROM b WHERE a_id = 1") == [(5 + 504,)]
 
 
+def test_a_foreign_key_to_a_key_that_is_not_unique(loader: Loader) -> None:
+    """Servers before MySQL 8.4 took it, and their dumps have it."""
+    outcome = loader.load(
+        zipped(
+            "CREATE TABLE a (n INT, KEY (n));\nCREATE TABLE b (n INT, FOREIGN KEY (n) REFERENCES a (n));\n"
+            "INSERT INTO a VALUES (1), (1);\nINSERT INTO b VALUES (1);\n-- Dump completed\n"
+        )
+    )
+    assert outcome.exit_code == 0, outcome.log[-1]
+    assert loader.row_counts()[0].tables == {"a": 2, "b": 1}
+
+
 def test_sql_modes_that_change_what_a_backslash_is(loader: Loader) -> None:
     outcome = loader.load(
         zipped(
