@@ -305,6 +305,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "SNAPSHOT_QUEUE_URL": "SnapshotQueue",
     },
 }
+IMAGES = "123456789012.dkr.ecr.eu-west-2.amazonaws.com/dataplatform-prod-liberator-to-rds-snapshot"
 # Single properties by their path; a list or a mapping is compared whole, and None is a property that is not there.
 WIRING: dict[str, dict[str, Any]] = {
     # A copy may need all of an invocation's 15 minutes, hence one message; more than two at once only slow S3 down.
@@ -320,6 +321,7 @@ WIRING: dict[str, dict[str, Any]] = {
         "VisibilityTimeout": 5400, "RedrivePolicy.deadLetterTargetArn": "ProdToPreprodDlq", "DelaySeconds": None,
     },
     "SnapshotEventSubscription": {"Enabled": True, "SourceType": "db-snapshot", "EventCategories": ["creation"]},
+    "AlertEmailSubscription": {"TopicArn": "AlertsTopic", "Protocol": "email", "Endpoint": "people@example.org"},
     "SnapshotQueueSubscription": {"RedrivePolicy": {"deadLetterTargetArn": "UndeliveredEventsDlq"}, "FilterPolicy": None},
     "UploadRule": {
         "State": None,
@@ -341,6 +343,16 @@ WIRING: dict[str, dict[str, Any]] = {
         "NetworkMode": "awsvpc",
         "ExecutionRoleArn": "LoaderExecutionRole",
         "TaskRoleArn": "LoaderTaskRole",
+        "Cpu": "2048",
+        "Memory": "4096",
+        "ContainerDefinitions.0.Image": f"{IMAGES}:not-pushed-yet",
+        "ContainerDefinitions.0.Secrets": [{"Name": "DB_CREDENTIALS", "ValueFrom": "LoaderSecret"}],
+        "ContainerDefinitions.0.DependsOn": [{"ContainerName": "account", "Condition": "SUCCESS"}],
+        "ContainerDefinitions.1.Image": f"{IMAGES}:not-pushed-yet",
+        "ContainerDefinitions.1.Secrets": [
+            {"Name": "MASTER_CREDENTIALS", "ValueFrom": "secret:rds!db-*"},
+            {"Name": "DB_CREDENTIALS", "ValueFrom": "LoaderSecret"},
+        ],
         "ContainerDefinitions.0.StopTimeout": 120,
         "ContainerDefinitions.0.LogConfiguration.Options.awslogs-group": "LoaderLogs",
         "ContainerDefinitions.1.LogConfiguration.Options.awslogs-group": "LoaderLogs",
@@ -390,6 +402,15 @@ DIMENSION = {
     "AWS/Lambda": ("FunctionName", "AWS::Lambda::Function"),
     OURS: ("service", ""),
 }
+
+
+# An export that failed stays failed, and the loader's rule tells people itself.
+NO_ALL_CLEAR = {"ExportFailedAlarm", "LoaderFailedAlarm"}
+
+
+def test_an_alarm_tells_the_people_when_it_rings_and_when_all_is_clear() -> None:
+    told = {a.logical_id: labelled(a.properties.get("OKActions")) for a in loaded().of_type("AWS::CloudWatch::Alarm")}
+    assert told == {name: None if name in NO_ALL_CLEAR else ["AlertsTopic"] for name in ALARMS}
 
 
 def test_the_alarms_are_these_and_each_rings_when_it_should() -> None:
@@ -470,7 +491,13 @@ DATA: dict[str, dict[str, Any]] = {
         "BackupRetentionPeriod": 0,
         "CopyTagsToSnapshot": True,
         "DBName": "liberator",
+        "DBSubnetGroupName": "DatabaseSubnets",
+        "DBInstanceClass": "db.m7g.large",
         "StorageType": "gp3",
+        "AllocatedStorage": "100",
+        "MaxAllocatedStorage": "500",
+        "AutoMinorVersionUpgrade": True,
+        "MultiAZ": False,
     },
     "DatabaseParameters": {
         "Family": "mysql8.4",
@@ -481,8 +508,31 @@ DATA: dict[str, dict[str, Any]] = {
             "local_infile": "0",
         },
     },
-    "LandingToRawJob": JOB | {"Role": "LandingToRawRole"},
-    "TransformJob": JOB | {"Role": "TransformRole"},
+    "LoaderSecret": {
+        "GenerateSecretString": {
+            "SecretStringTemplate": '{"username": "liberator_loader"}',
+            "GenerateStringKey": "password",
+            "PasswordLength": 40,
+            "ExcludePunctuation": True,
+        },
+        "KmsKeyId": "Key",
+    },
+    "LandingToRawJob": JOB
+    | {
+        "Role": "LandingToRawRole",
+        "DefaultArguments.--landing": "s3://dataplatform-prod-landing-zone",
+        "DefaultArguments.--raw": "s3://dataplatform-prod-raw-zone",
+        "DefaultArguments.--raw_database": "RawDatabase",
+    },
+    "TransformJob": JOB
+    | {
+        "Role": "TransformRole",
+        "DefaultArguments.--raw": "s3://dataplatform-prod-raw-zone",
+        "DefaultArguments.--raw_database": "RawDatabase",
+        "DefaultArguments.--refined": "s3://dataplatform-prod-refined-zone",
+        "DefaultArguments.--refined_database": "RefinedDatabase",
+        "DefaultArguments.--transforms": "s3://dataplatform-prod-liberator-glue-assets/transforms",
+    },
     "DailyWorkflow": {"MaxConcurrentRuns": 1},
     "BackdatedWorkflow": {"MaxConcurrentRuns": 1},
     "LoaderRepository": {"ImageTagMutability": "IMMUTABLE"},

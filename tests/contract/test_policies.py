@@ -128,6 +128,21 @@ def test_queues_are_written_by_rules_and_topics_that_are_named(template: Templat
             assert asked(statement, ("ArnEquals",), "aws:SourceArn"), name
 
 
+def test_a_topic_is_published_to_by_the_services_alarms_and_events_of_this_stack(template: Template) -> None:
+    sources = {
+        service: asked(statement, ("ArnLike",), "aws:SourceArn")
+        for name, statement in resource_statements(template)
+        if name.endswith("TopicPolicy")
+        for service in services(statement)
+    }
+    prefix = template.parameters["Prefix"]
+    assert sources == {
+        "cloudwatch.amazonaws.com": [f"arn:aws:cloudwatch:eu-west-2:{ACCOUNT}:alarm:{prefix}-*"],
+        "events.amazonaws.com": [],
+        "events.rds.amazonaws.com": [],
+    }
+
+
 def test_everyone_is_only_ever_denied(template: Template) -> None:
     for name, statement in resource_statements(template):
         assert isinstance(statement["Principal"], dict), name
