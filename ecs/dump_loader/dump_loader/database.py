@@ -34,7 +34,7 @@ _IDLE_SECONDS = 7 * 24 * 3600
 # MySQL before 8.4, and MariaDB, take a foreign key to a key that is not unique. MySQL 8.4 takes it only if told, else fails
 # with error 6125. The session tells, not the instance's parameters: so it holds on every server. MariaDB skips it.
 # https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_restrict_fk_on_non_standard_key
-_SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on_non_standard_key = 0 */"
+SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on_non_standard_key = 0 */"
 # What tracks connections between the two ends forgets an idle one after 350 seconds: a NAT gateway, a load balancer, the
 # network interface itself on newer instances. Linux sends its first keepalive after two hours.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
@@ -62,7 +62,7 @@ def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=30,
-            init_command=_SESSION,
+            init_command=SESSION,
             ssl=tls,
         )
         # pymysql switches keepalive on, but leaves it to the system how often.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import pymysql
 
 from dump_loader.database import execute, reading
 from dump_loader.failure import rejected
@@ -32,6 +35,10 @@ _BY_LOADER = (
 _BY_SERVER = "The server's max_allowed_packet allows no more: raise it in the instance's parameter group."
 # Of one table's rows: from here on its secondary indexes are built afterwards. Ours: about a tenth of a second of loading.
 _LARGE = 4 * 1024 * 1024
+_NEEDED = frozenset({1553})  # by a foreign key of another table, which MySQL lets refer to a key that is not unique
+# Sets the client's character set or a variable of the dump's own, as mysqldump does around each CREATE TABLE. With any other
+# setting (a strict sql_mode, innodb_strict_mode) the server might refuse a table as it stands, and so an index of it.
+_OF_NO_INDEX = re.compile(rb"SET\s+(?:character_set_client\s*=\s*@?\w+|@\w+\s*:?=\s*[@\w.]+)\s*", re.IGNORECASE)
 # What mysqldump itself writes at the top of a dump; in every session, as rows of one table may come before another's.
 _UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
 
@@ -154,9 +161,9 @@ class _Growing:
 class _Parallel:
     """Rows over all connections but the first; everything else on the first one.
 
-    What defines another table than those that are being filled, and what sets the session, goes on beside the rows; anything
-    else when all rows before it are committed, and all indexes built. The rows must be committed, not only executed: a
-    definition waits for every transaction that has touched its table.
+    What defines another table than those that are being filled, and the client's character set, go on beside the rows.
+    Anything else waits until all rows before it are committed, and all indexes built. The rows must be committed, not only
+    executed: a definition waits for every transaction that has touched its table.
     """
 
     def __init__(self, connections: list[Connection], remarks: Remarks, longest: int) -> None:
@@ -187,14 +194,13 @@ class _Parallel:
             if self._batch.full:
                 self._submit()
             return
-        if verdict.treatment is Treatment.EVERYWHERE:
-            self._submit()
-            self._pool.everywhere(statement, verdict.sql)
-        elif verdict.apart and verdict.table not in self._filled:
+        if (verdict.apart and verdict.table not in self._filled) or _OF_NO_INDEX.fullmatch(verdict.sql):
             self._submit()
         else:
             self.finish()
             self._whole.clear()  # it may be about any of them
+        if verdict.treatment is Treatment.EVERYWHERE:
+            self._pool.everywhere(statement, verdict.sql)
         if verdict.trigger_on:
             self._with_triggers.add(verdict.trigger_on)  # a trigger may see the order of the rows
         _execute(self._connections[0], statement, verdict, self._remarks)
@@ -220,9 +226,13 @@ class _Parallel:
         table.bytes += len(rows.sql)
         if table.bytes > _LARGE:
             self._finish_rows()
-            with rejected(table.created):
-                self._connections[0].query(table.indexes.drop)
-            self._without_indexes[rows.table] = self._whole.pop(rows.table)
+            del self._whole[rows.table]
+            try:
+                with rejected(table.created, retried=_NEEDED):
+                    self._connections[0].query(table.indexes.drop)
+            except pymysql.err.MySQLError:
+                return  # they stay
+            self._without_indexes[rows.table] = table
 
     def _finish_rows(self) -> None:
         self._submit()

@@ -153,6 +153,28 @@ def test_what_only_seems_to_print_has_its_effect(two: Two, header: str) -> None:
     assert two.content(BY_LOADER)["seen"][0] == 3
 
 
+ALTERED_ZONES = """-- MySQL dump 10.13  Distrib 8.4.0, for Linux (x86_64)
+SET sql_mode = '';
+CREATE TABLE child (id INT PRIMARY KEY, zone INT, KEY k (zone), FOREIGN KEY (zone) REFERENCES zones (zone)) ENGINE=InnoDB;
+CREATE TABLE `zones` (`id` int, `zone` int, `at` datetime NOT NULL, KEY `of` (`zone`)) ENGINE=InnoDB;
+CREATE TABLE `times` (`id` int, `at` datetime NOT NULL DEFAULT '0000-00-00 00:00:00', KEY `at` (`at`)) ENGINE=InnoDB;
+INSERT INTO `zones` VALUES (1,1,'2021-06-04 00:00:00'),(2,1,'0000-00-00 00:00:00');
+INSERT INTO `times` VALUES (1,'2021-06-04 00:00:00'),(2,'0000-00-00 00:00:00');
+SET sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE';
+CREATE TRIGGER t BEFORE INSERT ON times FOR EACH ROW SET NEW.id = 1;
+-- Dump completed
+"""
+
+
+def test_a_key_is_built_afterwards_only_where_the_table_is_the_same_then(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dump_loader.loading._LARGE", 50)
+    script = f"SET FOREIGN_KEY_CHECKS=0;\n{ALTERED_ZONES}".encode()
+    assert two.by_client(script) == ""
+    assert two.by_loader(ALTERED_ZONES.encode()) == ""
+    assert two.content(BY_CLIENT) == two.content(BY_LOADER)
+    assert two.definitions(BY_CLIENT) == two.definitions(BY_LOADER)
+
+
 @settings(
     max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "200")),
     deadline=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from local.database_server import DatabaseServer
 
 BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
+_NOT_ITS_OWN = re.compile(rb" DEFINER=`[^`]*`@`[^`]*`|`?differential_(?:client|loader)`?\.?| (?:EN|DIS)ABLED?(?= |$)")
+_OBJECTS = {
+    "TABLE": ("TABLE_NAME", "TABLES WHERE TABLE_TYPE = 'BASE TABLE'"),
+    "VIEW": ("TABLE_NAME", "VIEWS WHERE TRUE"),
+    "TRIGGER": ("TRIGGER_NAME", "TRIGGERS WHERE TRUE"),
+    "EVENT": ("EVENT_NAME", "EVENTS WHERE TRUE"),
+    "FUNCTION": ("ROUTINE_NAME", "ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION'"),
+    "PROCEDURE": ("ROUTINE_NAME", "ROUTINES WHERE ROUTINE_TYPE = 'PROCEDURE'"),
+}
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?")
 
 
 class Two:
@@ -26,15 +37,18 @@ class Two:
         self.remarks: tuple[Remark, ...] = ()
         self._server = server
         self._connection = server.connect_as_root(autocommit=True)
+        raw = "SET character_set_results = NULL"
+        self._as_stored = server.connect_as_root(autocommit=True, conv={}, use_unicode=False, init_command=raw)
 
     def close(self) -> None:
         for name in (BY_CLIENT, BY_LOADER):
             self._rows(f"DROP DATABASE IF EXISTS {name}")
         self._connection.close()
+        self._as_stored.close()
 
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str, *arguments: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
-            cursor.execute(sql)
+            cursor.execute(sql, arguments or None)
             return list(cursor.fetchall())
 
     def by_client(self, script: bytes) -> str:
@@ -48,11 +62,12 @@ class Two:
             "-uroot",
             "--default-character-set=utf8mb4",
             "--comments",
+            f"--init-command={database.SESSION}",
         ]
         done = subprocess.run([*command, BY_CLIENT], input=script, capture_output=True, check=False, timeout=60)
         return done.stderr.decode()
 
-    def by_loader(self, script: bytes, sizes: Sequence[int] = ()) -> str:
+    def by_loader(self, script: bytes, sizes: Sequence[int] = (), *, connections: int = 3) -> str:
         """What the loader complains of."""
         database.recreate(self._connection, BY_LOADER)
         signature, loaded = Signature(), Loaded()
@@ -60,10 +75,10 @@ class Two:
             load(
                 signature.watch(chunked(script, sizes)),
                 signature,
-                lambda name: self._server.connect(name, autocommit=True),
+                lambda name: self._server.connect(name, autocommit=True, init_command=database.SESSION),
                 database.describe(self._connection),
                 database=BY_LOADER,
-                connections=3,
+                connections=connections,
                 loaded=loaded,
             )
         except IngestionError as error:
@@ -80,6 +95,46 @@ class Two:
             ((_, checksum),) = self._rows(f"CHECKSUM TABLE {full}")
             found[table] = (count, checksum)
         return found
+
+    def definitions(self, name: str) -> dict[tuple[str, str], list[bytes]]:
+        """What SHOW CREATE says of each object, by kind and name, but its definer, database, state and age."""
+        found = {}
+        for kind, names in self._objects(name).items():
+            for one in names:
+                (row,) = self._raw(f"SHOW CREATE {kind} {name}.{database.quoted(one)}")
+                told = [b"" if value is None else _NOT_ITS_OWN.sub(b"", value) for value in row]
+                found[kind, one] = [value for value in told if not _TIME.fullmatch(value)]
+        return found
+
+    def values(self, name: str) -> dict[str, list[tuple[bytes | None, ...]]]:
+        """Every value of each table as it is stored, of invisible and computed columns, too; sorted."""
+        found = {}
+        for table in self._objects(name)["TABLE"]:
+            columns = self._rows(
+                "SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+                " ORDER BY ORDINAL_POSITION", name, table,
+            )  # fmt: skip
+            # as text, a FLOAT has 6 digits, and an ENUM's '' may be its error value
+            exactly = {"float": "{0} * 1e0", "double": "{0} * 1e0", "enum": "CONCAT({0} + 0, {0})"}
+            wanted = ", ".join(exactly.get(kind, "{0}").format(database.quoted(column)) for column, kind in columns)
+            rows = self._raw(f"SELECT {wanted} FROM {name}.{database.quoted(table)}")
+            found[table] = sorted(rows, key=repr)
+        return found
+
+    def _objects(self, name: str) -> dict[str, list[str]]:
+        """The names of what a database holds, by kind."""
+        found = {}
+        for kind, (column, source) in _OBJECTS.items():
+            schema = source.split()[0].removesuffix("S") + "_SCHEMA" if kind not in ("TABLE", "VIEW") else "TABLE_SCHEMA"
+            rows = self._rows(f"SELECT {column} FROM information_schema.{source} AND {schema} = %s ORDER BY 1", name)
+            found[kind] = [one for (one,) in rows]
+        return found
+
+    def _raw(self, sql: str) -> list[tuple[bytes | None, ...]]:
+        """Bytes as they are stored, whatever their character set."""
+        with self._as_stored.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
 
 
 def chunked(content: bytes, sizes: Sequence[int]) -> Iterator[bytes]:

@@ -164,6 +164,25 @@ def test_a_definition_that_was_altered_is_left_alone() -> None:
     assert not any("DROP KEY" in line for line in told)
 
 
+@pytest.mark.parametrize(
+    ("setting", "built_first"),
+    [
+        ("SET sql_mode = 'STRICT_ALL_TABLES'", True),
+        ("SET @saved = @@sql_mode, innodb_strict_mode = ON", True),
+        ("SET @saved_cs_client     = @@character_set_client", False),
+        ("/*!50503 SET character_set_client = utf8mb4 */", False),
+    ],
+)
+def test_indexes_are_built_in_the_session_of_their_table(setting: str, built_first: bool) -> None:
+    told, _ = played(table("t"), *rows("t", 6), setting, table("u"))
+    order = [
+        word for line in told for word in ("ADD KEY", "SET @saved", "SET sql_mode", "SET character_set") if word in line
+    ]
+    assert (order[0] == "ADD KEY") is built_first
+    told, _ = played(table("t"), setting, *rows("t", 6))
+    assert any("DROP KEY" in line for line in told) is not built_first
+
+
 def test_enabling_keys_needs_neither_rows_nor_indexes_where_it_does_nothing() -> None:
     keys = "ALTER TABLE `t` DISABLE KEYS", "ALTER TABLE `t` ENABLE KEYS"
     told = story(table("t"), keys[0], *rows("t", 6), keys[1], table("u"))
