@@ -425,7 +425,7 @@ class _Cursor:
                 answer = [(1,)]
             case ["SELECT", "VERSION"]:
                 answer = [("8.4.11", 1 << 30)]
-            case ["CREATE", "DATABASE", *_]:
+            case ["CREATE", "DATABASE", *_] | ["SET", "SESSION", *_]:
                 pass
             case ["DROP", "DATABASE", *_]:
                 rds.loaded, rds.loading = None, True

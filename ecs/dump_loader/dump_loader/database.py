@@ -189,17 +189,22 @@ def recreate(connection: Connection, database: str) -> None:
         cursor.execute(f"CREATE DATABASE {quoted(database)} CHARACTER SET utf8mb4")
 
 
-def count_rows(connection: Connection, database: str) -> dict[str, int]:
-    """Rows of every base table, counted, not estimated."""
-    tables = rows(
+def base_tables(connection: Connection, database: str) -> list[str]:
+    """The names of the tables that have rows of their own."""
+    found = rows(
         connection,
         "SELECT TABLE_NAME FROM information_schema.TABLES "
         "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_NAME",
         database,
     )
+    return [name for (name,) in found]
+
+
+def count_rows(connection: Connection, database: str) -> dict[str, int]:
+    """Rows of every base table, counted, not estimated."""
     return {
         table: int(rows(connection, f"SELECT COUNT(*) FROM {quoted(database)}.{quoted(table)}")[0][0])  # noqa: S608  quoted
-        for (table,) in tables
+        for table in base_tables(connection, database)
     }
 
 

@@ -1,4 +1,4 @@
-"""The way of one dump: lock, load, check, count, snapshot, clean up."""
+"""The way of one dump: lock, load, check, rename, count, snapshot, clean up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from dump_loader import archive, database, progress, snapshot
 from dump_loader.dialect import Signature
+from dump_loader.exportable import make_exportable
 from dump_loader.failure import unanswered
 from dump_loader.loading import Loaded, load
 from dump_loader.s3_file import S3File
@@ -113,7 +114,7 @@ def ingest(
 def _load(
     chunks: Iterable[bytes], dump: Dump, target: Target, limits: Limits, loaded: Loaded, logger: Logger
 ) -> dict[str, int]:
-    """Rows of each table after the load."""
+    """Rows of each table after the load, by the names that it has then."""
     began = time.monotonic()
     with closing(target.connect(None)) as connection:
         server = database.describe(connection)
@@ -130,6 +131,7 @@ def _load(
             loaded=loaded,
         )
         signature.refuse_unfinished(dump.uri)
+        loaded.originals = make_exportable(connection, target.database, logger)
         counts = database.count_rows(connection, target.database)
     if not any(counts.values()):
         missing = "has no row in any of its tables" if counts else "defines no table"
@@ -205,6 +207,7 @@ def _snapshot(
             tables=counts,
             views=views,
             remarks=loaded.remarks.all,
+            originals=loaded.originals,
         ).model_dump_json()
         bucket, key = split_s3_uri(uri)
         with explained(f"writing the row counts {uri}"):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dump_loader.reading import Reading
     from dump_loader.server import Server
     from dump_loader.splitter import Statement
+    from ingestion.row_counts import OriginalNames
 
 # A statement is held in memory as a whole, whatever more the server would take (max_allowed_packet, up to 1 GB).
 LONGEST_STATEMENT = 64 * 1024 * 1024
@@ -45,11 +46,15 @@ _UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
 
 @dataclass(slots=True)
 class Loaded:
-    """Seen by the progress log while the load goes on. `remarks` are told when it has ended."""
+    """Seen by the progress log while the load goes on. `remarks` are told when it has ended.
+
+    `originals` has what was renamed afterwards, by its new name.
+    """
 
     statements: int = 0
     bytes: int = 0
     remarks: Remarks = field(default_factory=Remarks)
+    originals: dict[str, OriginalNames] = field(default_factory=dict)
 
 
 def load(
