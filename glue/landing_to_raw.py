@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pyspark.sql import Observation
 
 from lake import columns, job, manifest, schema
-from lake.catalog import Catalog
+from lake.catalog import Catalog, Source
 from lake.files import Files
 from lake.job import JobFailed, say
 from lake.zone import Staged, Zone
@@ -89,7 +89,7 @@ def to_raw(run: Run, landing_root: str, wanted: re.Pattern[str], raw: Zone) -> d
             )
         if manifest.read(raw.files, landing_root, run.manifest) != landing.manifest:
             raise JobFailed("Nothing was published, for another export of the day was landed meanwhile. Run it again")
-        published = _each(staged, lambda name: _publish(staged[name], run, landing, raw), failures)
+        published = _each(staged, lambda name: _publish(staged[name], tables[name][0], run, landing, raw), failures)
         _each(_others(landing, raw), lambda name: _withdraw(name, run, raw), failures)
     finally:
         raw.clear()
@@ -140,8 +140,10 @@ def _stage(name: str, tables: Sequence[SourceTable], landing: Landing, raw: Zone
     return staged
 
 
-def _publish(staged: Staged, run: Run, landing: Landing, raw: Zone) -> int:
-    raw.publish(staged, run.import_date, landing.manifest.database)
+def _publish(staged: Staged, table: SourceTable, run: Run, landing: Landing, raw: Zone) -> int:
+    names = schema.clean_all([column.name for column in table.columns])
+    originals = {name: column.original for name, column in zip(names, table.columns, strict=True)}
+    raw.publish(staged, run.import_date, Source(landing.manifest.database, table.original, originals))
     return staged.rows
 
 

@@ -26,7 +26,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from lake import columns, job, schema
-from lake.catalog import Catalog
+from lake.catalog import Catalog, Source
 from lake.files import Files
 from lake.job import JobFailed, say
 from lake.zone import Zone
@@ -162,7 +162,7 @@ def _make(query: Query, checks: list[Query], tables: dict[str, Zone], run: Run, 
             if rows := spark.sql(check.sql).limit(_SHOWN).collect():
                 shown = ", ".join(str(row.asDict()) for row in rows)
                 raise CheckFailed(f"{check.says} ({check.file}), for example {shown}. What was there before is still there")
-        refined.publish(staged, run.import_date, SOURCE)
+        refined.publish(staged, run.import_date, Source(SOURCE))
     finally:
         for name in (*tables, query.target):
             spark.catalog.dropTempView(name)

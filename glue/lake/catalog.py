@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
 # Whose tables these are: a job withdraws none but those of the database it carries.
-SOURCE_DATABASE = "source_database"
+SOURCE_DATABASE, SOURCE_TABLE = "source_database", "source_table"
+_LONGEST_COMMENT = 255  # https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
 _ATTEMPTS = 5
 _PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -32,6 +33,15 @@ def values_of(day: date) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a table comes from: a database, and the names there of the table and of its columns (by their names here)."""
+
+    database: str
+    table: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Catalog:
     """One database. Every method is safe to repeat."""
 
@@ -42,24 +52,28 @@ class Catalog:
         """Name → type of the table's columns, without the partition keys; none where there is no such table."""
         return _columns(self._table(table))
 
-    def widen(self, table: str, new: Mapping[str, str], location: str, source_database: str) -> None:
+    def widen(self, table: str, new: Mapping[str, str], location: str, source: Source) -> None:
         """Makes the table, or its columns wide enough for a day that has `new`; what people wrote into it stays.
+
+        What is new, and has another name at its source, says so in its comment.
 
         Raises Unsupported, too where the table is of another database: `a`.`b_c` and `a_b`.`c` have one name here.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             found = self._table(table)
-            whose = found["Parameters"].get(SOURCE_DATABASE) if found else source_database
-            if whose != source_database:
-                raise Unsupported(f"{table} is of {whose} already, and can't be of {source_database} too")
+            whose = found["Parameters"].get(SOURCE_DATABASE) if found else source.database
+            if whose != source.database:
+                raise Unsupported(f"{table} is of {whose} already, and can't be of {source.database} too")
             wanted = merged(_columns(found), new)
             try:
                 if found is None:
-                    self.glue.create_table(DatabaseName=self.database, TableInput=_table(table, wanted, location, whose))
+                    self.glue.create_table(DatabaseName=self.database, TableInput=_table(table, wanted, location, source))
                 elif _columns(found) != wanted:
                     # Of the version that was read: another run may be widening the same table.
                     self.glue.update_table(
-                        DatabaseName=self.database, TableInput=_widened(found, wanted), VersionId=found.get("VersionId", "0")
+                        DatabaseName=self.database,
+                        TableInput=_widened(found, wanted, source),
+                        VersionId=found.get("VersionId", "0"),
                     )
                 return
             except ClientError as error:
@@ -110,20 +124,36 @@ def _columns(table: Any) -> dict[str, str]:
     return {c["Name"]: c["Type"] for c in table["StorageDescriptor"]["Columns"]} if table else {}
 
 
-def _table(name: str, types: Mapping[str, str], location: str, source_database: str) -> Any:
+def _table(name: str, types: Mapping[str, str], location: str, source: Source) -> Any:
+    known_as = {SOURCE_DATABASE: source.database} | ({SOURCE_TABLE: source.table} if source.table else {})
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", SOURCE_DATABASE: source_database},
+        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", **known_as},
         "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
-        "StorageDescriptor": _storage(types, location),
+        "StorageDescriptor": _storage(types, location) | {"Columns": _commented(types, source)},
     }
 
 
-def _widened(found: Any, types: Mapping[str, str]) -> Any:
+def _commented(types: Mapping[str, str], source: Source) -> list[dict[str, str]]:
+    """The columns, with their names at the source where these differ by more than capitals."""
+    return [
+        {"Name": name, "Type": kind} | ({"Comment": _comment(original)} if original.lower() != name else {})
+        for name, kind in types.items()
+        for original in [source.columns.get(name, name)]
+    ]
+
+
+def _comment(original: str) -> str:
+    """On one line, as Glue has it."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in original)
+    return f"In the dump: {shown}"[:_LONGEST_COMMENT]
+
+
+def _widened(found: Any, types: Mapping[str, str], source: Source) -> Any:
     """The table as it is, descriptions and comments included, with these columns."""
     known = {column["Name"]: column for column in found["StorageDescriptor"]["Columns"]}
-    wide = [{**known.get(name, {}), "Name": name, "Type": kind} for name, kind in types.items()]
+    wide = [known.get(column["Name"], column) | {"Type": column["Type"]} for column in _commented(types, source)]
     kept = ("Name", "Description", "Owner", "Retention", "PartitionKeys", "TableType", "Parameters")
     storage = found["StorageDescriptor"] | {"Columns": wide}
     return {key: found[key] for key in kept if key in found} | {"StorageDescriptor": storage}

@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as RDS exported it: MySQL's type, e.g. `date`, and the Parquet type, e.g. `binary (UTF8)`."""
+    """A column as RDS exported it: MySQL's type, e.g. `date`, and the Parquet type, e.g. `binary (UTF8)`.
+
+    `original` is what the dump calls it, which mostly is its name.
+    """
 
     name: str
+    original: str
     original_type: str
     exported_type: str
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """One landed table. `rows` is the loader's count, None where it left none; `keys` are those of its Parquet files."""
+    """One landed table. `rows` is the loader's count, None where it left none; `keys` are those of its Parquet files.
+
+    `original` is what the dump calls it, which mostly is its name.
+    """
 
     name: str
+    original: str
     rows: int | None
     keys: tuple[str, ...]
     bytes: int
@@ -59,11 +67,13 @@ def read(files: Files, landing: str, uri: str) -> Manifest:
             tables=tuple(
                 SourceTable(
                     name=table["name"],
+                    original=table.get("original_name") or table["name"],
                     rows=table["rows"],
                     keys=tuple(o["key"] for o in table["objects"]),
                     bytes=sum(o["size"] for o in table["objects"]),
                     columns=tuple(
-                        SourceColumn(c["name"], c["original_type"], c["exported_type"]) for c in table.get("columns", [])
+                        SourceColumn(c["name"], c.get("original_name") or c["name"], c["original_type"], c["exported_type"])
+                        for c in table.get("columns", [])
                     ),
                 )
                 for table in document["tables"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from lake.catalog import Catalog, values_of
+from lake.catalog import Catalog, Source, values_of
 from lake.schema import PARTITION_KEYS, merged
 
 if TYPE_CHECKING:
@@ -63,14 +63,14 @@ class Zone:
         """What is staged, as its files have it."""
         return self._files(staged.types, staged.uri)
 
-    def publish(self, staged: Staged, day: date, source_database: str) -> None:
+    def publish(self, staged: Staged, day: date, source: Source) -> None:
         """Puts the staged files in the place of the day's. Raises OSError where another run does the same.
 
         Whoever reads through the catalog sees the old day, then no such day, then the new one; never half a day, nor two
         days in one. A run that dies in between leaves the day missing and its job failed, and the next run begins anew.
         """
         place, names = self.place(staged.table, day), self.files.names(staged.uri)
-        self.catalog.widen(staged.table, staged.types, f"{self.root}/{staged.table}", source_database)
+        self.catalog.widen(staged.table, staged.types, f"{self.root}/{staged.table}", source)
         self.catalog.drop_partition(staged.table, day)
         self.files.delete(place)
         self.files.move(staged.uri, place)

@@ -43,6 +43,8 @@ class Table:
     rows: pa.Table
     types: dict[str, str] = field(default_factory=dict)
     exported: dict[str, str] = field(default_factory=dict)
+    original: str | None = None
+    originals: dict[str, str] = field(default_factory=dict)
     counted: int | None = -1  # rows by the loader's count; -1: those that are there
     objects: int = 1
 
@@ -83,11 +85,18 @@ class Lake:
                 )  # fmt: skip
                 objects.append({"key": key, "size": path.stat().st_size})
             columns = [
-                {"name": c, "original_type": table.types.get(c, ""), "exported_type": table.exported.get(c, "")}
+                {
+                    "name": c,
+                    "original_name": table.originals.get(c),
+                    "original_type": table.types.get(c, ""),
+                    "exported_type": table.exported.get(c, ""),
+                }
                 for c in table.rows.column_names
             ]
             rows = table.rows.num_rows if table.counted == -1 else table.counted
-            entries.append({"name": name, "rows": rows, "objects": objects, "columns": columns})
+            entries.append(
+                {"name": name, "original_name": table.original, "rows": rows, "objects": objects, "columns": columns}
+            )
         key = f"_manifests/parking/{database}/import_date={day:%Y%m%d}.json"
         path = self.folder / "landing" / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +141,11 @@ class Lake:
     def catalog(self, table: str, zone: str = "raw") -> dict[str, str]:
         found = self.glue.get_table(DatabaseName=zone, Name=table)["Table"]
         return {c["Name"]: c["Type"] for c in found["StorageDescriptor"]["Columns"]}
+
+    def comments(self, table: str, zone: str = "raw") -> dict[str, str]:
+        """Those that columns have."""
+        found = self.glue.get_table(DatabaseName=zone, Name=table)["Table"]
+        return {c["Name"]: c["Comment"] for c in found["StorageDescriptor"]["Columns"] if "Comment" in c}
 
     def days(self, table: str, zone: str = "raw") -> list[str]:
         """The days that the catalog has of a table."""

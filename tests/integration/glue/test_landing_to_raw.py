@@ -197,6 +197,19 @@ def test_names_fit_athena(lake: Lake) -> None:
     assert lake.rows("liberator_odd_table") == [dict(zip(expected, range(6), strict=True))]
 
 
+def test_the_catalog_has_the_dumps_own_names(lake: Lake) -> None:
+    originals = {"odd_1f": "odd.col name", "line_2c": "two\nlines £"}
+    yesterday = Table(pa.table({"Id": [1], "odd_1f": [2], "a$b": [3]}), original="empty one", originals=originals)
+    lake.carry({"empty_one_3d": yesterday}, YESTERDAY)
+    today = Table(pa.table({"Id": [1], "odd_1f": [2], "a$b": [3], "line_2c": [4]}), originals=originals)
+    lake.carry({"empty_one_3d": today})
+    name = "liberator_empty_one_3d"
+    expected = {"odd_1f": "odd.col name", "a_b": "a$b", "line_2c": "two\\nlines £"}
+    assert lake.comments(name) == {column: f"In the dump: {original}" for column, original in expected.items()}
+    assert lake.glue.get_table(DatabaseName="raw", Name=name)["Table"]["Parameters"]["source_table"] == "empty one"
+    assert lake.rows(name) == [{"id": 1, "odd_1f": 2, "a_b": 3, "line_2c": 4}]
+
+
 def test_columns_whose_names_would_be_the_same_are_refused(lake: Lake) -> None:
     with pytest.raises(JobFailed, match=r"\['a-b', 'a.b'\] would have the same name here: \['a_b'\]"):
         lake.carry({"t": Table(pa.table({"a-b": [1], "a.b": [2]}))})
