@@ -1,16 +1,19 @@
-"""`make cloud`: the local AWS with a snapshot and an export in each state that events/ speak of, for `sam local invoke`.
+"""`make cloud`: the local AWS with a snapshot and an export in each state that events/ speak of.
 
-The functions run only when they are invoked. What they put on queues stays there.
+For `sam local invoke` the functions run only when they are invoked, and what they put on queues stays there. `--live` runs
+them as AWS does: they take what is put on their queues.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -23,7 +26,7 @@ from samtranslator.yaml_helper import yaml_parse
 from ingestion import naming, snapshots
 from ingestion.messages import Run
 from ingestion.row_counts import RowCounts
-from local.aws import ACCOUNT
+from local.aws import ACCOUNT, REGION
 from local.cloud import Cloud
 from local.database_server import DatabaseServer
 from local.functions import ROOT
@@ -38,6 +41,12 @@ EXPORTED = date(2021, 5, 31)
 EXPORT_FAILED, EXPORT_CANCELLED, NEW, CREATING = (date(2021, 6, day) for day in (1, 2, 5, 6))
 ENVIRONMENT_FILE = ROOT / ".aws-sam" / "cloud-env.json"
 TEMPLATE = BUILD / "cloud.yaml"
+SHELL_FILE = ROOT / ".aws-sam" / "cloud.sh"
+EXAMPLES = {  # what usually comes
+    "ProdToPreprodFunction": "eventbridge_put.json",
+    "SnapshotToS3Function": "message_daily.json",
+    "S3ToS3CopierFunction": "message_daily.json",
+}
 
 
 class Standby(Cloud):
@@ -76,7 +85,8 @@ class Standby(Cloud):
         for key in (*(naming.dump_keys(day)[0] for day in (DAILY, BACKDATED)), ODD_KEY):
             self._put_dump(key)
         with self.server.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("CREATE OR REPLACE DATABASE liberator")
+            cursor.execute("DROP DATABASE IF EXISTS liberator")
+            cursor.execute("CREATE DATABASE liberator")
             for table, rows in TABLES.items():
                 cursor.execute(f"CREATE TABLE liberator.{table} (id INT PRIMARY KEY)")
                 cursor.executemany(f"INSERT INTO liberator.{table} VALUES (%s)", [(number,) for number in range(rows)])
@@ -172,31 +182,57 @@ def _identifier(day: date) -> str:
     return f"sql-to-parquet-{day:%Y-%m-%d}{'-backdated' if day == BACKDATED else ''}-101530"
 
 
-def main() -> None:
-    def show(entry: Entry) -> None:
-        sys.stdout.write(f"  {entry.stage} → {entry.queue}, delay {entry.delay} s\n" if entry.queue else "")
-        sys.stdout.flush()
+def shell_variables(standby: Standby) -> str:
+    """What a shell needs so that `aws`, and the lines of the documentation, mean this cloud."""
+    variables = {
+        "AWS_ENDPOINT_URL": standby.aws.endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+        "ACCOUNT": ACCOUNT,
+        "PATH": f"{Path(sys.executable).parent}:$PATH",
+    }
+    return "".join(f'export {name}="{value}"\n' for name, value in variables.items())
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="make cloud", description="The local AWS, until Ctrl-C.")
+    parser.add_argument("--live", action="store_true", help="the functions take what is on their queues")
+    live = parser.parse_args(arguments).live
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+
+    def show(entry: Entry) -> None:
+        to = f" → {entry.queue}, delay {entry.delay} s" if entry.queue else ""
+        if to or live:
+            _say(f"  {entry.stage}{to}  {entry.text}".rstrip())
+
     try:
-        with Standby(built=True) as standby:
-            write_files(standby)
-            sys.stdout.write(
-                "The cloud is up. In another terminal, with .venv/bin on the PATH (and --skip-pull-image if the image is "
-                "here already):\n\n"
-                "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=eu-west-2\n"
-            )
-            for function in standby.functions.values():
-                folder = function.handler.split(".")[0]
-                event = sorted(p for p in Path("events", folder).iterdir() if not p.name.startswith("bad_"))[0]
-                sys.stdout.write(f"  {' '.join(invoke_command(function.resource.logical_id, event))}\n")
-            sys.stdout.write("\nMessages on queues are shown here. Ctrl-C ends it.\n")
-            sys.stdout.flush()
+        with Standby(built=not live, polling=live) as standby:
+            SHELL_FILE.parent.mkdir(exist_ok=True)
+            SHELL_FILE.write_text(shell_variables(standby))
+            _say(f"The cloud is up: {standby.aws.endpoint}, on {standby.server}. In another terminal:\n")
+            _say(f"  . {SHELL_FILE.relative_to(ROOT)}    # `aws` and `sam local` mean this cloud from then on")
+            if live:
+                _say("  aws sqs send-message …    # docs/operations.md has such lines; the functions take what is sent")
+            else:
+                write_files(standby)
+                for function in standby.functions.values():
+                    event = Path("events", function.handler.split(".")[0], EXAMPLES[function.resource.logical_id])
+                    _say(f"  {' '.join(invoke_command(function.resource.logical_id, event))}")
+                _say("\nWhere the image is here already, add --skip-pull-image.")
+            _say("\nMessages on queues are shown here. Ctrl-C ends it.")
             standby.story.listen_to(show)
             signal.pause()
     except KeyboardInterrupt:
-        sys.stdout.write("\nStopped. Nothing is left running.\n")
+        _say("\nStopped. Nothing is left running.")
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # nobody reads on
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
