@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 TASKS_AT_ONCE = 20  # a loader takes some 80 MB and its start a second of a core; a machine should still do something else
 
+STAGES = {"WARNING": "Loader warns", "ERROR": "Loader failed"}  # its other lines only say how far it is
+
 
 @dataclass
 class EcsAgent:
@@ -150,7 +152,7 @@ class EcsAgent:
         except ValueError:
             return
         if isinstance(record, dict) and "message" in record:
-            self.story.tell("Loader failed" if record.get("level") == "ERROR" else "Loader", str(record["message"]))
+            self.story.tell(STAGES.get(str(record.get("level")), "Loader"), str(record["message"]))
 
     def _announce(self, task: str, codes: Mapping[str, int]) -> None:
         """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html"""

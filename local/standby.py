@@ -183,7 +183,10 @@ def _identifier(day: date) -> str:
 
 
 def shell_variables(standby: Standby) -> str:
-    """What a shell needs so that `aws`, and the lines of the documentation, mean this cloud."""
+    """What a shell needs so that `aws`, and the lines of the documentation, mean this cloud.
+
+    A function, because version 1 of the CLI heeds the option where for SQS it doesn't heed the variable.
+    """
     variables = {
         "AWS_ENDPOINT_URL": standby.aws.endpoint,
         "AWS_ACCESS_KEY_ID": "local",
@@ -192,7 +195,8 @@ def shell_variables(standby: Standby) -> str:
         "ACCOUNT": ACCOUNT,
         "PATH": f"{Path(sys.executable).parent}:$PATH",
     }
-    return "".join(f'export {name}="{value}"\n' for name, value in variables.items())
+    lines = [f'export {name}="{value}"' for name, value in variables.items()]
+    return "\n".join([*lines, 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }', ""])
 
 
 def main(arguments: list[str]) -> None:

@@ -30,7 +30,7 @@ STAGES = {
 START, GLUE = "start database and AWS", "raw and refined zone"
 GLUE_STAGE = {GLUE: ("Glue job started", "Workflow ended")}
 NO_TERMINAL_WIDTH = 1000  # in a file nothing has to fit a width, and names are to be found again
-_NEWS = {"Glue job ended", "Invocation failed", "Trouble"}
+_NEWS = {"Loader warns", "Glue job ended", "Invocation failed", "Trouble"}
 _TOLD_AT_THE_END = {"Loader failed", "IngestionFailed", "Alert"}
 
 
