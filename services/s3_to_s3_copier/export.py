@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ingestion import naming, telemetry
+from ingestion import naming
 from ingestion.aws_errors import explained
 from ingestion.errors import ExportUnusable, NotFound, NotYet
 from ingestion.exports import ExportStatus
@@ -126,17 +126,28 @@ def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: 
     return Export(task_identifier, task["SnapshotTime"], database, tables, columns, names, tuple(warnings))
 
 
-def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
+def snapshot_time(task_identifier: str, rds: RDSClient) -> datetime:
+    """When the export's snapshot was taken; later than any other where RDS does not say it: every field is optional.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html
+    """
+    return _task(task_identifier, rds).get("SnapshotTime") or datetime.max.replace(tzinfo=UTC)
+
+
+def _task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
     with explained(f"describing export task {task_identifier}"):
         found = rds.describe_export_tasks(ExportTaskIdentifier=task_identifier)["ExportTasks"]
     if not found:
         raise NotFound(f"There is no export task {task_identifier}. Check the name, or load the dump again.")
-    task = found[0]
+    return found[0]
+
+
+def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
+    task = _task(task_identifier, rds)
     match task["Status"].upper():
         case ExportStatus.COMPLETE:
             pass
         case ExportStatus.FAILED | ExportStatus.CANCELED as status:
-            telemetry.count("ExportsFailed")
             cause = task.get("FailureCause") or "RDS gives no cause"
             raise ExportUnusable(
                 f"Export task {task_identifier} is {status}: {cause}. Remove the cause, then load the dump again."

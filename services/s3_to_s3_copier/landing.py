@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from ingestion import naming, telemetry
 from ingestion.aws_errors import explained
-from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, UnreadableObject
+from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, Terminal, UnreadableObject
 from ingestion.messages import CopyExport, LandingZoneUpdated, problems
 from ingestion.row_counts import OriginalNames, RowCounts
 from s3_to_s3_copier import attempts, workflow
 from s3_to_s3_copier import manifest as manifests
 from s3_to_s3_copier.copying import copy_all, delete_all
-from s3_to_s3_copier.export import Export, finished_export
+from s3_to_s3_copier.export import Export, finished_export, snapshot_time
 from s3_to_s3_copier.manifest import Committed, LandedColumn, LandedObject, Manifest, ManifestTable
 
 if TYPE_CHECKING:
@@ -57,22 +57,22 @@ def copy_export(
 ) -> None:
     """Lands a finished export, announces it, and starts its workflow; or ends as superseded by a later one of the day.
 
-    Raises NotYet while the export runs, when time runs short, or while the workflow is busy. Every step is safe to
-    repeat, and is repeated from the first when the message comes again: reading changes nothing, a copy that is there
-    is skipped, a manifest that is ours is kept, deleting twice is deleting. A workflow run says that the day was
-    announced before it; without one it is announced, perhaps again.
+    An export that cannot land ends as superseded, too, once its day has landed from a later one: nothing is lost with it,
+    and its messages, redriven, need nobody. Raises NotYet while the export runs, when time runs short, or while the
+    workflow is busy. Every step is safe to repeat, and is repeated from the first when the message comes again: reading
+    changes nothing, a copy that is there is skipped, a manifest that is ours is kept, deleting twice is deleting. A workflow
+    run says that the day was announced before it; without one it is announced, perhaps again.
     """
-    export = finished_export(command.export_task_identifier, aws.rds, aws.s3, places.export_bucket)
-    if export.database != places.database:
-        raise ExportUnusable(
-            f"Export {export.task_identifier} holds database {export.database}; only {places.database} is landed. "
-            "If DatabaseName has been changed since, load the dump again."
-        )
-    counts = _counts(command, aws.s3)
-    if export.warnings:
-        some = {"export_task": export.task_identifier, "count": len(export.warnings), "first": export.warnings[:20]}
-        logger.warning("RDS completed the export with warnings", extra=some)
-    tables = _tables(export, counts)
+    try:
+        export = finished_export(command.export_task_identifier, aws.rds, aws.s3, places.export_bucket)
+        counts = _counts(command, aws.s3)
+        tables = _tables(export, counts, places.database)
+    except ExportUnusable as unusable:
+        if _has_landed_since(command, aws, places):
+            logger.warning("Superseded: the day has been landed from a later load", extra={"reason": str(unusable)})
+            return
+        telemetry.count("ExportsFailed")
+        raise
     plan = naming.landing_keys((f for files in tables.values() for f in files), command.run.import_date)
     committed = _land(_manifest(command, export, tables, plan, counts), plan, aws.s3, places, seconds_left)
     if committed is None:
@@ -113,12 +113,33 @@ def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
         ) from error
 
 
-def _tables(export: Export, counts: RowCounts | None) -> dict[str, list[naming.ExportedFile]]:
+def _has_landed_since(command: CopyExport, aws: Aws, places: Places) -> bool:
+    """Whether the day is committed from a later upload than the export's, or from a later snapshot of the same upload."""
+    committed = manifests.read(aws.s3, places.landing_bucket, places.database, command.run.import_date)
+    if committed is None:
+        return False
+    taken = snapshot_time(command.export_task_identifier, aws.rds)
+    try:
+        counts = _counts(command, aws.s3)
+    except Terminal:  # then nobody can say, and a person hears of the export itself
+        return False
+    return committed.manifest.order > (counts.uploaded_at if counts else taken, taken, command.export_task_identifier)
+
+
+def _tables(export: Export, counts: RowCounts | None, database: str) -> dict[str, list[naming.ExportedFile]]:
     """What lands: exactly the tables that were loaded, with data where rows are. Raises ExportUnusable.
 
     A view has no rows of its own and was not counted: if RDS exports it, it does not land. A warning is of no consequence
     where every counted table is complete; where nobody counted, it is all that tells of a loss.
     """
+    if export.database != database:
+        raise ExportUnusable(
+            f"Export {export.task_identifier} holds database {export.database}; only {database} is landed. "
+            "If DatabaseName has been changed since, load the dump again."
+        )
+    if export.warnings:
+        some = {"export_task": export.task_identifier, "count": len(export.warnings), "first": export.warnings[:20]}
+        logger.warning("RDS completed the export with warnings", extra=some)
     expected = counts.tables if counts else dict.fromkeys(export.tables, 0)
     views = counts.views if counts else ()
     tables = {name: files for name, files in export.tables.items() if name not in views}
@@ -129,7 +150,6 @@ def _tables(export: Export, counts: RowCounts | None) -> dict[str, list[naming.E
         "with rows but no file": {name for name, files in tables.items() if expected.get(name) and not files},
     }
     if any(problems.values()):
-        telemetry.count("ExportsFailed")
         said = f" RDS says: {'; '.join(export.warnings[:20])}." if export.warnings else ""
         raise ExportUnusable(
             f"Export {export.task_identifier} does not match the loaded database: "

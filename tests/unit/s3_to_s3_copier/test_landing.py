@@ -210,6 +210,59 @@ def test_an_export_that_will_never_be_whole_is_not_waited_for(lake: Lake, status
         lake.copy(CopyExport(run=RUN, correlation_id="x", export_task_identifier="task-1"))
 
 
+@pytest.mark.parametrize("breaks", ["failed", "failed, and RDS says not of when", "not whole"])
+@pytest.mark.parametrize("later", [{"at": LATER}, {"uploaded_at": UPLOADED_AT + timedelta(seconds=1)}])
+def test_an_export_that_cannot_land_ends_quietly_once_a_later_load_of_its_day_has_landed(
+    lake: Lake, breaks: str, later: dict[str, Any]
+) -> None:
+    command = lake.export("task-1")
+    _broken(lake, breaks)
+    with pytest.raises(ExportUnusable):
+        lake.copy(command)
+    lands(lake, lake.export("task-2", **later))
+    before = lake.s3.keys("landing")
+    if breaks == "failed, and RDS says not of when" and "at" in later:
+        with pytest.raises(ExportUnusable):
+            lake.copy(command)
+    else:
+        assert lake.copy(command) is None
+    assert (lake.s3.keys("landing"), len(lake.runs())) == (before, 1)
+
+
+@pytest.mark.parametrize("breaks", ["failed", "not whole"])
+@pytest.mark.parametrize(
+    "earlier", [{"at": SNAPSHOT_TIME - timedelta(hours=1)}, {"at": LATER, "uploaded_at": UPLOADED_AT - timedelta(seconds=1)}]
+)
+def test_what_an_earlier_load_has_landed_is_no_comfort(lake: Lake, breaks: str, earlier: dict[str, Any]) -> None:
+    lands(lake, lake.export("task-0", **earlier))
+    command = lake.export("task-1")
+    _broken(lake, breaks)
+    with pytest.raises(ExportUnusable):
+        lake.copy(command)
+
+
+def test_nor_is_a_later_one_where_nobody_knows_which_upload_this_was(lake: Lake) -> None:
+    command = lake.export("task-1")
+    _broken(lake, "failed")
+    lands(lake, lake.export("task-2", at=LATER))
+    del lake.s3.buckets["data"]["parking/liberator_dump_210604.task-1.row-counts.json"]
+    with pytest.raises(ExportUnusable, match="the role cannot write"):
+        lake.copy(command)
+
+
+def _broken(lake: Lake, how: str) -> None:
+    """The export task-1."""
+    task = lake.rds.tasks["task-1"]
+    match how:
+        case "not whole":
+            task["WarningMessage"] = '{"skippedTables":["liberator.pcns"]}'
+        case "failed":
+            task |= {"Status": "FAILED", "FailureCause": "the role cannot write"}
+        case _:
+            task |= {"Status": "FAILED"}
+            del task["SnapshotTime"]
+
+
 def test_an_export_of_another_database_does_not_land(lake: Lake) -> None:
     command = lake.export("task-1")
     exported = lake.s3.buckets["exports"]
