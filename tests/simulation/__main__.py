@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from itertools import chain, count, islice
+from itertools import chain, count, islice, zip_longest
 from multiprocessing import get_context
 
 from tests.simulation import patches, plays, scenario
@@ -31,7 +31,8 @@ def main() -> int:
     seeds = [plays.Seed(number) for number in range(asked.first, asked.first + asked.seeds)]
     failed = 0
     with get_context("spawn").Pool(asked.processes, plays.install) as pool:
-        outcomes = pool.imap_unordered(plays.play, chain(single, seeds), chunksize=20)
+        mixed = filter(None, chain.from_iterable(zip_longest(single, seeds)))  # so that --stop need not wait for all of one
+        outcomes = pool.imap_unordered(plays.play, mixed, chunksize=4)
         for what, violations in _with_progress(outcomes, len(single) + len(seeds)):
             if violations:
                 failed += 1

@@ -10,7 +10,8 @@ from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
-from ingestion.snapshots import SnapshotStatus
+from ingestion import messages
+from ingestion.snapshots import SnapshotStatus, tags_of
 from local.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
 from local.eventbridge import Bus, matches
 from local.functions import ROOT
@@ -202,13 +203,19 @@ class System:
 
     def _others(self) -> None:
         """Snapshots that are not ours, of which RDS tells every queue too."""
-        for identifier, instance, kind in (
-            ("before-upgrade", self.rds.instance, "manual"),
-            ("sql-to-parquet-2020-01-01-000000", self.rds.instance, "manual"),
-            ("rds:automated", self.rds.instance, "automated"),
-            ("somebody-elses", "another-instance", "manual"),
+        run = messages.Run(import_date=self.world.now.date(), backdated=False)
+        garbled = [
+            tag | {"Value": "yesterday"} if tag["Key"] == "import-date" else tag
+            for tag in tags_of(run, correlation_id="c", row_counts_uri="r")
+        ]
+        for identifier, instance, kind, tags in (
+            ("before-upgrade", self.rds.instance, "manual", []),
+            ("sql-to-parquet-2020-01-01-000000", self.rds.instance, "manual", []),
+            ("sql-to-parquet-2020-01-02-000000", self.rds.instance, "manual", garbled),
+            ("rds:automated", self.rds.instance, "automated", []),
+            ("somebody-elses", "another-instance", "manual", []),
         ):
-            snapshot = Snapshot(identifier, instance, kind, [], self.world.now, status=SnapshotStatus.AVAILABLE)
+            snapshot = Snapshot(identifier, instance, kind, tags, self.world.now, status=SnapshotStatus.AVAILABLE)
             self.rds.snapshots[identifier] = snapshot
             for event_id in ("RDS-EVENT-0042", "RDS-EVENT-0161"):
                 self._rds_event(events.event_of(event_id, identifier, snapshot.arn, self.world.now, []))
