@@ -185,39 +185,53 @@ def twice(number: int | None = None, fault: Fault | None = None) -> Scenario:
     return replace(single(DAILY, number, fault), uploads=uploads, knobs=together)
 
 
-def harmless(what: str) -> Callable[[int | None, Fault | None], Scenario]:
-    """Two days' dumps, the second one eight hours later, and something that needs no person."""
+def night(what: str) -> Callable[[int | None, Fault | None], Scenario]:
+    """Two days' dumps, and something that comes in between; `HARMLESS` says of what nobody need hear."""
 
     def knobs(chance: Random) -> Knobs:
         knobs = _steady(chance)
+        durations = knobs.durations
         match what:
             case "storage is optimised":
-                knobs.durations.periods = (Period(0, 24 * HOUR, InstanceStatus.STORAGE_OPTIMIZATION),)
+                durations.periods = (Period(0, 24 * HOUR, InstanceStatus.STORAGE_OPTIMIZATION),)
             case "the instance is backed up":
-                knobs.durations.periods = (Period(60, HOUR, InstanceStatus.BACKING_UP),)
+                durations.periods = (Period(60, HOUR, InstanceStatus.BACKING_UP),)
             case "others export":
-                knobs.durations.crowded = 9 * HOUR
+                durations.crowded = 9 * HOUR
             case "a workflow is stopped":
                 knobs.workflow_stopping = lambda: 10 * HOUR
-            case "copies are slow":
-                pass
-            case _:
-                knobs.durations.ends = lambda: Ending(what)
+            case "a lock is lost":
+                lost = iter([True])
+                durations.lock_lost = lambda: next(lost, False)
+            case "loaded twice over midnight":
+                durations.load = lambda: HOUR / 2
+                copies = iter([2])
+                knobs.upload_copies = lambda: next(copies, 1)
+            case ending if ending in Ending:
+                ends = iter([Ending(ending)])
+                durations.ends = lambda: next(ends, Ending.FINE)
         return knobs
 
     def scenario(number: int | None = None, fault: Fault | None = None) -> Scenario:
-        uploads = (Upload(0, DAILY + 1, TABLES), Upload(8 * HOUR, DAILY, TABLES))
+        gap = 300 if what == Ending.CANCELED else 8 * HOUR  # while the first one's export is being canceled
         slow = 95 if what == "copies are slow" else 0
-        latency = lambda _, operation: slow if operation.startswith("s3.copy_object") else 0.05  # noqa: E731
-        return replace(single(DAILY, number, fault), uploads=uploads, knobs=knobs, latency=latency)
+        return replace(
+            single(DAILY, number, fault),
+            uploads=(Upload(0, DAILY + 1, TABLES), Upload(gap, DAILY, TABLES)),
+            knobs=knobs,
+            latency=lambda _, operation: slow if operation.startswith("s3.copy_object") else 0.05,
+            harmless=what in HARMLESS,
+            hour=23 if what == "loaded twice over midnight" else 3,
+        )
 
     return scenario
 
 
 HARMLESS = (
     "storage is optimised", "the instance is backed up", "others export", "a workflow is stopped", "copies are slow",
-    Ending.CONVERTED, Ending.NO_TABLES,
+    "loaded twice over midnight", Ending.CONVERTED, Ending.NO_TABLES,
 )  # fmt: skip
+NIGHTS = (*HARMLESS, "a lock is lost", *(ending for ending in Ending if ending not in (*HARMLESS, Ending.FINE)))
 
 
 def same_name(number: int | None = None, fault: Fault | None = None) -> Scenario:
