@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableReport:
-    """One table: `rows_loaded` as counted in the database, `rows_landed` as read from the Parquet files."""
+    """One table: `rows_loaded` as counted in the database, `rows_landed` as read from the Parquet files.
+
+    `original_name` is the dump's, where it is another.
+    """
 
     name: str
+    original_name: str | None
     rows_loaded: int | None
     rows_landed: int
     objects: int
@@ -38,6 +42,7 @@ def read_back(s3: Any, bucket: str, manifest: Manifest) -> list[TableReport]:
     return [
         TableReport(
             name=table.name,
+            original_name=table.original_name,
             rows_loaded=table.rows,
             rows_landed=sum(_rows(s3, bucket, o.key) for o in table.objects),
             objects=len(table.objects),

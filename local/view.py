@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Self
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
@@ -153,7 +154,8 @@ def tables_table(tables: list[TableReport]) -> Table:
     for t in tables:
         style = "red" if t.rows_loaded != t.rows_landed else None
         loaded = "not counted" if t.rows_loaded is None else f"{t.rows_loaded:,}"
-        shown.add_row(t.name, loaded, f"{t.rows_landed:,}", f"{t.objects:,}", f"{t.bytes:,}", style=style)
+        name = f"{t.name} ({escape(t.original_name)})" if t.original_name else t.name
+        shown.add_row(name, loaded, f"{t.rows_landed:,}", f"{t.objects:,}", f"{t.bytes:,}", style=style)
     totals = [sum(getattr(t, name) or 0 for t in tables) for name in ("rows_loaded", "rows_landed", "objects", "bytes")]
     shown.add_section()
     shown.add_row(counted(len(tables), "table"), *(f"{total:,}" for total in totals))

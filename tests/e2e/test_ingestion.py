@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestion import naming
+from local import landed
 from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.timeout(180)
@@ -60,6 +62,26 @@ def test_the_messages_tell_the_story_in_order(system: Start, dump: Dump) -> None
         assert [seen.index(step) for step in story] == sorted(seen.index(step) for step in story)
     assert {e.delay for e in running.story.messages() if e.stage in {"ExportSnapshot", "CopyExport"}} <= {900, 0}
     assert running.events("IngestionFailed") == []
+
+
+def test_what_rds_would_not_export_under_its_own_name_lands_too(system: Start, tmp_path: Path) -> None:
+    """The local RDS skips and refuses such names as AWS does."""
+    sql = """
+        CREATE TABLE `empty one` (`id` INT); CREATE TABLE `a_b` (`id` INT); CREATE VIEW `a view` AS SELECT 1 AS `x y`;
+        CREATE TABLE `a b` (`odd.col name` INT, CHECK (`odd.col name` > 0)); INSERT INTO `a b` VALUES (1), (2);
+    """
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("dump.sql", sql)
+    running = system()
+    upload(running, path)
+    running.wait_for("LandingZoneUpdated")
+    [update] = running.updates()
+    tables = {t.original_name or t.name: t for t in landed.read_manifest(running.s3, update["manifest"]).tables}
+    assert {original: t.rows for original, t in tables.items()} == {"a b": 2, "a_b": 0, "empty one": 0}
+    running.assert_landed(update, {t.name: t.rows or 0 for t in tables.values()})
+    [column] = tables["a b"].columns
+    assert column.original_name == "odd.col name"
 
 
 def test_an_old_dump_is_ingested_as_backdated_by_its_date(system: Start, dump: Dump) -> None:

@@ -1,6 +1,6 @@
 """Gives tables and columns names that RDS exports and that the catalog tells apart.
 
-Decided in docs/adr/0011-what-rds-cannot-export-is-renamed-before-the-snapshot.md.
+Decided in docs/adr/0011-names-that-rds-cannot-export-are-changed-before-the-snapshot.md.
 """
 
 from __future__ import annotations
