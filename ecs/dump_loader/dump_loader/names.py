@@ -18,7 +18,7 @@ _BEFORE_NAME = frozenset(
 _BEFORE_NAME_IN_DEFINITION = frozenset(
     {"EVENT", "FUNCTION", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TO", "TRIGGER", "VIEW"}
 )
-_BEFORE_LIST = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "USING", "VIEW"})
+_BEFORE_LIST = frozenset({"FROM", "TABLE", "TABLES", "UPDATE", "USING", "VIEW"})
 _ENDS_LIST = frozenset(
     {"GROUP", "HAVING", "LIMIT", "ORDER", "RETURNING", "SELECT", "SET", "UNION", "VALUES", "WHERE", "WINDOW"}
 )
@@ -113,7 +113,7 @@ class _Reader:
         if word in _BEFORE_LIST and self._expected:
             level.lists_names = True
         elif (
-            word in _ENDS_LIST
+            (word in _ENDS_LIST and before != "FOR")  # USE INDEX FOR ORDER BY (i)
             or (word == "AS" and self._in_head)
             or (word == "ON" and self._at(position + 1).says("DUPLICATE"))
         ):

@@ -99,7 +99,9 @@ def test_a_system_database_is_neither_used_nor_dropped(statement: str, form: str
     [
         "{}", "t, {}", "t AS a, {} AS b", "t a JOIN t b ON a.a = b.a, {}", "t a JOIN t b USING (a), {}", "{{ OJ {} }}",
         "{{ OJ t LEFT OUTER JOIN {} ON 1 }}", "(SELECT 1 AS a) AS d, {}", "t NATURAL JOIN {}", "t LEFT JOIN (t b, {}) ON 1",
-        "t USE INDEX (i), {}", "t PARTITION (p), {}", "t FOR SYSTEM_TIME AS OF NOW(), {}", "((({})))",
+        "t USE INDEX (i), {}",
+        "t FORCE INDEX FOR ORDER BY (i), {}", "t STRAIGHT_JOIN t b, {}",
+        "t PARTITION (p), {}", "t FOR SYSTEM_TIME AS OF NOW(), {}", "((({})))",
         "JSON_TABLE('[]', '$' COLUMNS (a INT PATH '$')) AS j, {}",
     ],
 )  # fmt: skip
