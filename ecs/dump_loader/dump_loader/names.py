@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 # Of the server itself; information_schema is not among them: it is read-only, and tells each account its own.
 SYSTEM_DATABASES = frozenset({"mysql", "performance_schema", "sys"})
 _BEFORE_NAME = frozenset(
-    {"CALL", "FROM", "INTO", "JOIN", "REFERENCES", "STRAIGHT_JOIN", "TABLE", "TABLES", "UPDATE", "USING"}
+    {"CALL", "FROM", "INTO", "JOIN", "REFERENCES", "STRAIGHT_JOIN", "TABLE", "TABLES", "TO", "UPDATE", "USING"}
 )
-_BEFORE_NAME_IN_DEFINITION = frozenset(
-    {"EVENT", "FUNCTION", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TO", "TRIGGER", "VIEW"}
-)
+_BEFORE_NAME_IN_DEFINITION = frozenset({"EVENT", "FUNCTION", "ON", "PROCEDURE", "RENAME", "SEQUENCE", "TRIGGER", "VIEW"})
 _BEFORE_LIST = frozenset({"FROM", "TABLE", "TABLES", "UPDATE", "USING", "VIEW"})
 _ENDS_LIST = frozenset(
     {"GROUP", "HAVING", "LIMIT", "ORDER", "RETURNING", "SELECT", "SET", "UNION", "VALUES", "WHERE", "WINDOW"}
@@ -132,7 +130,7 @@ class _Reader:
             return self._in_head and (len(self._levels) == 1 or before == "(")
         return (
             word in _BEFORE_NAME
-            or (position == 0 and word in ("INSERT", "REPLACE", "TRUNCATE"))
+            or (word in ("INSERT", "REPLACE", "TRUNCATE") and not self._at(position + 1).says("("))  # no function
             or (self._in_head and word in _BEFORE_NAME_IN_DEFINITION)
         )
 

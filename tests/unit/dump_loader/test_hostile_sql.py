@@ -125,9 +125,9 @@ def test_wherever_a_table_may_stand(statement: str, source: str) -> None:
         "CREATE TABLE u LIKE mysql.user",
         "ALTER TABLE t RENAME AS other.u",
         "RENAME TABLE t TO u, v TO other.w",
-        "ALTER TABLE t UNION = (t, mysql.user)",
+        "CREATE PROCEDURE p() BEGIN INSERT mysql.user SELECT 1; END",
+        "CREATE PROCEDURE p() REPLACE mysql.user SET a = 1",
         "CREATE PROCEDURE p() BEGIN TRUNCATE mysql.user; END",
-        "CREATE PROCEDURE p() BEGIN DECLARE r ROW TYPE OF mysql.user; END",
         "SET @a = NEXT VALUE FOR mysql.s",
         "CREATE PROCEDURE p() BEGIN RENAME TABLE t TO mysql.t; END",
         "CREATE TRIGGER x BEFORE INSERT ON mysql.u FOR EACH ROW SET @a = 1",
@@ -136,7 +136,17 @@ def test_wherever_a_table_may_stand(statement: str, source: str) -> None:
     ],
 )  # fmt: skip
 def test_nor_by_any_other_way_to_name_one(statement: str) -> None:
-    with pytest.raises(DumpRejected, match=r"database (mysql|other)"):
+    for database in ("mysql", "other"):
+        with pytest.raises(DumpRejected, match=f"database {database}"):
+            treatments(statement.replace("mysql.", f"{database}.").replace("other.", f"{database}."), MARIADB)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE PROCEDURE p() BEGIN DECLARE r ROW TYPE OF mysql.user; END", "ALTER TABLE t UNION = (t, mysql.user)"],
+)
+def test_a_system_database_is_found_elsewhere_too(statement: str) -> None:
+    with pytest.raises(DumpRejected, match="database mysql"):
         treatments(statement, MARIADB)
 
 
@@ -148,6 +158,7 @@ def test_nor_by_any_other_way_to_name_one(statement: str) -> None:
         "DELETE FROM t RETURNING t.a, t.b",
         "CREATE PROCEDURE p() BEGIN DELETE FROM t; SET @x = 1; SELECT a.x, b.y INTO @x, @y FROM t a JOIN t b USING (i); END",
         "UPDATE t a JOIN u b ON a.i = b.i SET a.x = 1, b.y = 2",
+        "CREATE PROCEDURE p() SELECT INSERT(a.x, 1, 2, b.y), REPLACE(a.x, a.y, b.z), TRUNCATE(a.x, b.y) FROM t a JOIN t b",
     ],
 )
 def test_columns_are_not_taken_for_tables(statement: str) -> None:
