@@ -90,8 +90,11 @@ _FORBIDDEN_STATEMENTS = frozenset({("CHANGE", "MASTER"), ("CHANGE", "REPLICATION
 _ENDS_STATEMENT = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ROW", "HANDLER"})
 _CONDITIONS = frozenset({"FOUND", "SQLEXCEPTION", "SQLWARNING"})  # of a HANDLER, which its statement follows
 _TAKES_SET_OR_CHANGE = frozenset({"ALTER", "INSERT", "REPLACE", "UPDATE", "SELECT", "DELETE", "DECLARE"})
+# A query, a file, a sequence, a conditional comment, a function of a database: `other`.`f`(1), other.f (1), other.#\nf(1).
 _WORTH_A_LOOK = re.compile(
-    rb"select|outfile|dumpfile|load_file|collate|/\*M?!|\.\s*`|`\s*\.|nextval|setval|execute|call", re.IGNORECASE
+    rb"select|outfile|dumpfile|load_file|collate|lastval|nextval|setval|\bnext\b|/\*M?!|`\s*\."
+    rb"|\.\s*+(?:[`#]|--|/\*|[\w$\x80-\xff]++\s*+(?:[(#]|--|/\*))",
+    re.IGNORECASE,
 )
 _PLAIN_INSERT = re.compile(
     rb"(?:INSERT|REPLACE)\s++(?:IGNORE\s++)?INTO\s++(?:`[^`]++`|[\w$\x80-\xff]++)\s*+(?=\(|VALUES)", re.IGNORECASE

@@ -548,7 +548,9 @@ def test_the_columns_of_each_insert_are_its_own() -> None:
 def test_a_large_insert_of_expressions_is_looked_at_all_the_same() -> None:
     values = ",".join(["(NOW(), 'x')"] * 5000)
     assert sql(f"INSERT INTO t VALUES {values}").endswith("(NOW(), 'x')")
-    for bad in ("LOAD_FILE('x')", "(SELECT a FROM mysql.user)", "load_file /**/ ('x')"):
+    functions = ["other.f(1)", "`other`.f (1)", "other.`f`(1)", "other /**/ . /**/ f(1)", "other.#\nf(1)", "other.f-- \n(1)"]
+    sequences = ["NEXT/**/VALUE FOR other.s", "NEXTVAL(other.s)", "SETVAL(other.s, 1)", "LASTVAL(other.s)"]
+    for bad in ("LOAD_FILE('x')", "(SELECT a FROM mysql.user)", "load_file /**/ ('x')", *functions, *sequences):
         with pytest.raises(DumpRejected):
             judged(f"INSERT INTO t VALUES {values},({bad},1)")
     for bad in ("INSERT INTO mysql.t VALUES", "INSERT INTO `mysql`.t VALUES", "INSERT mysql.t VALUES"):
