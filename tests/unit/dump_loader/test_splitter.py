@@ -261,6 +261,14 @@ def test_a_name_among_the_rows_is_no_literal() -> None:
     assert values_at(rows + "(`mysql`.`f`(1),'b');") == 0
 
 
+@pytest.mark.parametrize(
+    "literal", ["DEFAULT", "null", "TRUE", "-1.5e-3", "x'0f'", "0xFF", "b'1'", "N'a'", "_utf8mb4'a'", "''"]
+)
+def test_rows_of_literals_need_no_second_look(literal: str) -> None:
+    begin = "INSERT IGNORE INTO `d`.`t` (`a`,b) VALUES "
+    assert values_at(f"{begin}(1,{literal}),\n({literal},'x');") == len(begin)
+
+
 def test_a_backslash_is_a_letter_of_a_name_in_quotes() -> None:
     text = 'CREATE TABLE "a\\" (b INT); SELECT \'c\\\';\'; INSERT INTO "t" VALUES ("a""b")'
     expected = ['CREATE TABLE "a\\" (b INT)', "SELECT 'c\\';'", 'INSERT INTO "t" VALUES ("a""b")']
