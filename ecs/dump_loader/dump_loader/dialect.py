@@ -67,7 +67,7 @@ class Signature:
         self._first = b""
         self._last = b""
         self._open: dict[str, int] = {}  # what has to follow, and the line that makes it necessary
-        self._around_all: set[str] = set()  # those of them that began before the first definition
+        self._around_all: set[str] = set()  # those of them that are around the whole dump
         self._defined_anything = False
         self._has_gap = False
 
@@ -121,7 +121,7 @@ class Signature:
 
     def _begin(self, what: str, line: int, *, all_of_it: bool) -> None:
         self._open[what] = line
-        if all_of_it and not self._defined_anything:
+        if all_of_it:
             self._around_all.add(what)
 
     def _end(self, what: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dump_loader.server import Flavour
 from dump_loader.splitter import Splitter
 from ingestion.errors import DumpRejected
 from local.database_server import DatabaseServer
@@ -22,6 +23,8 @@ class Client:
         self._server = server
         self._connection = server.connect_as_root(autocommit=True)
         self._run("SET GLOBAL log_output = 'TABLE'")
+        if server.flavour is Flavour.MYSQL:
+            self._run("SET GLOBAL log_raw = ON")  # without it, nothing is logged that the server can't parse
 
     def close(self) -> None:
         self._run("SET GLOBAL general_log = OFF")
@@ -36,6 +39,7 @@ class Client:
             "-uroot",
             "--force",
             "--comments",
+            "--loose-commands",  # `\\g` in a script, which MySQL's client takes by default no more
         ]
         subprocess.run(command, input=text, capture_output=True, check=False, timeout=60)
         self._run("SET GLOBAL general_log = OFF")
@@ -43,6 +47,7 @@ class Client:
             cursor.execute(
                 "SELECT CAST(argument AS BINARY) FROM mysql.general_log WHERE command_type IN ('Query', 'Init DB')"
                 " AND argument NOT LIKE 'SET GLOBAL%%'"
+                " AND argument NOT IN ('select $$', 'select @@version_comment limit 1')"  # MySQL's client itself
             )
             return [row[0] for row in cursor.fetchall()]
 
@@ -105,11 +110,8 @@ TOKENS = st.sampled_from(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(TOKENS, min_size=1, max_size=25), st.sampled_from([";", "//", "$$", ";;"]))
 def test_by_wild_text(client: Client, tokens: list[str], delimiter: str) -> None:
-    text = (
-        f"DELIMITER {delimiter}\nSELECT 0{delimiter}\n"
-        + "".join(delimiter + "\n" if t == ";\n" else t for t in tokens)
-        + " "
-    )
+    ending = f" {delimiter}\n"  # with a blank, as MySQL's client takes `*///` for a `*` and a delimiter
+    text = f"DELIMITER {delimiter}\nSELECT 0{delimiter}\n" + "".join(ending if t == ";\n" else t for t in tokens) + " "
     try:
         mine = bare(ours(text.encode()))
     except DumpRejected:

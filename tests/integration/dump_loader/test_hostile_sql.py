@@ -33,7 +33,7 @@ CREATE USER x
 GRANT SELECT ON mysql.* TO liberator_loader
 GRANT SELECT ON liberator_under_test.* TO liberator_loader
 ALTER USER root@localhost IDENTIFIED BY 'x'
-SET PASSWORD FOR root@localhost = PASSWORD('x')
+SET PASSWORD FOR root@localhost = '*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29'
 CREATE TABLE liberatorXunderXtest.t (a INT)
 SELECT * FROM mysql.global_priv
 DROP DATABASE mysql

@@ -15,6 +15,8 @@ from moto.s3.models import s3_backends
 from dump_loader.database import connector
 from dump_loader.settings import DatabaseSettings
 from ingestion import snapshots
+from ingestion.messages import LoadedWithRemarks
+from ingestion.row_counts import RemarkKind
 from tests.integration.dump_loader.task import ACCOUNT, BUCKET, CHINOOK, DATABASE, INSTANCE, KEY, Loader, until, zipped
 
 URI = f"s3://{BUCKET}/{KEY}"
@@ -28,12 +30,15 @@ def test_a_script_made_by_hand_is_loaded_counted_and_snapshot(loader: Loader) ->
     outcome = loader.load(CHINOOK.read_bytes())
     assert outcome.exit_code == 0, outcome.log
     assert outcome.stderr == ""
-    assert outcome.alerts == []
+    (told,) = outcome.alerts
+    assert isinstance(told, LoadedWithRemarks)
+    assert "Nothing at the end of this dump says that it is whole" in told.reason
     assert outcome.log[-1]["message"] == "Done"
     assert all(line["correlation_id"] == URI and line["import_date"] == "2021-06-04" for line in outcome.log)
     (taken,) = outcome.snapshots
     (counts,) = loader.row_counts()
     assert counts.tables == ROWS
+    assert [remark.kind for remark in counts.remarks] == [RemarkKind.NO_SIGN_OF_END]
     assert counts.snapshot == taken["DBSnapshotIdentifier"]
     assert (counts.database, counts.dump) == (DATABASE, URI)
     snapshot = snapshots.find(loader.rds, taken["DBSnapshotIdentifier"], INSTANCE)
@@ -45,6 +50,14 @@ def test_a_script_made_by_hand_is_loaded_counted_and_snapshot(loader: Loader) ->
     (command,) = loader.announced()
     assert (command.snapshot_identifier, command.run) == (snapshot.identifier, snapshot.run)
     assert loader.query("SELECT Title FROM Album WHERE AlbumId = 1") == [("For Those About To Rock We Salute You",)]
+
+
+def test_of_a_dump_that_says_it_is_whole_nobody_is_told(loader: Loader) -> None:
+    signed = "CREATE TABLE permits (id INT);\nINSERT INTO permits VALUES (1);\n-- Dump completed\n"
+    outcome = loader.load(zipped(signed))
+    assert outcome.exit_code == 0, outcome.log
+    assert outcome.alerts == []
+    assert loader.row_counts()[0].remarks == ()
 
 
 def test_the_version_of_the_event_is_the_one_that_is_loaded(loader: Loader) -> None:

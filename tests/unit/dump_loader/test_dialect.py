@@ -61,6 +61,12 @@ def test_a_cut_that_loses_a_statement_is_refused_or_remarked_on(dump: Path) -> N
         assert is_heard(cut) or seen(cut)[1] == statements, content[max(0, at - 80) : at]
 
 
+def test_percona_s_question_for_rocksdb_is_no_part_of_the_dump() -> None:
+    saved = b"SET @OLD_A=@@A;\nSELECT 1 INTO @r;\nPREPARE s FROM @r;\nEXECUTE s;\nDEALLOCATE PREPARE s;\nSET @OLD_B=@@B;\n"
+    signature, _ = seen(saved + b"INSERT 1;\nSET A=@OLD_A;\nSET B=@OLD_B;\n")
+    assert signature.remarks() == []
+
+
 @pytest.mark.parametrize("size", [1, 7, 4096, 100_000])
 @pytest.mark.parametrize(
     "end", [END, b"-- Dump completed\n", b"-- Dump completed", b"-- Dump completed on 2021-06-04  3:00:00\r\n\r\n"]
@@ -94,6 +100,8 @@ def test_all_databases_have_no_name() -> None:
         (ADMINER + b"-- 2021-06-04 03:00", "Adminer's"),
         (b"SET @OLD_SQL_MODE = @@SQL_MODE;\nINSERT 1;", r"line 1 needs a `SET … = @old_sql_mode` further down"),
         (b"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='' */;\nINSERT 1;", "@old_sql_mode"),
+        (b"SET @OLD_SQL_MODE=@@SQL_MODE;\nSET @OLD_SQL_MODE='', @x=@y;\nINSERT 1;", "line 1 .*@old_sql_mode"),
+        (b"/*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY */;\nINSERT 1;", "@old_note_verbosity"),
         (b"INSERT 1;\nSET @saved_cs_client = @@character_set_client;\nCREATE TABLE t (a INT);", "line 2 .*@saved_cs_client"),
         (b"INSERT 1;\nLOCK TABLES t WRITE;\nINSERT 1;", "line 2 needs a `UNLOCK TABLES`"),
         (b"INSERT 1;\nSTART TRANSACTION;\nINSERT 1;", "line 2 needs a `COMMIT`"),
@@ -117,8 +125,10 @@ def test_a_last_statement_without_its_delimiter(text: str) -> None:
     "content",
     [
         b"CREATE TABLE t (a INT);",
+        b"CREATE TABLE t (a INT);\n-- 2021-06-04 03:00:01\n",
         b"/* MySQL dump */ SELECT 1;CREATE TABLE t (a INT);",
         b"CREATE TABLE t (a INT);" + b" " * 5000 + b"\n" + MYSQL,
+        b"START TRANSACTION;\nINSERT 1;\nCOMMIT;\n",
         b"START TRANSACTION;\nINSERT 1;\nCOMMIT;\nSTART TRANSACTION;\nINSERT 1;\nCOMMIT;\n",
         b"SET @OLD_SQL_MODE = @@SQL_MODE;\nINSERT 1;\nSET SQL_MODE = @OLD_SQL_MODE;\nINSERT 1;\n",
         b"INSERT 1;\nSET @id = @@identity;\nINSERT 2;\n",
