@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,29 +14,35 @@ import pytest
 from local.aws import ACCOUNT
 from local.database_server import DatabaseServer
 from local.functions import ROOT
-from local.standby import Standby
+from local.standby import Standby, shell_variables
 from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.timeout(180)
 
-LINES = re.findall(r"^    (aws sqs .*)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
+TABLE = re.findall(r"^\| [^|]* \| `(aws .*)` \|$", DOCUMENT, re.MULTILINE)
+LINES = re.findall(r"^    (aws sqs .*)$", DOCUMENT, re.MULTILINE) + TABLE
+README_LINES = re.findall(r"^    (QUEUE_URL=.*|aws sqs .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+NOT_HERE = ("aws ecs ", "aws logs ", "aws cloudwatch ")
 
 
 class Running(Standby, System):
     """The states that events/ speak of, with pollers."""
 
     def run_documented(self, *words: str, folder: Path = ROOT) -> None:
-        """Runs the one documented line that has all these words, with the AWS CLI."""
+        """Runs the one documented line that has all these words."""
         [line] = [line for line in LINES if all(word in line for word in words)]
-        # The address is the one thing that differs here.
-        line = line.replace("https://sqs.eu-west-2.amazonaws.com", self.aws.endpoint)
-        line = line.replace("aws sqs", f"aws --endpoint-url {self.aws.endpoint} sqs", 1)
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = {**self.aws.environment, "ACCOUNT": ACCOUNT, "PATH": path, "AWS_CONFIG_FILE": "/dev/null"}
+        self.run(line, folder=folder)
+
+    def run(self, *lines: str, folder: Path = ROOT) -> str:
+        """Runs lines with the AWS CLI, word for word, in a shell that has read what `make cloud` writes for it."""
+        script = shell_variables(self) + "\n".join(lines)
+        environment = os.environ | {"AWS_CONFIG_FILE": "/dev/null"}
         done = subprocess.run(
-            ["bash", "-ec", line], cwd=folder, env=environment, capture_output=True, text=True, check=False
+            ["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def lines_of_landing(self, day: str) -> set[str]:
         return {key for key in self.landing_objects() if f"import_date={day}/" in key}
@@ -56,6 +61,35 @@ def test_a_replayed_snapshot_goes_all_the_way(running: Running) -> None:
     running.wait_until_idle()  # the workflow is started after that is told
     [properties] = running.runs("DailyWorkflow")
     assert properties["import_date"] == "2021-06-04"
+
+
+def test_each_question_is_answered_by_its_command(running: Running, tmp_path: Path) -> None:
+    running.run(*README_LINES)  # "Replay a message"
+    running.wait_for("LandingZoneUpdated")
+    running.wait_until_idle()
+    assert running.events("IngestionFailed") == []
+    asked = [line for line in TABLE if not line.startswith(NOT_HERE) and "start-message-move-task" not in line]
+    (tmp_path / "liberator_dump_220601.zip").write_bytes(b"a dump")
+    output = running.run(*(f"{line}; echo ===" for line in asked), folder=tmp_path)
+    answers = dict(zip(asked, output.split("===\n"), strict=False))
+
+    def answer(*words: str) -> str:
+        [found] = [text for line, text in answers.items() if all(word in line for word in words)]
+        return found
+
+    assert "import_date=20210604.json" in answer("s3 ls", "import_date=20210604")
+    assert json.loads(answer("s3 cp", "import_date=20210604"))["run"]["import_date"] == "2021-06-04"
+    assert re.search(r"^sql-to-parquet-2021-06-06-101530\tcreating\t\d+$", answer("db-snapshots"), re.MULTILINE)
+    assert re.search(
+        r"^sql-to-parquet-2021-06-01-101530\tFAILED\t.*the role cannot write", answer("export-tasks"), re.MULTILINE
+    )
+    assert answer("get-workflow-runs", "--output text").startswith("2021-06-04\tCOMPLETED")
+    [first, again] = running.runs("DailyWorkflow")
+    assert first == again, "the workflow runs again for the same day"
+    versions = running.s3.list_object_versions(
+        Bucket=running.name_of("DataBucket"), Prefix="parking/liberator_dump_210604.zip"
+    )
+    assert len(versions["Versions"]) == 2, "the dump is uploaded anew"
 
 
 def test_a_replayed_backdated_export_starts_the_backdated_workflow(running: Running) -> None:
