@@ -105,7 +105,9 @@ def describe(connection: Connection) -> Server:
 
 def reading(connection: Connection) -> Reading:
     """How the server reads what comes next. The server is asked, not the dump: there are too many ways to set a variable."""
-    ((mode, charset),) = rows(connection, "SELECT @@sql_mode, @@character_set_client")
+    # As bytes, which the server sends as they are: the dump may have set another character set for its answers, or none.
+    query = "SELECT CAST(@@sql_mode AS BINARY), CAST(@@character_set_client AS BINARY)"
+    ((mode, charset),) = ([value.decode() for value in row] for row in rows(connection, query))
     modes = mode.upper().split(",")
     return Reading(
         escapes="NO_BACKSLASH_ESCAPES" not in modes,

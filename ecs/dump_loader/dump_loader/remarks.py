@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html, https://mariadb.com/kb/en/mariadb-error-code-reference/
 _CHANGED = frozenset({1048, 1260, 1263, 1264, 1265, 1292, 1299, 1364, 1365, 1366, 1406, 1411, 1416, 1423, 1441, 1690})
 _LEFT_OUT = frozenset({1022, 1062, 1169, 1242, 1369, 1451, 1452, 1526, 1586, 1591, 1748, 3819, 4025})
-_NAME = rb"(?:`((?:[^`]|``)+)`|([\w$\x80-\xff]+))"
+_NAME = rb"""(?:`((?:[^`]|``)+)`|"((?:[^"]|"")+)"|([\w$\x80-\xff]+))"""
 _TABLE = re.compile(
     rb"\b(?:INTO|UPDATE|TABLE)\s+(?:IGNORE\s+|IF\s+NOT\s+EXISTS\s+)?(?:%b\s*\.\s*)?%b" % (_NAME, _NAME), re.IGNORECASE
 )
@@ -101,5 +101,7 @@ def on_table(statement: Statement, sql: Text, text: str) -> Remark:
 def _table(sql: Text) -> str | None:
     """The table that a statement writes, as far as its first words tell."""
     match = _TABLE.search(bytes(sql[:500]))
-    name = match and (match[3].replace(b"``", b"`") if match[3] else match[4])
-    return name.decode("utf-8", "replace") if name else None
+    if match is None:
+        return None
+    in_ticks, in_quotes, plain = match.groups(b"")[3:]
+    return (in_ticks.replace(b"``", b"`") or in_quotes.replace(b'""', b'"') or plain).decode("utf-8", "replace")

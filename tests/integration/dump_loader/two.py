@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dump_loader import database
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from local.database_server import DatabaseServer
 
 BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
-_NOT_ITS_OWN = re.compile(rb" DEFINER=`[^`]*`@`[^`]*`|`?differential_(?:client|loader)`?\.?| (?:EN|DIS)ABLED?(?= |$)")
+_NOT_ITS_OWN = re.compile(rb" DEFINER=`[^`]*`@`[^`]*`|`?differential_(?:client|loader|source)`?\.?| (?:EN|DIS)ABLED?(?= |$)")
 _OBJECTS = {
     "TABLE": ("TABLE_NAME", "TABLES WHERE TABLE_TYPE = 'BASE TABLE'"),
     "VIEW": ("TABLE_NAME", "VIEWS WHERE TRUE"),
@@ -51,9 +52,22 @@ class Two:
             cursor.execute(sql, arguments or None)
             return list(cursor.fetchall())
 
+    @contextmanager
+    def database(self, name: str) -> Iterator[None]:
+        """One more, for as long as the context lasts."""
+        database.recreate(self._connection, name)
+        try:
+            yield
+        finally:
+            self._rows(f"DROP DATABASE {name}")
+
     def by_client(self, script: bytes) -> str:
         """What the client complains of."""
         database.recreate(self._connection, BY_CLIENT)
+        return self.client(BY_CLIENT, script)
+
+    def client(self, name: str, script: bytes) -> str:
+        """What the client complains of, with the database as it is."""
         # --comments: without it, the client loses the end of a conditional comment that has a comment in it
         command = [
             self._server.programs.client,
@@ -64,7 +78,7 @@ class Two:
             "--comments",
             f"--init-command={database.SESSION}",
         ]
-        done = subprocess.run([*command, BY_CLIENT], input=script, capture_output=True, check=False, timeout=60)
+        done = subprocess.run([*command, name], input=script, capture_output=True, check=False, timeout=60)
         return done.stderr.decode()
 
     def by_loader(self, script: bytes, sizes: Sequence[int] = (), *, connections: int = 3) -> str:

@@ -45,6 +45,7 @@ def test_what_says_nothing_about_values_is_left_out(warning: Warned) -> None:
         (b"INSERT INTO `db`.`t` (`into`) VALUES (1)", "t"),
         ("replace  INTO größe VALUES (1)".encode(), "größe"),
         (b"INSERT IGNORE INTO db . t VALUES (1)", "t"),
+        (b'INSERT INTO "db"."t""u" VALUES (1)', 't"u'),
         (b"UPDATE t SET a = 1", "t"),
         (b"CREATE TABLE IF NOT EXISTS `t` SELECT 1", "t"),
         (b"ALTER TABLE `t` MODIFY a TINYINT", "t"),
