@@ -185,32 +185,39 @@ def twice(number: int | None = None, fault: Fault | None = None) -> Scenario:
     return replace(single(DAILY, number, fault), uploads=uploads, knobs=together)
 
 
+def _odd(what: str, knobs: Knobs) -> Knobs:
+    durations, once = knobs.durations, iter([True])
+    match what:
+        case "storage is optimised":
+            durations.periods = (Period(0, 24 * HOUR, InstanceStatus.STORAGE_OPTIMIZATION),)
+        case "the instance is backed up":
+            durations.periods = (Period(60, HOUR, InstanceStatus.BACKING_UP),)
+        case "others export":
+            durations.crowded = 9 * HOUR
+        case "a workflow is stopped":
+            knobs.workflow_stopping = lambda: 10 * HOUR
+        case "a lock is lost":
+            durations.lock_lost = lambda: next(once, False)
+        case "loaded twice over midnight":
+            durations.load = lambda: HOUR / 2
+            knobs.upload_copies = lambda: 2 if next(once, False) else 1
+        case "an alert fails":
+            durations.ends = lambda: Ending.FAILED if next(once, False) else Ending.FINE
+        case ending if ending in Ending:
+            durations.ends = lambda: Ending(ending) if next(once, False) else Ending.FINE
+    return knobs
+
+
 def night(what: str) -> Callable[[int | None, Fault | None], Scenario]:
     """Two days' dumps, and something that comes in between; `HARMLESS` says of what nobody need hear."""
 
-    def knobs(chance: Random) -> Knobs:
-        knobs = _steady(chance)
-        durations = knobs.durations
-        match what:
-            case "storage is optimised":
-                durations.periods = (Period(0, 24 * HOUR, InstanceStatus.STORAGE_OPTIMIZATION),)
-            case "the instance is backed up":
-                durations.periods = (Period(60, HOUR, InstanceStatus.BACKING_UP),)
-            case "others export":
-                durations.crowded = 9 * HOUR
-            case "a workflow is stopped":
-                knobs.workflow_stopping = lambda: 10 * HOUR
-            case "a lock is lost":
-                lost = iter([True])
-                durations.lock_lost = lambda: next(lost, False)
-            case "loaded twice over midnight":
-                durations.load = lambda: HOUR / 2
-                copies = iter([2])
-                knobs.upload_copies = lambda: next(copies, 1)
-            case ending if ending in Ending:
-                ends = iter([Ending(ending)])
-                durations.ends = lambda: next(ends, Ending.FINE)
-        return knobs
+    def faults(_: Random) -> Callable[[Call], Fault | None]:
+        operation, times = {
+            "snapshots cannot be deleted": ("rds.delete_db_snapshot", 9),
+            "an alert fails": ("sns.publish IngestionFailed", 1),
+        }.get(what, ("none", 0))
+        left = iter(range(times))
+        return lambda call: Fault.DENIED if call.operation.startswith(operation) and next(left, None) is not None else None
 
     def scenario(number: int | None = None, fault: Fault | None = None) -> Scenario:
         gap = 300 if what == Ending.CANCELED else 8 * HOUR  # while the first one's export is being canceled
@@ -219,7 +226,8 @@ def night(what: str) -> Callable[[int | None, Fault | None], Scenario]:
         return replace(
             single(DAILY, number, fault),
             uploads=(Upload(0, DAILY + 1, tables), Upload(gap, DAILY, tables)),
-            knobs=knobs,
+            knobs=lambda chance: _odd(what, _steady(chance)),
+            faults=faults,
             latency=lambda _, operation: slow if operation.startswith("s3.copy_object") else 0.05,
             harmless=what in HARMLESS,
             hour=23 if what == "loaded twice over midnight" else 3,
@@ -230,9 +238,14 @@ def night(what: str) -> Callable[[int | None, Fault | None], Scenario]:
 
 HARMLESS = (
     "storage is optimised", "the instance is backed up", "others export", "a workflow is stopped", "copies are slow",
-    "loaded twice over midnight", Ending.CONVERTED, Ending.NO_TABLES,
+    "loaded twice over midnight", "snapshots cannot be deleted", Ending.CONVERTED, Ending.NO_TABLES,
 )  # fmt: skip
-NIGHTS = (*HARMLESS, "a lock is lost", *(ending for ending in Ending if ending not in (*HARMLESS, Ending.FINE)))
+NIGHTS = (
+    *HARMLESS,
+    "a lock is lost",
+    "an alert fails",
+    *(ending for ending in Ending if ending not in (*HARMLESS, Ending.FINE)),
+)
 
 
 def same_name(number: int | None = None, fault: Fault | None = None) -> Scenario:
