@@ -24,7 +24,9 @@ _AHEAD = timedelta(days=1)  # where the supplier is, the day may have begun alre
 class Dump:
     """One version of one object: pinned, so that a file uploaded meanwhile under the same name changes nothing.
 
-    `size` is in bytes; `uploaded_at` is aware, to the second.
+    `size` is in bytes. `uploaded_at` is aware, to the second: S3's LastModified, which is when a multipart upload began. S3
+    orders the versions of a key by it, too.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#distributedmpupload
     """
 
     bucket: str
