@@ -42,7 +42,7 @@ _FOREIGN_KEYS = (
     "WHERE CONSTRAINT_SCHEMA = %s AND REFERENCED_TABLE_NAME = %s"
 )
 # So that a copy takes every value as it is: zero dates, the hour that a time zone has twice.
-_SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0"
+_SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00'"
 
 
 def make_exportable(connection: Connection, database: str, logger: Logger) -> dict[str, OriginalNames]:

@@ -25,7 +25,7 @@ y` INT, KEY (`odd.col name`));
     CREATE TABLE `Notes` (`c d` INT, `c_d` INT);
     INSERT INTO `Notes` VALUES (3, 4);
     CREATE TABLE `notes` (`id` INT);
-    CREATE VIEW `a view` AS SELECT `odd.col name` FROM `a b`;
+    CREATE VIEW `v` AS SELECT `odd.col name` AS `x` FROM `a b`;
     CREATE TRIGGER `a trigger` BEFORE INSERT ON `a b` FOR EACH ROW SET NEW.`odd.col name` = 'by trigger';
 """
 ROWS = {"plain": 1, "empty one": 0, "a b": 2, "a_b": 1, "slash/ed": 1, "Notes": 1, "notes": 0}
@@ -70,11 +70,14 @@ def test_what_rds_cannot_export_is_renamed_and_the_row_counts_have_the_dumps_nam
     assert (line["new_name"], line["columns"]["odd.col name"]) == (names["a b"], columns["odd.col name"])
 
 
-def test_a_dump_that_can_be_exported_is_left_as_it_is(loader: Loader) -> None:
-    view = "CREATE TABLE `Notes` (`Id` INT); INSERT INTO `Notes` VALUES (1); CREATE VIEW `v` AS SELECT `Id` FROM `Notes`;"
-    outcome, counts = loaded(loader, view)
+def test_what_can_be_exported_is_left_as_it_is(loader: Loader) -> None:
+    sql = """
+        CREATE TABLE `Notes` (`Id` INT); INSERT INTO `Notes` VALUES (1);
+        CREATE VIEW `v` AS SELECT `Id` FROM `Notes`; CREATE VIEW `an odd view` AS SELECT `Id` FROM `Notes`;
+    """
+    outcome, counts = loaded(loader, sql)
     assert (counts.originals, counts.views, column_names(loader)) == ({}, ("v",), ["Id", "Id"])
-    assert not any("Renamed" in line["message"] or "Dropped" in line["message"] for line in outcome.log)
+    assert not any("Renamed" in line["message"] for line in outcome.log)
 
 
 # MySQL refuses to rename a column that anything else refers to, and MariaDB has no functional indexes.
