@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 # A misspelt option would be ignored, and something else run than was meant.
 OPTIONS := DUMP DATE DAYS OVERRIDE LANDING REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
-  ARGS SEEDS SEED SECONDS ENV RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
+  ARGS SEEDS SEED SECONDS ENV PREFIX KEY RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
 UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
 
