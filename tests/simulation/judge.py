@@ -187,12 +187,15 @@ class Judge:
         actor = self.world.actor
         if actor is None or actor.queue != queue.name or "poll" not in (again := json.loads(body)):
             return
-        for letter in actor.letters:
-            before = json.loads(letter).get("poll")
-            if again["poll"]["attempt"] != (before["attempt"] if before else 1) + 1:
-                self.world.violate(f"{body[:200]} is put back, but its attempt is not counted")
-            if before and again["poll"]["started_at"] != before["started_at"]:
-                self.world.violate(f"{body[:200]} is put back, and its wait begins anew")
+        # A batch may hold several letters of one run, each with a wait of its own: it is one of them that is put back.
+        began = [before for letter in actor.letters if (before := json.loads(letter).get("poll") or {"attempt": 1})]
+        counted = [before for before in began if again["poll"]["attempt"] == before["attempt"] + 1]
+        if began and not counted:
+            self.world.violate(f"{body[:200]} is put back, but its attempt is not counted")
+        elif counted and all(
+            again["poll"]["started_at"] != it.get("started_at", again["poll"]["started_at"]) for it in counted
+        ):
+            self.world.violate(f"{body[:200]} is put back, and its wait begins anew")
 
     def _task_ended(self, task: SystemTask) -> None:
         """What is left to do when its snapshot is available is to clear up: that fails no load."""
