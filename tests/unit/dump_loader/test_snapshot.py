@@ -147,9 +147,10 @@ def test_a_snapshot_of_a_load_that_died_is_waited_for_before_its_database_is_dro
     rds.add("by-hand", age=timedelta(minutes=3), ours=False, status="creating")
     with pytest.raises(Terminal, match="snapshot died of an earlier load"):
         snapshot.await_none_creating(rds, INSTANCE, waiting=Waiting(timedelta(0), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
-    RUNNING[:] = [rds.snapshots["died"]]
+    rds.add("died-too", age=timedelta(minutes=1), status="creating")
+    RUNNING[:] = [rds.snapshots["died"], rds.snapshots["died-too"]]
     snapshot.await_none_creating(rds, INSTANCE, waiting=Slow(timedelta(seconds=5), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
-    assert rds.snapshots["died"]["Status"] == "available"
+    assert [rds.snapshots[name]["Status"] for name in ("died", "died-too")] == ["available", "available"]
 
 
 def test_it_waits_for_the_instance() -> None:
