@@ -105,7 +105,8 @@ def _report(options: Options, nights: list[Night], stopped: str) -> object:
     if options.days is None and nights:
         return nights[0].report
     problems = [f"{night.report['import_date']}: {problem}" for night in nights for problem in night.problems]
-    return {"days": [night.report for night in nights], "problems": problems + stop}
+    days = {} if options.days is None else {"days": [night.report for night in nights]}
+    return days | {"problems": problems + stop}
 
 
 def _end(options: Options, nights: list[Night], seconds: float) -> str:

@@ -141,7 +141,7 @@ class GlueJobs:
             known = json.loads(brace + fields)
         except ValueError:
             return line
-        told = ", ".join(f"{name} {value}" for name, value in known.items())
+        told = ", ".join(f"{name} {value}" for name, value in known.items() if value not in ({}, []))
         self.story.tell("Glue job", f"{job}: {' '.join(message.split(' ')[2:])}{': ' if told else ''}{told}")
         return ""
 

@@ -44,7 +44,8 @@ class Night:
         if self.landed:
             rows = counted(sum(table.rows_landed for table in self.tables), "row")
             tables, seconds = counted(len(self.tables), "table"), self.report["seconds"]["total"]
-            return f"✔ {day} landed: {tables}, {rows}, all that were loaded. {seconds:.0f} s."
+            on = f" {counted(len(self.zones), 'table')} in the raw and the refined zone." if self.zones else ""
+            return f"✔ {day} landed: {tables}, {rows}, all that were loaded.{on} {seconds:.0f} s."
         problems = "; ".join(self.problems)
         source = "" if dump in problems else f" ({dump})"
         return f"✘ {day}{source} {'landed, but not whole' if self.tables else 'did not land'}: {problems}"
@@ -70,19 +71,19 @@ def run_night(cloud: Cloud, dump: Path, day: date, override: str | None = None) 
     alerts = [str(event["text"]) for event in told if event["kind"] == "Alert"]
     entries = cloud.story.entries[first_entry:]
     messages = [{"stage": e.stage, "queue": e.queue, "delay": e.delay} for e in entries if e.queue]
+    usual = {"server": str(cloud.server), "dump": str(dump), "messages": messages}
     if not updates:
         uri = f"s3://{cloud.name_of('DataBucket')}/{key}"
         # Once, by the name that the user gave it.
         problems = list(dict.fromkeys(reason.replace(uri, str(dump)) for reason in failures or alerts))
-        report = {"import_date": override or f"{day}", "dump": str(dump), "problems": problems, "messages": messages}
-        return Night(report, problems)
+        return Night(usual | {"import_date": override or f"{day}", "problems": problems}, problems)
     night = _read_back(cloud, updates[0], replicated=override is None)
     if cloud.glue:
         _read_zones(cloud, night)
         night.problems += [alert for alert in alerts if "Glue job" in alert]
     night.problems += failures
     night.notes = [alert for alert in alerts if alert not in night.problems]
-    night.report |= {"dump": str(dump), "problems": night.problems, "messages": messages, "seconds": seconds_of(entries)}
+    night.report |= usual | {"problems": night.problems, "seconds": seconds_of(entries)}
     return night
 
 

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Self
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
@@ -67,6 +66,7 @@ class View:
         self._spinner = Spinner("dots")
         self._start = time.monotonic()
         self._up = 0.0
+        self._over = False
         self.begin("")
         self._live = Live(get_renderable=self._table, console=self.console, transient=self.several, refresh_per_second=8)
         if self.console.is_interactive:
@@ -74,6 +74,7 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over = True
         if self.console.is_interactive:
             self._live.stop()
 
@@ -103,25 +104,34 @@ class View:
     def show(self, entry: Entry) -> None:
         """Takes one entry."""
         with self._lock:
-            for stage, (first, last) in self._stages.items():
-                if entry.stage == first and entry.queue is None:
-                    self._up = self._up or entry.at
-                    self._began.setdefault(stage, entry.at)
-                if entry.stage == last and entry.queue is None and stage in self._began:
-                    self._ended.setdefault(stage, entry.at)
-            if entry.stage == "Loader":
-                self._note["load into the database"] = entry.text
-            if entry.stage == "Glue job":
-                self._note[GLUE] = entry.text
-            if entry.queue and entry.stage in {"ExportSnapshot", "CopyExport"}:
-                stage = "snapshot" if entry.stage == "ExportSnapshot" else "export to Parquet"
-                self._note[stage] = f"{entry.stage} is back in {entry.delay} s"
+            if entry.queue is None:
+                self._mark(entry)
+            self._take_note(entry)
         text = "" if entry.stage in _TOLD_AT_THE_END else entry.text
         if not self.console.is_interactive:
             where = f" → {entry.queue}" + (f", delay {entry.delay} s" if entry.delay else "") if entry.queue else ""
             self.say(f"{entry.at:7.1f} s  {entry.stage}{where}  {text}".rstrip())
         elif entry.stage in _NEWS:
             self.say(f"{entry.stage}: {text}")
+
+    def _mark(self, entry: Entry) -> None:
+        for stage, (first, last) in self._stages.items():
+            # A poll may have seen the end of a snapshot or an export before RDS told of it.
+            over = entry.stage == "LandingZoneUpdated" and stage in STAGES
+            if entry.stage == first or over:
+                self._up = self._up or entry.at
+                self._began.setdefault(stage, entry.at)
+            if over or (entry.stage == last and stage in self._began):
+                self._ended.setdefault(stage, entry.at)
+
+    def _take_note(self, entry: Entry) -> None:
+        if entry.stage == "Loader":
+            self._note["load into the database"] = entry.text
+        elif entry.stage == "Glue job":
+            self._note[GLUE] = entry.text
+        elif entry.queue and entry.stage in {"ExportSnapshot", "CopyExport"}:
+            stage = "snapshot" if entry.stage == "ExportSnapshot" else "export to Parquet"
+            self._note[stage] = f"{entry.stage} is back in {entry.delay} s"
 
     def _table(self) -> Table:
         now = time.monotonic() - self._start
@@ -137,7 +147,8 @@ class View:
                 table.add_row(" ", stage, "", "", style="dim")
             else:
                 seconds = (now if ended is None else ended) - begun
-                table.add_row("✔" if ended else self._spinner, stage, f"{seconds:.1f}", "" if ended else note)
+                mark = "✔" if ended else "✘" if self._over else self._spinner
+                table.add_row(mark, stage, f"{seconds:.1f}", "" if ended else note)
         return table
 
 
@@ -154,7 +165,7 @@ def tables_table(tables: list[TableReport]) -> Table:
     for t in tables:
         style = "red" if t.rows_loaded != t.rows_landed else None
         loaded = "not counted" if t.rows_loaded is None else f"{t.rows_loaded:,}"
-        name = f"{t.name} ({escape(t.original_name)})" if t.original_name else t.name
+        name = f"{t.name} ({t.original_name})" if t.original_name else t.name
         shown.add_row(name, loaded, f"{t.rows_landed:,}", f"{t.objects:,}", f"{t.bytes:,}", style=style)
     totals = [sum(getattr(t, name) or 0 for t in tables) for name in ("rows_loaded", "rows_landed", "objects", "bytes")]
     shown.add_section()
