@@ -18,6 +18,7 @@ from tests.integration.dump_loader.two import BY_CLIENT, BY_LOADER, Two
 TABLES = (
     "CREATE TABLE notes (id INT PRIMARY KEY, note LONGTEXT);\n"
     "CREATE TABLE `we``ird;'name` (id INT PRIMARY KEY, `no\"te` LONGBLOB) COMMENT='; -- /* it''s';\n"
+    "CREATE TABLE narrow (id INT PRIMARY KEY, t TINYINT NOT NULL, c VARCHAR(3) CHARACTER SET latin1);\n"
     "CREATE TABLE seen (id INT PRIMARY KEY AUTO_INCREMENT, row_id INT, note LONGTEXT);\n"
 )
 TARGETS = st.sampled_from(["notes", "`notes`", "`we``ird;'name`"])
@@ -85,7 +86,9 @@ IN_BETWEEN = st.sampled_from(
 def statements(draw: st.DrawFn, ids: Iterator[int]) -> str:
     """Of any kind, without delimiter."""
     kind = draw(
-        st.sampled_from(["rows"] * 4 + ["expression", "update", "variable", "conditional", "trigger", "of the variable"])
+        st.sampled_from(
+            ["rows"] * 4 + ["narrow", "expression", "update", "variable", "conditional", "trigger", "of the variable"]
+        )
     )
     table, literal = draw(TARGETS), draw(LITERALS)
     gap, other = draw(BLANKS), draw(BLANKS)
@@ -93,6 +96,10 @@ def statements(draw: st.DrawFn, ids: Iterator[int]) -> str:
     match kind:
         case "rows":
             return f"INSERT INTO {table} VALUES{rows}"
+        case "narrow":  # cut with a warning; but NULL is refused, unless another row goes with it
+            values = st.sampled_from(["1, 'abc'", "300, 'abcd'", "-129, NULL", "'x', '日本'"] * 3 + ["NULL, 'é'"])
+            cut = draw(st.lists(values, min_size=1, max_size=3))
+            return f"INSERT INTO narrow VALUES {','.join(f'({next(ids)},{value})' for value in cut)}"
         case "expression":
             return f"INSERT{gap}INTO {table}{other}VALUES ({next(ids)},CONCAT({literal},{gap}'-')),{rows}"
         case "update":
@@ -149,8 +156,8 @@ def test_what_only_seems_to_print_has_its_effect(two: Two, header: str) -> None:
     ]  # fmt: skip
     script = f"{header}{TABLES}DELIMITER //\n{body}//\nDELIMITER ;\n{';\n'.join(statements)};\n-- Dump completed\n"
     assert two.by_client(script.encode()) == two.by_loader(script.encode())
-    assert two.content(BY_CLIENT) == two.content(BY_LOADER)
-    assert two.content(BY_LOADER)["seen"][0] == 3
+    assert two.values(BY_CLIENT) == two.values(BY_LOADER)
+    assert len(two.values(BY_LOADER)["seen"]) == 3
 
 
 ALTERED_ZONES = """-- MySQL dump 10.13  Distrib 8.4.0, for Linux (x86_64)
@@ -171,7 +178,7 @@ def test_a_key_is_built_afterwards_only_where_the_table_is_the_same_then(two: Tw
     script = f"SET FOREIGN_KEY_CHECKS=0;\n{ALTERED_ZONES}".encode()
     assert two.by_client(script) == ""
     assert two.by_loader(ALTERED_ZONES.encode()) == ""
-    assert two.content(BY_CLIENT) == two.content(BY_LOADER)
+    assert two.values(BY_CLIENT) == two.values(BY_LOADER)
     assert two.definitions(BY_CLIENT) == two.definitions(BY_LOADER)
 
 
@@ -184,6 +191,7 @@ def test_a_key_is_built_afterwards_only_where_the_table_is_the_same_then(two: Tw
 @given(scripts(), st.lists(st.integers(1, 400), max_size=4))
 def test_the_client_and_the_loader_leave_the_same_tables(two: Two, script: str, sizes: list[int]) -> None:
     content = script.encode()
-    complaints = two.by_client(content), two.by_loader(content, sizes)
-    assert complaints == ("", "")
-    assert two.content(BY_CLIENT) == two.content(BY_LOADER)
+    refused = bool(two.by_client(content)), bool(two.by_loader(content, sizes))
+    assert refused in ((True, True), (False, False))
+    if refused == (False, False):
+        assert two.values(BY_CLIENT) == two.values(BY_LOADER)

@@ -37,8 +37,8 @@ OF_ROWS = [
     "--where=id>0",
     "--no-data",
 ]
-# These dumps say nothing of the character set of their text: the server cuts what is not in that of the column.
-CUT = ["--default-character-set=binary", "--compatible=ansi"]
+# Which character set their text has, or which zone their times, these dumps do not say: what does not fit then is cut.
+CUT = ["--default-character-set=binary", "--compatible=ansi", "--compact"]
 OF_EVERYTHING = [
     "",
     "--opt --routines --triggers --events",
@@ -53,14 +53,14 @@ OF_EVERYTHING = [
 @pytest.fixture(scope="module")
 def dumped(server: DatabaseServer, two: Two) -> Iterator[Callable[[str, str], bytes]]:
     """Dumps the nasty schema, or the named tables of it, with the options."""
-    with two.database(SOURCE):
+
+    def dump(options: str, tables: str) -> bytes:
+        chosen = f"-uroot {options} {SOURCE} {tables}".split()
+        command = [server.programs.dump, "--no-defaults", f"--socket={server.socket}", *chosen]
+        return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+
+    with two.database(SOURCE), two.time_zone("+02:00"):  # not that of a dump
         assert two.client(SOURCE, NASTY.replace(f"\n-- {server.flavour}: ", "\n").encode()) == ""
-
-        def dump(options: str, tables: str) -> bytes:
-            chosen = f"-uroot {options} {SOURCE} {tables}".split()
-            command = [server.programs.dump, "--no-defaults", f"--socket={server.socket}", *chosen]
-            return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
-
         yield dump
 
 

@@ -59,7 +59,7 @@ def test_literals_that_are_no_text_are_whole_in_a_blob(two: Two) -> None:
     """As mysqldump wrote them before it wrote `_binary`. MySQL warns of each, though nothing is lost."""
     dump = LOSSY.split("CREATE TABLE `Permit`")[0].encode().replace(b"0xFFFE", b"'\xff\xfe'") + b"-- Dump completed on 1\n"
     assert (two.by_client(dump), two.by_loader(dump)) == ("", "")
-    assert two.content(BY_CLIENT) == two.content(BY_LOADER)
+    assert two.values(BY_CLIENT) == two.values(BY_LOADER)
     assert two.remarks == ()
 
 

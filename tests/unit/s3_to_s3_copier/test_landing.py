@@ -11,6 +11,7 @@ import pytest
 from ingestion import naming
 from ingestion.errors import CopyMismatch, ExportUnusable, NotFound, NotYet, UnreadableObject
 from ingestion.messages import CopyExport
+from ingestion.row_counts import Remark, RemarkKind
 from s3_to_s3_copier import manifest
 from tests.fakes import SNAPSHOT_TIME, client_error
 from tests.lake import DAY, RUN, UPLOADED_AT, Lake, partition
@@ -43,6 +44,14 @@ def test_however_many_tables_a_day_has_sns_takes_its_event(lake: Lake) -> None:
     assert event
     assert event.tables == 3_000
     assert len(event.model_dump_json()) < 1_000
+
+
+def test_the_manifest_has_the_loaders_remarks(lake: Lake) -> None:
+    command = lake.export("task-1", {"pcns": 1})
+    remark = Remark(kind=RemarkKind.VALUES_CHANGED, text="Out of range value", code=1264, table="pcns", count=3)
+    _count(lake, remarks=[remark.model_dump()])
+    lake.copy(command)
+    assert lake.manifest().remarks == (remark,)
 
 
 def test_the_manifest_says_what_the_dump_calls_a_renamed_table_and_its_renamed_columns(lake: Lake) -> None:
