@@ -185,6 +185,9 @@ def twice(number: int | None = None, fault: Fault | None = None) -> Scenario:
     return replace(single(DAILY, number, fault), uploads=uploads, knobs=together)
 
 
+_RACE = "of two copies of a day the later one commits slowly"
+
+
 def _odd(what: str, knobs: Knobs) -> Knobs:
     durations, once = knobs.durations, iter([True])
     match what:
@@ -201,6 +204,8 @@ def _odd(what: str, knobs: Knobs) -> Knobs:
         case "loaded twice over midnight":
             durations.load = lambda: HOUR / 2
             knobs.upload_copies = lambda: 2 if next(once, False) else 1
+        case what if what == _RACE:
+            durations.together = 2 * HOUR
         case "an alert fails":
             durations.ends = lambda: Ending.FAILED if next(once, False) else Ending.FINE
         case ending if ending in Ending:
@@ -209,23 +214,27 @@ def _odd(what: str, knobs: Knobs) -> Knobs:
 
 
 def night(what: str) -> Callable[[int | None, Fault | None], Scenario]:
-    """Two days' dumps, and something that comes in between; `HARMLESS` says of what nobody need hear."""
+    """Two dumps, and something that comes in between; `HARMLESS` says of what nobody need hear."""
 
     def faults(_: Random) -> Callable[[Call], Fault | None]:
-        operation, times = {
-            "snapshots cannot be deleted": ("rds.delete_db_snapshot", 9),
-            "an alert fails": ("sns.publish IngestionFailed", 1),
-        }.get(what, ("none", 0))
+        operation, times, kind = {
+            "snapshots cannot be deleted": ("rds.delete_db_snapshot", 9, Fault.DENIED),
+            "an alert fails": ("sns.publish IngestionFailed", 1, Fault.DENIED),
+            _RACE: ("s3.put_object _manifests/parking/liberator/import_date", 1, Fault.SLOW),
+        }.get(what, ("none", 0, Fault.SLOW))
         left = iter(range(times))
-        return lambda call: Fault.DENIED if call.operation.startswith(operation) and next(left, None) is not None else None
+        return lambda call: kind if call.operation.startswith(operation) and next(left, None) is not None else None
 
     def scenario(number: int | None = None, fault: Fault | None = None) -> Scenario:
         gap = 300 if what == Ending.CANCELED else 8 * HOUR  # while the first one's export is being canceled
         slow = 95 if what == "copies are slow" else 0
         tables = tuple((name, 4) for name, _ in TABLES) if slow else TABLES  # more than one invocation can copy
+        uploads = (Upload(0, DAILY + 1, tables), Upload(gap, DAILY, tables))
+        if what == _RACE:
+            uploads = (Upload(0, DAILY, TABLES), Upload(60, DAILY, (("permits", 1),)))
         return replace(
             single(DAILY, number, fault),
-            uploads=(Upload(0, DAILY + 1, tables), Upload(gap, DAILY, tables)),
+            uploads=uploads,
             knobs=lambda chance: _odd(what, _steady(chance)),
             faults=faults,
             latency=lambda _, operation: slow if operation.startswith("s3.copy_object") else 0.05,
@@ -238,7 +247,7 @@ def night(what: str) -> Callable[[int | None, Fault | None], Scenario]:
 
 HARMLESS = (
     "storage is optimised", "the instance is backed up", "others export", "a workflow is stopped", "copies are slow",
-    "loaded twice over midnight", "snapshots cannot be deleted", Ending.CONVERTED, Ending.NO_TABLES,
+    "loaded twice over midnight", _RACE, "snapshots cannot be deleted", Ending.CONVERTED, Ending.NO_TABLES,
 )  # fmt: skip
 NIGHTS = (
     *HARMLESS,
