@@ -4,7 +4,6 @@ import io
 import json
 import re
 import threading
-import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from botocore.exceptions import ClientError
 from local.rds import eventbridge_event, sns_message
 from local.rds.frozen import ConsistentRead
 from tests.integration.local.conftest import BUCKET, DATABASE, INSTANCE, Rds, eventually
+from tests.sql import sequence
 
 PART = re.compile(r"part-\d{5}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-c000\.gz\.parquet")
 
@@ -56,7 +56,7 @@ def test_an_export_starts_progresses_and_completes(rds: Rds) -> None:
 
 def test_the_objects_lie_as_rds_lays_them(rds: Rds) -> None:
     rds.standin.part_rows = 10
-    rds.sql("CREATE TABLE t (id INT)", "INSERT INTO t SELECT seq FROM seq_1_to_65", "CREATE TABLE empty_one (id INT)")
+    rds.sql("CREATE TABLE t (id INT)", f"INSERT INTO t SELECT seq FROM {sequence(65)}", "CREATE TABLE empty_one (id INT)")
     rds.sql("CREATE VIEW v AS SELECT * FROM t")
     rds.snapshot_taken("one")
     rds.exported("task-1", "one", S3Prefix="some/prefix")
@@ -124,7 +124,7 @@ def test_more_than_200_tables_are_described_in_several_files(rds: Rds) -> None:
 
 def test_the_snapshot_is_a_frozen_copy_of_all_tables_at_one_moment(rds: Rds) -> None:
     rds.standin.hold_snapshots = True
-    rds.sql("CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)", "INSERT INTO a SELECT seq FROM seq_1_to_20000")
+    rds.sql("CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)", f"INSERT INTO a SELECT seq FROM {sequence(20_000)}")
     rds.sql("INSERT INTO b VALUES (1)")
     rds.create_snapshot("one")
     rds.sql("DELETE FROM a", "UPDATE b SET id = 2", "INSERT INTO b VALUES (3)")  # while it is being copied, if slow
@@ -218,7 +218,7 @@ def test_export_only_takes_databases_and_tables(rds: Rds) -> None:
 
 def test_a_failed_export_leaves_half_of_its_objects(rds: Rds) -> None:
     rds.standin.part_rows = 10
-    rds.sql("CREATE TABLE t (id INT)", "INSERT INTO t SELECT seq FROM seq_1_to_100")
+    rds.sql("CREATE TABLE t (id INT)", f"INSERT INTO t SELECT seq FROM {sequence(100)}")
     rds.snapshot_taken("one")
     rds.standin.fail_next_export = "The role lacks s3:PutObject"
     task = rds.exported("one")
@@ -374,17 +374,15 @@ def test_events_take_both_forms(rds: Rds) -> None:
     assert event["detail"]["EventID"] == "RDS-EVENT-0161"
 
 
-def test_100_000_rows_over_ten_tables_take_less_than_six_seconds(rds: Rds) -> None:
+def test_100_000_rows_over_ten_tables_are_all_exported(rds: Rds) -> None:
     columns = (
         "id INT PRIMARY KEY, a VARCHAR(40), b DECIMAL(10,2), c DATETIME(6), d BIGINT UNSIGNED, e TEXT, f DOUBLE, g CHAR(8)"
     )
     values = "seq, CONCAT('row ', seq), seq / 8, '2021-06-04 10:15:30.5', seq, REPEAT('x', 50), seq / 3, 'abc'"
     for number in range(10):
-        rds.sql(f"CREATE TABLE t{number} ({columns})", f"INSERT INTO t{number} SELECT {values} FROM seq_1_to_10000")
-    began = time.monotonic()
+        rds.sql(f"CREATE TABLE t{number} ({columns})", f"INSERT INTO t{number} SELECT {values} FROM {sequence(10_000)}")
     rds.snapshot_taken("one")
     assert rds.exported("one")["Status"] == "COMPLETE"
-    assert time.monotonic() - began < 6
     assert (
         pa.concat_tables(
             pq.read_table(io.BytesIO(rds.read(k)), columns=["id"]) for k in rds.keys("one/") if k.endswith(".parquet")
