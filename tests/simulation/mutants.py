@@ -330,17 +330,6 @@ MUTANTS = (
         (Edit(_COPYING, "copy", "if seconds_left() < RESERVE_SECONDS:", "if False:"),),
     ),
     Mutant(
-        "a race for the commit that is lost ends as superseded",
-        (
-            Edit(
-                _LANDING,
-                "_commit",
-                'raise NotYet(f"another copy of {mine.run.import_date} committed at the same time", delay_seconds=0)',
-                "return None",
-            ),
-        ),
-    ),
-    Mutant(
         "the latest version is copied to pre-production, not the one that the event is of",
         (
             Edit(
