@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -167,7 +168,7 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
     name = f"liberator-load-{database}"[:64]
     deadline = time.monotonic() + timeout.total_seconds()
     with connect(None) as connection:
-        patience = 0.0
+        patience = 0
         while not rows(connection, "SELECT GET_LOCK(%s, %s)", name, patience)[0][0]:
             if time.monotonic() >= deadline:
                 raise Terminal(
@@ -175,7 +176,8 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
                     "See whether that task still makes progress; stop it if not, and load this dump again."
                 )
             logger.info("Waiting for another load to end", database=database)
-            patience = max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic()))
+            # in whole seconds: MySQL makes 0 of less than half a one, and this loop would spin
+            patience = math.ceil(max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic())))
         try:
             yield Lock(connection, name)
         finally:

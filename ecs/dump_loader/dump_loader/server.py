@@ -9,6 +9,9 @@ RDS runs MySQL 8.4; the local run and the tests use a newer MySQL, and MariaDB 1
 - types: MySQL 8 calls GEOMETRYCOLLECTION by the short name GEOMCOLLECTION, which MariaDB doesn't know;
 - columns that the server computes: MySQL refuses values for them, MariaDB ignores them, and dumps them (generated.py);
 - warnings: MySQL lists 1,024 of a statement, MariaDB 64; MySQL warns of literals of a BLOB that are no text (remarks.py);
+- RENAME COLUMN: MySQL refuses it where a CHECK, a default, a generated column, a functional index or partitioning refers to
+  the column, MariaDB changes these too (exportable.py);
+- GET_LOCK: MySQL waits whole seconds, MariaDB fractions (database.py);
 - SEQUENCE, SETVAL and system versioning are MariaDB's only, functional indexes MySQL's: they fail with the server's error.
 """
 
