@@ -425,6 +425,8 @@ class _Cursor:
                 answer = [(1,)]
             case ["SELECT", "VERSION"]:
                 answer = [("8.4.11", 1 << 30)]
+            case ["SELECT", "CONNECTION_ID"]:
+                answer = [(1, "liberator_loader")]
             case ["CREATE", "DATABASE", *_] | ["SET", "SESSION", *_]:
                 pass
             case ["DROP", "DATABASE", *_]:

@@ -187,8 +187,19 @@ def locked(connect: Connect, database: str, *, timeout: timedelta, every: float,
 
 
 def recreate(connection: Connection, database: str) -> None:
-    """An empty database. Safe to repeat: what an earlier load left, whole or half, is gone either way."""
+    """An empty database. Safe to repeat: what an earlier load left, whole or half, is gone either way.
+
+    An earlier load that has lost its lock without noticing is ended first: its other connections would go on to fill the new
+    tables, and the transactions of a dead one would keep the database from being dropped.
+    """
     with connection.cursor() as cursor:
+        # Without further rights an account sees its own connections only, and may end them.
+        # https://dev.mysql.com/doc/refman/8.4/en/kill.html
+        ((own, account),) = rows(connection, "SELECT CONNECTION_ID(), SUBSTRING_INDEX(USER(), '@', 1)")
+        for thread, user, _host, used, *_ in rows(connection, "SHOW PROCESSLIST"):
+            if user == account and used == database and thread != own:
+                with suppress(pymysql.err.OperationalError):  # it has ended by itself
+                    cursor.execute("KILL %s", (thread,))
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database)}")
         cursor.execute(f"CREATE DATABASE {quoted(database)} CHARACTER SET utf8mb4")
 

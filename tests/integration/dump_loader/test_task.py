@@ -217,13 +217,33 @@ def _sleeping(loader: Loader) -> bool:
         return bool(cursor.execute("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(200)'"))
 
 
+def _lose_lock(loader: Loader) -> None:
+    with loader.server.connect_as_root() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT IS_USED_LOCK(%s)", (f"liberator-load-{DATABASE}",))
+        cursor.execute(f"KILL CONNECTION {cursor.fetchall()[0][0]}")
+
+
+@pytest.mark.parametrize("by_mysqldump", [True, False])
+def test_a_load_that_has_lost_its_lock_is_ended_by_the_next_one(loader: Loader, by_mysqldump: bool) -> None:
+    """Else its rows would go on into the next one's tables, or its transactions keep the database from being dropped."""
+    loader.upload(_slow_dump(by_mysqldump))
+    first = loader.start()
+    until(lambda: _exists(loader) and _sleeping(loader))
+    _lose_lock(loader)
+    second = loader.load(zipped("CREATE TABLE permits (id INT);\nINSERT INTO permits VALUES (1);\n"))
+    assert second.exit_code == 0, second.log
+    outcome = loader.ended(first, timeout=30)
+    assert outcome.exit_code == 1
+    assert "The connection to the database was lost" in outcome.errors[0]
+    assert loader.query("SELECT * FROM permits") == [(1,)]
+    assert len(outcome.snapshots) == 1
+
+
 def test_a_load_that_loses_its_lock_takes_no_snapshot(loader: Loader) -> None:
     loader.upload(zipped("CREATE TABLE permits (id INT);\nINSERT INTO permits SELECT SLEEP(2);\n"))
     process = loader.start()
     until(lambda: _exists(loader))
-    with loader.server.connect_as_root() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT IS_USED_LOCK(%s)", (f"liberator-load-{DATABASE}",))
-        cursor.execute(f"KILL CONNECTION {cursor.fetchall()[0][0]}")
+    _lose_lock(loader)
     outcome = loader.ended(process)
     assert outcome.exit_code == 1
     assert "The connection that holds the lock" in outcome.errors[0]
