@@ -153,7 +153,7 @@ def test_a_truncated_gzip(loader: Loader) -> None:
 def test_a_file_name_without_a_date(loader: Loader) -> None:
     loader.upload(CHINOOK.read_bytes(), "parking/liberator_dump_211304.zip")
     error = loader.run(by_event="parking/liberator_dump_211304.zip").error
-    assert "'parking/liberator_dump_211304.zip' has no valid date in its name" in error
+    assert "'parking/liberator_dump_211304.zip' is no dump with a valid date in its name" in error
 
 
 @pytest.mark.parametrize("override", ["01/06/2022", "2022-6-1", "2022-02-30", "yesterday"])
