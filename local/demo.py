@@ -100,7 +100,7 @@ def _dump(options: Options, cloud: Cloud, nights: int) -> Path:
 
 
 def _report(options: Options, nights: list[Night], stopped: str) -> object:
-    """Of one day its figures; of several those of each, and the problems of all."""
+    """The figures of a single day; or those of each day, and the problems of all."""
     stop = [stopped] if stopped else []
     if options.days is None and nights:
         return nights[0].report

@@ -1,4 +1,4 @@
-"""What this process starts, and its temporary files, end with it, however it ends: also by SIGKILL.
+"""End the processes that this one starts, and its temporary files, with it, however it ends: also by SIGKILL.
 
 A shell in a session of its own reads a pipe whose other end is held by this process alone. Once the pipe closes, the
 shell kills the process groups that the last line names and removes the folder. At a usual end it finds nothing to kill.

@@ -183,7 +183,7 @@ def _identifier(day: date) -> str:
 
 
 def shell_variables(standby: Standby) -> str:
-    """What a shell needs so that `aws`, and the lines of the documentation, mean this cloud.
+    """Write the variables that a shell needs so that `aws`, and the lines of the documentation, mean this cloud.
 
     A function, because version 1 of the CLI heeds the option where for SQS it doesn't heed the variable.
     """

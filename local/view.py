@@ -91,7 +91,7 @@ class View:
             self._note: dict[str, str] = {}
 
     def end(self, night: Night) -> None:
-        """What became of the day: one line where there are several, else its tables."""
+        """Show the day's end: one line where there are several days, else its tables."""
         if self.several:
             self.say(night.sentence, style="red" if night.problems else None)
         else:

@@ -2,5 +2,5 @@
 
 
 def sequence(count: int) -> str:
-    """What stands after FROM, with `seq` from 1 to `count`. MariaDB alone has tables of numbers, called seq_1_to_9."""
+    """Return a source of rows for FROM, with `seq` from 1 to `count`. Only MariaDB has tables of numbers (seq_1_to_9)."""
     return f"JSON_TABLE(CONCAT('[0', REPEAT(',0', {count - 1}), ']'), '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"

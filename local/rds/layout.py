@@ -42,14 +42,14 @@ def root(task: ExportTask) -> str:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What one export is of: its tables, and those databases without a table that it names or that are exported with all."""
+    """The contents of one export: its tables, and the databases without a table that it names, or takes with all others."""
 
     tables: list[FrozenTable]
     empty_databases: list[str]
 
 
 def wanted(databases: Sequence[str], tables: Sequence[FrozenTable], export_only: Sequence[str]) -> Wanted:
-    """What `ExportOnly` names, as `database` or `database.table`; all there is where it names nothing."""
+    """Select the tables that `ExportOnly` names, as `database` or `database.table`; all of them where it names nothing."""
     names = set(export_only)
     filled = {t.database for t in tables}
     return Wanted(

@@ -35,7 +35,7 @@ class RdsEvent(Frozen):
 
 
 class Notice(Frozen):
-    """What RDS announces a new subscription with: plain text, or an event of no source. Nothing to do."""
+    """The announcement of a new subscription by RDS: plain text, or an event of no source. Nothing to do."""
 
     text: str
 

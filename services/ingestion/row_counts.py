@@ -8,7 +8,7 @@ from ingestion.messages import Frozen
 
 
 class OriginalNames(Frozen):
-    """What the dump calls a table, and columns of it, that the loader has renamed for the export.
+    """The dump's own names of a table, and of its columns, that the loader has renamed for the export.
 
     `table` is null where only columns were renamed. `columns` maps the new name of each such column to the dump's.
     """

@@ -54,7 +54,7 @@ OUR_TAGS = {"import-date", "backdated", "dump-uri", "row-counts-uri"}
 
 
 def from_description(described: DBSnapshotTypeDef, instance: str) -> Snapshot | None:
-    """What DescribeDBSnapshots says of one snapshot; None where it is not ours, or its tags were changed by others."""
+    """Read one snapshot of DescribeDBSnapshots; None where it is not ours, or its tags were changed by others."""
     if described["DBInstanceIdentifier"] != instance or described.get("SnapshotType") != "manual":
         return None
     tags = {tag["Key"]: tag["Value"] for tag in described.get("TagList", [])}

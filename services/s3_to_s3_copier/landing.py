@@ -127,7 +127,7 @@ def _has_landed_since(command: CopyExport, aws: Aws, places: Places) -> bool:
 
 
 def _tables(export: Export, counts: RowCounts | None, database: str) -> dict[str, list[naming.ExportedFile]]:
-    """What lands: exactly the tables that were loaded, with data where rows are. Raises ExportUnusable.
+    """Choose the tables that land: exactly those that were loaded, with data where rows are. Raises ExportUnusable.
 
     A view has no rows of its own and was not counted: if RDS exports it, it does not land. A warning is of no consequence
     where every counted table is complete; where nobody counted, it is all that tells of a loss.

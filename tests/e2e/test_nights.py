@@ -16,7 +16,7 @@ from tests.e2e.test_ingestion import TODAY, upload
 
 pytestmark = pytest.mark.timeout(180)
 
-# What has a definer is the account's, which the next night's first container meets.
+# The account defines these objects; the next night's first container meets them.
 PROGRAMS = """
 CREATE VIEW valid AS SELECT id FROM permits;
 CREATE TRIGGER named BEFORE INSERT ON permits FOR EACH ROW SET NEW.name = UPPER(NEW.name);

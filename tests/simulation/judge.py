@@ -198,7 +198,7 @@ class Judge:
             self.world.violate(f"{body[:200]} is put back, and its wait begins anew")
 
     def _task_ended(self, task: SystemTask) -> None:
-        """What is left to do when its snapshot is available is to clear up: that fails no load."""
+        """Once its snapshot is available a load only clears up: that fails no load."""
         own = [snapshot for snapshot in self._snapshots() if snapshot.taker is task.actor]
         if task.code == 1 and any(snapshot.seen for snapshot in own):
             self.world.violate(f"{task.actor.name} ends with 1, though its snapshot is available")

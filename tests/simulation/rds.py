@@ -29,7 +29,7 @@ type Tables = dict[str, int]  # rows of each
 
 
 class Ending(StrEnum):
-    """What becomes of an export; those of WHOLE hold every row, and say so."""
+    """The fates of an export; those of WHOLE hold every row, and say so."""
 
     FINE = "completed"
     CONVERTED = "completed, with a warning that strings were converted"

@@ -35,7 +35,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Of one that is `harmless` people need not hear; it begins at the full `hour`."""
+    """A night and its uploads. People need not hear of a `harmless` one; it begins at the full `hour`."""
 
     uploads: tuple[Upload, ...]
     knobs: Callable[[Random], Knobs]

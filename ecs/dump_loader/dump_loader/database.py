@@ -36,7 +36,7 @@ _IDLE_SECONDS = 7 * 24 * 3600
 # with error 6125. The session tells, not the instance's parameters: so it holds on every server. MariaDB skips it.
 # https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_restrict_fk_on_non_standard_key
 SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on_non_standard_key = 0 */"
-# What tracks connections between the two ends forgets an idle one after 350 seconds: a NAT gateway, a load balancer, the
+# Middle boxes forget a connection that is idle for 350 seconds: a NAT gateway, a load balancer, the
 # network interface itself on newer instances. Linux sends its first keepalive after two hours.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
 # https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html

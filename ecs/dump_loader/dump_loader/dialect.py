@@ -1,4 +1,4 @@
-"""What wrote the SQL, and whether it is all there.
+"""Recognise the tool that wrote the SQL, and see whether all of it is there.
 
 A cut shows in what a whole dump would have said at its end:
 
@@ -159,7 +159,7 @@ class Signature:
         return bool(_COMPLETED.search(self._last) or (self._by_adminer and _TIME.search(self._last)))
 
     def remarks(self) -> list[str]:
-        """What a person should know of a dump that is not refused, a sentence each."""
+        """Return a sentence for each thing that a person should know of a dump that is not refused."""
         if self._signed or not self._has_gap:
             return []
         return [_NO_SIGN]

@@ -40,7 +40,7 @@ _TOLD = 20  # remarks, of some 300 characters each: an alert has room for 8,000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the settings say about sizes, times and losses."""
+    """The settings that are about sizes, times and losses."""
 
     connections: int
     lossy_loads: LossyLoads

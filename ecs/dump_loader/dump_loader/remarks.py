@@ -64,7 +64,7 @@ def _place(remark: Remark) -> int:
 
 
 def on_values(connection: Connection, statement: Statement, sql: Text) -> list[Remark]:
-    """What the server did to the values of the statement that it has just executed. It is asked only if it has warned.
+    """Remark on the values that the server changed in the statement that it has just executed; ask only if it warned.
 
     Notes are left out, as mysqldump turns them off: rounding to a column's digits is one, which strict mode takes, too.
     Warnings that the server counts, but doesn't list, are taken for the kind that it lists most.
@@ -92,7 +92,7 @@ def on_values(connection: Connection, statement: Statement, sql: Text) -> list[R
 
 
 def on_table(statement: Statement, sql: Text, text: str) -> Remark:
-    """What the loader itself did to the table that the statement defines."""
+    """Remark on a change that the loader made to the table that the statement defines."""
     return Remark(
         kind=RemarkKind.TABLE_CONVERTED, text=text, table=_table(sql), statement=statement.number, line=statement.line
     )

@@ -39,7 +39,7 @@ _MODES_MYSQL_DROPPED = frozenset(
     }
 )  # fmt: skip
 _MODES_MARIADB_LACKS = frozenset({"TIME_TRUNCATE_FRACTIONAL"})
-# What MySQL calls by the language's code, and MariaDB by its name.
+# Languages that MySQL calls by their code, and MariaDB by their name.
 _LANGUAGES = {
     "cs": "czech", "da": "danish", "de_pb": "german2", "eo": "esperanto", "es": "spanish", "es_trad": "spanish2",
     "et": "estonian", "hr": "croatian", "hu": "hungarian", "is": "icelandic", "la": "roman", "lt": "lithuanian",

@@ -37,7 +37,7 @@ OF_ROWS = [
     "--where=id>0",
     "--no-data",
 ]
-# Which character set their text has, or which zone their times, these dumps do not say: what does not fit then is cut.
+# These dumps do not say the character set of their text or the zone of their times: values that do not fit are cut.
 CUT = ["--default-character-set=binary", "--compatible=ansi", "--compact"]
 OF_EVERYTHING = [
     "",
