@@ -58,4 +58,5 @@ def server(servers: Callable[[Flavour], DatabaseServer]) -> DatabaseServer:
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: a process that begins one at the end goes on alone."""
-    items.sort(key=lambda item: not {"e2e", "simulation"} & set(item.path.parts))
+    order = ("e2e", "simulation", "integration")
+    items.sort(key=lambda item: next((at for at, name in enumerate(order) if name in item.path.parts), len(order)))
