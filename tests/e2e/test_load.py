@@ -1,6 +1,6 @@
 """Many dumps at once, and an export of many objects: nothing is lost, doubled or mixed.
 
-`make load-test` sets LOAD=full for the full sizes; otherwise a tenth and a twentieth of them.
+`make load-test` sets LOAD=full for the full sizes; otherwise a twenty-fifth and a twentieth of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from s3_to_s3_copier.copying import CONCURRENCY, RESERVE_SECONDS
 from tests.e2e.conftest import System
 
 FULL = os.environ.get("LOAD") == "full"
-DUMPS, OBJECTS = (200, 10_000) if FULL else (15, 500)
+DUMPS, OBJECTS = (200, 10_000) if FULL else (8, 500)  # RDS exports five at once
+GROUP, SAME_DAY = (20, {9, 13}) if FULL else (8, {3, 5})
 SECONDS = 1200 if FULL else 180  # a deadline, not an expectation
 
 pytestmark = pytest.mark.timeout(2 * SECONDS)
@@ -54,11 +55,11 @@ def rows_of_dump(number: int) -> dict[str, list[int]]:
 
 
 def keys_at_once() -> Iterator[tuple[date, str]]:
-    """Days and keys in the order of the uploads: of each twenty dumps three are of one day, two of these of one key."""
+    """Days and keys in the order of the uploads: of each group of dumps three are of one day, two of these of one key."""
     for number in range(DUMPS):
-        day = date(2021, 1, 1) + timedelta(days=number if number % 20 not in {9, 13} else number // 20 * 20)
+        day = date(2021, 1, 1) + timedelta(days=number if number % GROUP not in SAME_DAY else number // GROUP * GROUP)
         short, long = naming.dump_keys(day)
-        yield day, long if number % 20 == 9 else short
+        yield day, long if number % GROUP == min(SAME_DAY) else short
 
 
 def upload(system: System, folder: Path, number: int, day: date, key: str) -> Upload:

@@ -1,4 +1,7 @@
-"""One fault: every call of the run, with everything that can become of a call; and two copies of one day that race."""
+"""One fault: every call of the run, with a third of all that can become of a call; and two copies of one day that race.
+
+`make simulate` plays the other two thirds as well.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from tests.simulation import patches, scenario
 from tests.simulation.plays import Single
 from tests.simulation.world import Fault
 
+SHARE = 3
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _installed() -> Iterator[None]:
@@ -22,7 +27,8 @@ def _installed() -> Iterator[None]:
 def test_one_fault_anywhere_loses_nothing(run: str, fault: Fault) -> None:
     calls = Single(run).play().calls
     assert len({call.operation.split()[0] for call in calls}) >= 15, "the run makes calls of every kind"
-    for call in calls:
+    first = list(Fault).index(fault) % SHARE  # so that each call meets other faults than its neighbour
+    for call in calls[first::SHARE]:
         outcome = Single(run, call.number, fault).play()
         assert not outcome.violations, "\n".join([f"{call}: {fault}", *outcome.story])
 
