@@ -27,10 +27,10 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
 	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(SERVER),--server "$(SERVER)")
 
-# Four for two cores: the tests of whole systems wait for more than half of their time.
+# Three for two cores: the tests of whole systems wait for a part of their time.
 .PHONY: test
-test: .venv/dev.stamp servers ## all tests, four files at once; ARGS="-k manifest" passes options to pytest
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: .venv/dev.stamp servers ## all tests, three files at once; ARGS="-k manifest" passes options to pytest
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: load-test
 load-test: .venv/dev.stamp servers ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has fewer

@@ -9,9 +9,15 @@ import boto3
 import pytest
 
 from dump_loader.server import Flavour
-from local.database_server import DatabaseServer
+from local.database_server import DatabaseServer, find_programs
 from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
 from tests.integration.dump_loader.two import Two
+
+
+@pytest.fixture(scope="session")
+def one_server(servers: Callable[[Flavour], DatabaseServer]) -> DatabaseServer:
+    """For tests in which no server says anything that the other one might not."""
+    return servers(find_programs().flavour)
 
 
 @pytest.fixture(scope="session", params=list(Flavour), ids=str)

@@ -183,7 +183,7 @@ def test_a_key_is_built_afterwards_only_where_the_table_is_the_same_then(two: Tw
 
 
 @settings(
-    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "200")),
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "100")),
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.large_base_example],

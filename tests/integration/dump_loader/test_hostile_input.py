@@ -7,12 +7,18 @@ import zipfile
 
 import pytest
 
+from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import DATABASE, Loader
 from tests.integration.dump_loader.test_memory import peak_while_running
 from tests.unit.dump_loader.test_hostile_zip import deflate_of, forged, gzip_of
 
 FORTY_GIGABYTES = 40 * 10**9
 PEAK_MB = 200  # of which the interpreter with boto3 takes some 90
+
+
+@pytest.fixture(scope="session")
+def server(one_server: DatabaseServer) -> DatabaseServer:
+    return one_server
 
 
 def refused(loader: Loader, content: bytes, **environment: str) -> tuple[str, float]:

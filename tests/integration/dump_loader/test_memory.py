@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import Loader, Outcome
 
 LIMIT_MB = 200
@@ -18,6 +19,11 @@ HEADER = b"-- MySQL dump 10.13  Distrib 8.0.36\n"
 END = b"-- Dump completed on 2021-06-04  3:00:00\n"
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+
+
+@pytest.fixture(scope="session")
+def server(one_server: DatabaseServer) -> DatabaseServer:
+    return one_server
 
 
 def peak_while_running(process: subprocess.Popen[str]) -> float:
