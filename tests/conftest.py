@@ -17,6 +17,7 @@ from dump_loader.server import Flavour
 from local.database_server import DatabaseServer, DatabaseServerError, find_programs
 from local.functions import ROOT
 from local.lambda_runtime import BUILD
+from local.rds.frozen import SYSTEM_DATABASES
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
@@ -53,6 +54,17 @@ def servers() -> Iterator[Callable[[Flavour], DatabaseServer]]:
 def server(servers: Callable[[Flavour], DatabaseServer]) -> DatabaseServer:
     """Of the flavour that is deployed, or of the other one where that can't be had. A test drops what it creates."""
     return servers(find_programs().flavour)
+
+
+@pytest.fixture
+def empty_server(server: DatabaseServer) -> DatabaseServer:
+    """The same, without the databases that earlier tests have left: for tests that look at all of them."""
+    with server.connect_as_root(autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW DATABASES")
+        for (name,) in cursor.fetchall():
+            if name not in SYSTEM_DATABASES:
+                cursor.execute(f"DROP DATABASE `{name}`")
+    return server
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

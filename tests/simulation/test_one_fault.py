@@ -1,6 +1,6 @@
-"""One fault: every call of the run, with a third of all that can become of a call; and two copies of one day that race.
+"""One fault: every call of the run, with a sixth of all that can become of a call; and two copies of one day that race.
 
-`make simulate` plays the other two thirds as well.
+`make simulate` plays all of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.simulation import patches, scenario
 from tests.simulation.plays import Single
 from tests.simulation.world import Fault
 
-SHARE = 3
+SHARE = 6
 
 
 @pytest.fixture(scope="module", autouse=True)

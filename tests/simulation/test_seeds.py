@@ -22,7 +22,7 @@ def _installed() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("first", range(0, 300, _PER_TEST))
+@pytest.mark.parametrize("first", range(0, 150, _PER_TEST))
 def test_seeds(first: int) -> None:
     for number in range(first, first + _PER_TEST):
         outcome = Seed(number).play()

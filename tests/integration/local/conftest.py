@@ -86,7 +86,8 @@ class Rds:
 
 
 @pytest.fixture
-def rds(aws: str, server: DatabaseServer) -> Iterator[Rds]:
+def rds(aws: str, empty_server: DatabaseServer) -> Iterator[Rds]:
+    server = empty_server
     client, s3 = boto3.client("rds"), boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     heard: list[RdsEvent] = []

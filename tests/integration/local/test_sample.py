@@ -59,9 +59,9 @@ def frozen(server: DatabaseServer, folder: Path) -> list[FrozenTable]:
 
 
 @pytest.fixture
-def clean(server: DatabaseServer) -> Iterator[DatabaseServer]:
-    yield server
-    with server.connect_as_root() as connection:
+def clean(empty_server: DatabaseServer) -> Iterator[DatabaseServer]:
+    yield empty_server
+    with empty_server.connect_as_root() as connection:
         connection.cursor().execute(f"DROP DATABASE IF EXISTS {sample.DATABASE}")
 
 
