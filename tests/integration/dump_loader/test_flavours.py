@@ -1,4 +1,4 @@
-"""What server.py says of the two flavours, held against a server of each."""
+"""Hold the statements of server.py about the two flavours against a server of each."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def source(server: DatabaseServer) -> object:
 
 
 def _everything(server: DatabaseServer, database: str) -> dict[str, object]:
-    """What a dump has to bring across: definitions, but for the engine, and a checksum of the rows."""
+    """Collect all that a dump has to bring across: definitions, but for the engine, and a checksum of the rows."""
     found: dict[str, object] = {}
     with server.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW FULL TABLES")

@@ -71,12 +71,12 @@ class Two:
             self._rows("SET GLOBAL time_zone = '+00:00'")
 
     def by_client(self, script: bytes) -> str:
-        """What the client complains of."""
+        """Return the client's complaints."""
         database.recreate(self._connection, BY_CLIENT)
         return self.client(BY_CLIENT, script)
 
     def client(self, name: str, script: bytes) -> str:
-        """What the client complains of, with the database as it is."""
+        """Return the client's complaints, with the database as it is."""
         # Without --comments, the client loses the end of a conditional comment that has a comment in it; without --commands,
         # newer ones of MySQL take no `\\g`.
         command = [
@@ -93,7 +93,7 @@ class Two:
         return done.stderr.decode() if done.returncode else ""
 
     def by_loader(self, script: bytes, sizes: Sequence[int] = (), *, connections: int = 3) -> str:
-        """What the loader complains of."""
+        """Return the loader's complaints."""
         database.recreate(self._connection, BY_LOADER)
         signature, loaded = Signature(), Loaded()
         try:
@@ -112,7 +112,7 @@ class Two:
         return ""
 
     def definitions(self, name: str) -> dict[tuple[str, str], list[bytes]]:
-        """What SHOW CREATE says of each object, by kind and name, but its definer, database, state and age."""
+        """Return SHOW CREATE of each object, by kind and name, without its definer, database, state and age."""
         found = {}
         for kind in _OBJECTS:
             for one in self._objects(name, kind):

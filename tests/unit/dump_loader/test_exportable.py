@@ -1,4 +1,4 @@
-"""What a table or column is called in the export, whatever the dump calls it."""
+"""Names of tables and columns in the export, whatever the dump calls them."""
 
 from __future__ import annotations
 

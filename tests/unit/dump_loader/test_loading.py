@@ -1,4 +1,4 @@
-"""What the loader refuses before it has connected."""
+"""Refusals of the loader before it has connected."""
 
 from __future__ import annotations
 
