@@ -129,7 +129,7 @@ def test_a_name_can_neither_break_the_error_line_nor_fill_it(name: str) -> None:
 
 def test_what_claims_less_than_it_expands_to_is_damaged() -> None:
     with pytest.raises(DumpRejected, match="truncated or damaged"):
-        unpacked(forged(deflate_of(100_000_000), claims=1000), limit=10**9)
+        unpacked(forged(deflate_of(100_000_000), claims=1000), limit=10**6)  # it is not expanded any further than it claims
 
 
 @pytest.mark.parametrize("name", ["a.sql", "a.sql.gz"])
