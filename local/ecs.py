@@ -9,15 +9,16 @@ tries again, for six hours; here the task waits for its turn, PROVISIONING, howe
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
-from local import guard
+from local import warm
 from local.aws import ACCOUNT, REGION, event_of
 from local.functions import ROOT
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from local.story import Story
     from local.template import Resource
+    from local.warm import Process
 
 
 TASKS_AT_ONCE = 20  # a loader takes some 80 MB and its start a second of a core; a machine should still do something else
@@ -46,7 +48,7 @@ class EcsAgent:
     story: Story
     on_event: Callable[[dict[str, Any]], None]
     exit_codes: list[int] = field(default_factory=list)
-    _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _running: set[Process] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
     _slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(TASKS_AT_ONCE))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -127,21 +129,23 @@ class EcsAgent:
         with self._lock:
             if self._stopped:
                 return None
-            process = guard.start(
-                [sys.executable, "-P", *entry_point[1:]],
-                env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
+            receive, output = os.pipe()
+            with Path(os.devnull).open() as nothing:
+                process = warm.start(
+                    entry_point[1:],
+                    env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
+                    cwd=ROOT,
+                    stdin=nothing.fileno(),
+                    stdout=output,
+                    stderr=output,
+                )
+            os.close(output)
             self._running.add(process)
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.log.write(line)
-            self.log.flush()
-            self._tell(line)
-        process.stdout.close()
+        with os.fdopen(receive, "rb") as lines:
+            for line in lines:
+                self.log.write(line)
+                self.log.flush()
+                self._tell(line)
         code = process.wait()
         self._running.discard(process)
         return code

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from local import guard
+from local import warm
 from local.aws import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -93,21 +93,23 @@ class SourceHost:
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        # -P: the folder of the host stays out of the import path. It ends by itself when its standard input closes.
-        self._process = guard.start(
-            [sys.executable, "-P", str(HOST), function.handler],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=function.log,
+        events, send = os.pipe()
+        receive, answers = os.pipe()
+        self._process = warm.start(
+            [HOST, function.handler],
+            stdin=events,
+            stdout=answers,
+            stderr=function.log.fileno(),
             env={**function.environment, "PYTHONPATH": str(ROOT / "services")},
             cwd=ROOT / "services",
-            text=True,
         )
+        os.close(events)
+        os.close(answers)
+        self._events = os.fdopen(send, "w")  # the process ends by itself when this closes
+        self._answers = os.fdopen(receive)
 
     def invoke(self, event: dict[str, Any]) -> Any:
-        function, process = self._function, self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
+        function = self._function
         context = {
             "function_name": function.name,
             "memory_limit_in_mb": function.memory,
@@ -115,12 +117,12 @@ class SourceHost:
             "aws_request_id": str(uuid4()),
             "seconds": function.timeout,
         }
-        timer = threading.Timer(function.timeout, process.kill)
+        timer = threading.Timer(function.timeout, self._process.kill)
         timer.start()
         try:
-            process.stdin.write(json.dumps({"event": event, "context": context}) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
+            self._events.write(json.dumps({"event": event, "context": context}) + "\n")
+            self._events.flush()
+            line = self._answers.readline()
         except (OSError, ValueError):  # it has ended, or was stopped
             line = ""
         finally:
@@ -135,6 +137,6 @@ class SourceHost:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
+        for pipe in (self._events, self._answers):
+            with suppress(BrokenPipeError):  # an event that it no longer read
                 pipe.close()

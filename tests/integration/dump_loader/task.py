@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import subprocess
-import sys
+import os
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 from pydantic import SecretStr
@@ -21,7 +21,9 @@ from dump_loader.account import make
 from dump_loader.settings import Credentials
 from ingestion.messages import AnyMessage, ExportSnapshot, IngestionFailed, parse_message
 from ingestion.row_counts import RowCounts
+from local import warm
 from local.database_server import DatabaseServer
+from local.warm import Process
 
 ROOT = Path(__file__).parents[3]
 BUCKET = "liberator-data-storage"
@@ -49,6 +51,12 @@ def zipped(sql: str | bytes, name: str = "liberator.sql", method: int = zipfile.
     with zipfile.ZipFile(file, "w", method) as archive:
         archive.writestr(name, gzip.compress(content) if name.endswith(".gz") else content)
     return file.getvalue()
+
+
+def _content(file: IO[str]) -> str:
+    with file:
+        file.seek(0)
+        return file.read()
 
 
 @dataclass
@@ -89,6 +97,7 @@ class Loader:
     environment: dict[str, str]
     s3: Any = field(default_factory=lambda: boto3.client("s3"))
     rds: Any = field(default_factory=lambda: boto3.client("rds"))
+    outputs: dict[int, tuple[IO[str], IO[str]]] = field(default_factory=dict)
 
     def use(self, server: DatabaseServer) -> None:
         """From now on, as the account that is deployed; also for a server that was started again, as its port is another."""
@@ -105,20 +114,26 @@ class Loader:
     def upload(self, content: bytes, key: str = KEY) -> str | None:
         return self.s3.put_object(Bucket=BUCKET, Key=key, Body=content).get("VersionId")
 
-    def start(self, *, by_event: str | None = KEY, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *, by_event: str | None = KEY, **environment: str) -> Process:
         wanted = {"DUMP_BUCKET": BUCKET, "DUMP_KEY": by_event, "DUMP_VERSION_ID": "", "EVENT_TIME": "2021-06-04T03:00:00Z"}
-        return subprocess.Popen(
-            [sys.executable, "-m", "dump_loader"],
-            env=self.environment | (wanted if by_event else {}) | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        stdout, stderr = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115  `ended` closes them
+        with Path(os.devnull).open() as nothing:
+            process = warm.start(
+                ["-m", "dump_loader"],
+                env=self.environment | (wanted if by_event else {}) | environment,
+                cwd=ROOT,
+                stdin=nothing.fileno(),
+                stdout=stdout.fileno(),
+                stderr=stderr.fileno(),
+            )
+        self.outputs[process.pid] = stdout, stderr
+        return process
 
-    def ended(self, process: subprocess.Popen[str], *, timeout: float = 120) -> Outcome:
-        stdout, stderr = process.communicate(timeout=timeout)
+    def ended(self, process: Process, *, timeout: float = 120) -> Outcome:
+        exit_code = process.wait(timeout)
+        stdout, stderr = map(_content, self.outputs.pop(process.pid))
         return Outcome(
-            process.returncode,
+            exit_code,
             [line for x in stdout.splitlines() if "_aws" not in (line := json.loads(x))],
             stderr,
             self.alerts(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.database_server import DatabaseServer
+from local.warm import Process
 from tests.integration.dump_loader.task import Loader, Outcome
 
 LIMIT_MB = 200
@@ -26,7 +26,7 @@ def server(one_server: DatabaseServer) -> DatabaseServer:
     return one_server
 
 
-def peak_while_running(process: subprocess.Popen[str]) -> float:
+def peak_while_running(process: Process) -> float:
     peak = 0.0
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from dump_loader.server import Flavour
 from local.database_server import DatabaseServer
+from local.warm import Process
 from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, until, zipped
 from tests.sql import sequence
 
@@ -108,9 +108,9 @@ def kill_connection(server: DatabaseServer, identifier: int) -> None:
         cursor.execute(f"KILL CONNECTION {identifier}")
 
 
-def kill(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+def kill(process: Process) -> None:
+    process.kill()
+    process.wait(20)
 
 
 def the_next_load_succeeds(loader: Loader) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import ssl
 import subprocess
@@ -90,9 +91,8 @@ def test_an_error_in_the_block_stops_it_too() -> None:
 def test_it_ends_with_a_parent_that_is_killed(number: signal.Signals) -> None:
     block = "with DatabaseServer(flavour=Flavour.MARIADB) as s: print(s.pid, s.directory, flush=True); time.sleep(60)"
     code = f"import time\nfrom local.database_server import DatabaseServer, Flavour\n{block}"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
-    ) as parent:
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ | path) as parent:
         assert parent.stdout is not None
         pid, folder = parent.stdout.readline().split()
         assert alive(int(pid))
