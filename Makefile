@@ -29,8 +29,8 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 
 # Three for two cores: the tests of whole systems wait for a part of their time.
 .PHONY: test
-test: .venv/dev.stamp servers ## all tests, three files at once; ARGS="-k manifest" passes options to pytest
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: .venv/dev.stamp servers ## all tests, four files at once; ARGS="-k manifest" passes options to pytest
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: load-test
 load-test: .venv/dev.stamp servers ## 200 dumps at once, and 10,000 objects copied by invocations that end early; `make test` has fewer

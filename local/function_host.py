@@ -1,7 +1,7 @@
 """Runs one Lambda function in a process of its own: `function_host.py module.handler`, an event a line on standard input.
 
-Stands in for Lambda's runtime. How it differs: no artefact is built, the handler is imported from services/ (and the libraries
-are loaded before it starts, see warm.py); the memory limit is not enforced; the timeout is, by functions.py, which kills the process.
+Stands in for Lambda's runtime. How it differs: no artefact is built, the handler is imported from services/, with the
+libraries loaded before (warm.py); the memory limit is not enforced; the timeout is, by functions.py, which kills it.
 """
 
 import importlib

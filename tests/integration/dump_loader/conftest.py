@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from zlib import crc32
 
 import boto3
 import pytest
@@ -13,29 +12,6 @@ from dump_loader.server import Flavour
 from local.database_server import DatabaseServer, find_programs
 from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
 from tests.integration.dump_loader.two import Two
-
-ON_BOTH = {"test_account.py", "test_exportable.py", "test_values.py"}
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Cases that start a whole task run on one of the two servers, in turn: each takes seconds. BOTH=1 runs all on both.
-
-    Tests without a task, which compare every value with what the server's own client makes of it, always run on both.
-    """
-    if os.environ.get("BOTH"):
-        return
-    left_out = []
-    for item in items:
-        of_flavour = isinstance(item, pytest.Function) and "loader" in item.fixturenames and hasattr(item, "callspec")
-        flavour = item.callspec.params.get("server") if of_flavour else None
-        if flavour is None or item.path.name in ON_BOTH:
-            continue
-        case = item.nodeid.replace(str(flavour), "")
-        if crc32(case.encode()) % len(Flavour) != list(Flavour).index(flavour):
-            left_out.append(item)
-    config.hook.pytest_deselected(items=left_out)
-    gone = set(left_out)
-    items[:] = [item for item in items if item not in gone]
 
 
 @pytest.fixture(scope="session")
