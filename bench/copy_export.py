@@ -198,7 +198,7 @@ def one_by_one() -> None:
 
 
 def ours(workers: int | None) -> None:
-    from ingestion import naming
+    from liberator import naming
     from s3_to_s3_copier import copying, handler
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LAMBDA_FILES, LAMBDA_FILES))

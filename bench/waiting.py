@@ -33,7 +33,8 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from ingestion import naming, queues
+from ingestion import queues
+from liberator import naming
 from local.rds.events import RdsEvent
 from tests.simulation import patches, s3
 from tests.simulation.rds import Durations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from ingestion import naming
+from liberator import naming
 from s3_to_s3_copier.manifest import Manifest
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from ingestion import naming
+from liberator import naming
 from local import landed, zones
 from local.cloud import PRE_PRODUCTION_BUCKET
 from local.view import counted, seconds_of

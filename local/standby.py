@@ -23,9 +23,9 @@ import yaml
 from moto.s3.models import s3_backends
 from samtranslator.yaml_helper import yaml_parse
 
-from ingestion import naming, snapshots
 from ingestion.messages import Run
-from ingestion.row_counts import RowCounts
+from liberator import naming, snapshots
+from liberator.row_counts import RowCounts
 from local.aws import ACCOUNT, REGION
 from local.cloud import Cloud
 from local.database_server import DatabaseServer
@@ -111,9 +111,9 @@ class Standby(Cloud):
         run = Run(
             import_date=day,
             backdated=day == BACKDATED,
-            dump=f"s3://{self.name_of('DataBucket')}/{naming.dump_keys(day)[0]}",
+            origin=f"s3://{self.name_of('DataBucket')}/{naming.dump_keys(day)[0]}",
         )
-        identifier, dump = _identifier(day), str(run.dump)
+        identifier, dump = _identifier(day), str(run.origin)
         uri = naming.row_counts_uri(dump, identifier)
         counts = RowCounts(
             database="liberator", dump=dump, uploaded_at=datetime.now(UTC), snapshot=identifier, tables=TABLES

@@ -13,8 +13,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ingestion import naming, snapshots
 from ingestion.messages import Run
+from liberator import naming, snapshots
 
 SNAPSHOT_TIME = datetime(2021, 6, 4, 10, 15, 30, tzinfo=UTC)
 ARN = "arn:aws:rds:eu-west-2:123456789012:snapshot:"
@@ -34,7 +34,7 @@ class FakeRds:
     started: list[dict[str, Any]] = field(default_factory=list)
 
     def add_snapshot(self, identifier: str, run: Run, *, status: str = "available", ours: bool = True) -> None:
-        counts = naming.row_counts_uri(run.dump, identifier) if run.dump else ""
+        counts = naming.row_counts_uri(run.origin, identifier) if run.origin else ""
         self.snapshots[identifier] = {
             "DBSnapshotIdentifier": identifier,
             "DBSnapshotArn": ARN + identifier,

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from ingestion import naming
-from ingestion.messages import CopyExport, LandingZoneUpdated, Run
-from ingestion.row_counts import RowCounts
+from ingestion.messages import Run
+from liberator import naming
+from liberator.messages import CopyExport, LandingZoneUpdated
+from liberator.row_counts import RowCounts
 from s3_to_s3_copier import copying, manifest
 from s3_to_s3_copier.landing import Aws, Places, copy_export
 from tests.fakes import SNAPSHOT_TIME, FakeRds
 
 DAY = date(2021, 6, 4)
 UPLOADED_AT = datetime(2021, 6, 4, 6, tzinfo=UTC)
-RUN = Run(import_date=DAY, backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
+RUN = Run(import_date=DAY, backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 PLACES = Places("exports", "landing", "liberator", "daily", "backdated")
 TABLES = {"permits": 3, "pcns": 2, "empty": 0}
 
@@ -52,9 +53,11 @@ class Lake:
                 )
             self.put(f"{task}/liberator/liberator.{table}/1/_SUCCESS", b"")
         self.side_files(task, [{"target": f"liberator.{t}", "status": "COMPLETE"} for t in tables])
-        counts = RowCounts(database="liberator", dump=run.dump or "", uploaded_at=uploaded_at, snapshot=task, tables=tables)
-        if run.dump:
-            bucket, key = naming.split_s3_uri(naming.row_counts_uri(run.dump, task))
+        counts = RowCounts(
+            database="liberator", dump=run.origin or "", uploaded_at=uploaded_at, snapshot=task, tables=tables
+        )
+        if run.origin:
+            bucket, key = naming.split_s3_uri(naming.row_counts_uri(run.origin, task))
             self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())
         return CopyExport(run=run, correlation_id="dump@1", export_task_identifier=task)
 

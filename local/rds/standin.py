@@ -22,8 +22,8 @@ from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 from dump_loader.snapshot import SNAPSHOT_CAN_BE_TAKEN, InstanceStatus
-from ingestion.exports import ExportStatus
-from ingestion.snapshots import SnapshotStatus
+from liberator.exports import ExportStatus
+from liberator.snapshots import SnapshotStatus
 from local.rds import layout
 from local.rds.events import RdsEvent, event_of
 from local.rds.frozen import ConsistentRead, FrozenTable, Stopped

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.rds.exceptions import RDSClientError
 
-from ingestion.exports import ENDED, ExportStatus
+from liberator.exports import ENDED, ExportStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from ingestion import events, polling, queues, telemetry
 from ingestion.errors import NotYet, Terminal
-from ingestion.messages import BODY_LIMIT, IngestionFailed, Message, Polled
+from ingestion.messages import BODY_LIMIT, Command, IngestionFailed, Message
 from ingestion.settings import PollSettings
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class Consumer[M]:
         """
         if not isinstance(self.settings, PollSettings):
             raise wait
-        again: Polled | str = body
-        if isinstance(message, Polled):
+        again: Command | str = body
+        if isinstance(message, Command):
             again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
         delay = self.settings.poll_delay_seconds if wait.delay_seconds is None else wait.delay_seconds
         queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)
@@ -126,7 +126,7 @@ class Consumer[M]:
         telemetry.count("RunsFailed")
         events.publish(self.sns, self.settings.alerts_topic_arn, failed)
         # Without `poll`, its wait begins when it is read after a redrive, however long it lies there.
-        kept = message.model_dump_json(exclude={"poll"}) if isinstance(message, Polled) else body
+        kept = message.model_dump_json(exclude={"poll"}) if isinstance(message, Command) else body
         queues.send_dead_letter(
             self.sqs, self.settings.dead_letter_queue_url, kept, stage=self.stage, error=failed.error, reason=failed.reason
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.messages import IngestionFailed, LandingZoneUpdated, LoadedWithRemarks
+from ingestion.messages import IngestionFailed, Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SUBJECT_LIMIT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 
 
-def publish(sns: SNSClient, topic_arn: str, event: IngestionFailed | LandingZoneUpdated | LoadedWithRemarks) -> None:
+def publish(sns: SNSClient, topic_arn: str, event: Message | IngestionFailed) -> None:
     """Publishes an event. Safe to repeat: subscribers may hear of the same run twice, never not at all."""
     day = f" of {event.run.import_date}" if event.run else ""
-    sns.publish(TopicArn=topic_arn, Subject=f"{event.kind}{day}"[:SUBJECT_LIMIT], Message=event.model_dump_json())
+    sns.publish(TopicArn=topic_arn, Subject=f"{type(event).__name__}{day}"[:SUBJECT_LIMIT], Message=event.model_dump_json())

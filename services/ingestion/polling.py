@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from ingestion.errors import BudgetSpent
-from ingestion.messages import Poll, Polled
+from ingestion.messages import Command, Poll
 
 
-def next_attempt(message: Polled, *, waiting_for: str, now: datetime, budget: timedelta) -> Polled:
+def next_attempt(message: Command, *, waiting_for: str, now: datetime, budget: timedelta) -> Command:
     """The message to put back. Raises BudgetSpent once the first attempt is `budget` ago.
 
     A message sent again starts with a receive count of 0, so that its queue's redrive policy never ends the loop:

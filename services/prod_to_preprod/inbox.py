@@ -8,9 +8,9 @@ from urllib.parse import unquote_plus
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
-from ingestion import naming
 from ingestion.errors import UnreadableMessage
 from ingestion.messages import Frozen
+from liberator import naming
 
 
 class UploadedObject(Frozen):

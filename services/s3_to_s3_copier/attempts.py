@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion import naming
 from ingestion.aws_errors import explained
+from liberator import naming
 from s3_to_s3_copier import manifest as manifests
 from s3_to_s3_copier.copying import delete_all, sizes
 

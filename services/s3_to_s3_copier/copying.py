@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
     from ingestion.consumer import SecondsLeft
-    from ingestion.naming import ExportedFile
+    from liberator.naming import ExportedFile
 
 # Files copied at once. botocore takes 1 ms of CPU for a request, so that a Lambda of 1,024 MB, which has 0.58 of a CPU, gets
 # through some 580 a second: 64 keep it busy where S3 takes 0.1 s for a copy. All have to fit into what Lambda allows, 1,024

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ingestion import naming
 from ingestion.aws_errors import explained
 from ingestion.errors import ExportUnusable, NotFound, NotYet
-from ingestion.exports import ExportStatus
+from liberator import naming
+from liberator.exports import ExportStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_rds.type_defs import ExportTaskTypeDef
     from mypy_boto3_s3 import S3Client
 
-    from ingestion.naming import ExportedFile
+    from liberator.naming import ExportedFile
 
 
 class ColumnType(BaseModel):

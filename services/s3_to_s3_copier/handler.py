@@ -15,7 +15,7 @@ from botocore.utils import parse_timestamp
 
 from ingestion import events, telemetry
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
-from ingestion.messages import CopyExport, LandingZoneUpdated
+from liberator.messages import CopyExport, LandingZoneUpdated
 from s3_to_s3_copier import copying
 from s3_to_s3_copier.inbox import to_command
 from s3_to_s3_copier.landing import Aws, Places, copy_export

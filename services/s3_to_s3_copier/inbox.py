@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from ingestion import naming, rds_events, snapshots
 from ingestion.errors import BadName, NotFound, UnreadableMessage
-from ingestion.messages import CopyExport
-from ingestion.rds_events import Notice, RdsEvent
+from liberator import naming, rds_events, snapshots
+from liberator.messages import CopyExport
+from liberator.rds_events import Notice, RdsEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient

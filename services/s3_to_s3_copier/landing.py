@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
-from ingestion import naming, telemetry
+from ingestion import telemetry
 from ingestion.aws_errors import explained
 from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, Terminal, UnreadableObject
-from ingestion.messages import CopyExport, LandingZoneUpdated, problems
-from ingestion.row_counts import OriginalNames, RowCounts
+from ingestion.messages import problems
+from liberator import naming
+from liberator.messages import CopyExport, LandingZoneUpdated
+from liberator.row_counts import OriginalNames, RowCounts
 from s3_to_s3_copier import attempts, workflow
 from s3_to_s3_copier import manifest as manifests
 from s3_to_s3_copier.copying import copy_all, delete_all
@@ -98,10 +100,10 @@ def copy_export(
 
 def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
     """What the loader counted; None where the command names no dump: then nobody counted."""
-    if command.run.dump is None:
+    if command.run.origin is None:
         logger.warning("No dump is named, so no row counts: the tables are landed unchecked")
         return None
-    uri = naming.row_counts_uri(command.run.dump, command.export_task_identifier)
+    uri = naming.row_counts_uri(command.run.origin, command.export_task_identifier)
     bucket, key = naming.split_s3_uri(uri)
     with explained(f"reading the loader's row counts {uri}"):
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()

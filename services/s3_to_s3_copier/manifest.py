@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal, Self
 from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, ValidationError, model_validator
 
-from ingestion import naming
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import UnreadableObject
 from ingestion.messages import Frozen, Run, problems
-from ingestion.row_counts import Remark
+from liberator import naming
+from liberator.row_counts import Remark
 
 if TYPE_CHECKING:
     from datetime import date

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from ingestion import snapshots, telemetry
+from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import ExportUnusable, NotFound, NotYet, SnapshotUnusable
-from ingestion.messages import CopyExport, ExportSnapshot
-from ingestion.snapshots import SnapshotStatus
+from liberator import snapshots
+from liberator.messages import CopyExport, ExportSnapshot
+from liberator.snapshots import SnapshotStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
-    from ingestion.snapshots import Snapshot
+    from liberator.snapshots import Snapshot
 
 logger = Logger(child=True)
 
@@ -60,7 +61,7 @@ def export_snapshot(command: ExportSnapshot, rds: RDSClient, target: ExportTarge
         case SnapshotStatus.FAILED | SnapshotStatus.DELETING:
             raise SnapshotUnusable(
                 f"Snapshot {snapshot.identifier} is {snapshot.status}: there is nothing to export. Look at the "
-                f"instance's RDS events, then load {snapshot.run.dump} again."
+                f"instance's RDS events, then load {snapshot.run.origin} again."
             )
         case status:
             raise NotYet(f"snapshot {snapshot.identifier} is {status}")

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ingestion import queues
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
-from ingestion.messages import ExportSnapshot
+from liberator.messages import ExportSnapshot
 from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
 from snapshot_to_s3.settings import Settings

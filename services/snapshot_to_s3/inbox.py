@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from ingestion import naming, rds_events, snapshots
 from ingestion.errors import NotFound, UnreadableMessage
-from ingestion.messages import ExportSnapshot
-from ingestion.rds_events import Notice, RdsEvent, RdsEventId
+from liberator import naming, rds_events, snapshots
+from liberator.messages import ExportSnapshot
+from liberator.rds_events import Notice, RdsEvent, RdsEventId
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
-    from ingestion.snapshots import Snapshot
+    from liberator.snapshots import Snapshot
 
 logger = Logger(child=True)
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from dump_loader.dumps import Dump
-from ingestion import messages, rds_events
 from ingestion.errors import UnreadableMessage
-from ingestion.messages import CopyExport, ExportSnapshot, parse_message
-from ingestion.rds_events import Notice, RdsEvent
+from liberator import messages, rds_events
+from liberator.messages import AnyMessage, CopyExport, ExportSnapshot, parse_message
+from liberator.rds_events import Notice, RdsEvent
 from prod_to_preprod import inbox
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -33,7 +33,7 @@ def rds(event_id: str, source: str = SNAPSHOT, source_type: str = "SNAPSHOT") ->
     return RdsEvent(event_id=event_id, source_type=source_type, source_identifier=source)
 
 
-def message(name: str) -> messages.AnyMessage:
+def message(name: str) -> AnyMessage:
     return parse_message((EVENTS / "messages" / f"{name}.json").read_text())
 
 

@@ -13,10 +13,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 import landing_to_raw
 import transform
-from ingestion import naming
 from lake import job
 from lake.catalog import values_of
 from lake.schema import PARTITION_KEYS
+from liberator import naming
 from local.cloud import PARAMETERS
 from local.eventbridge import matches
 from local.eventbridge import transform as filled

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from ingestion.naming import dump_keys, import_date_of, row_counts_uri
+from liberator.naming import dump_keys, import_date_of, row_counts_uri
 from local.eventbridge import matches, transform
 from local.template import Resource, Template, load
 from tests.policies import as_list, grants, loader_of, role_statements, statements

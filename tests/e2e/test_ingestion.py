@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion import naming
+from liberator import naming
 from local import landed
 from tests.e2e.conftest import System
 

@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import naming
+from liberator import naming
 from local import landed
 from s3_to_s3_copier.copying import CONCURRENCY, RESERVE_SECONDS
 from tests.e2e.conftest import System

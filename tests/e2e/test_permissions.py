@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion import naming
+from liberator import naming
 from local.aws import ACCOUNT, REGION
 from local.cloud import PREFIX
 from local.database_server import DatabaseServer

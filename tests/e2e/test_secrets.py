@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ingestion import naming
+from liberator import naming
 from local.database_server import DatabaseServer
 from tests.e2e.conftest import QUICK, SECONDS, System, write_dump
 

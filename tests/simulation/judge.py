@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from ingestion import naming
+from liberator import naming
 from tests.simulation.glue import Run
 from tests.simulation.queues import Queue
 from tests.simulation.rds import Ending, Snapshot, Tables, Task

@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         "an export has the name of its day, not of its load",
-        (Edit("services/ingestion/naming.py", "snapshot_identifier", '{loaded_at:%H%M%S}"', '000000"'),),
+        (Edit("services/liberator/naming.py", "snapshot_identifier", '{loaded_at:%H%M%S}"', '000000"'),),
         firsts=True,
     ),
     Mutant(
@@ -350,7 +350,7 @@ MUTANTS = (
     ),
     Mutant(
         "an export that is being canceled counts as ended",
-        (Edit("services/ingestion/exports.py", "", "ENDED = frozenset({", "ENDED = frozenset({ExportStatus.CANCELING, "),),
+        (Edit("services/liberator/exports.py", "", "ENDED = frozenset({", "ENDED = frozenset({ExportStatus.CANCELING, "),),
     ),
     Mutant(
         "a failure to clear up fails the load",

@@ -12,8 +12,8 @@ from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
 from dump_loader.snapshot import InstanceStatus
-from ingestion.exports import ExportStatus
-from ingestion.snapshots import SnapshotStatus
+from liberator.exports import ExportStatus
+from liberator.snapshots import SnapshotStatus
 from local.rds import events
 from local.rds.layout import NO_TABLES
 from tests.simulation.s3 import S3

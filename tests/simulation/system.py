@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ingestion import messages
-from ingestion.snapshots import SnapshotStatus, tags_of
+from liberator.snapshots import SnapshotStatus, tags_of
 from local.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
 from local.eventbridge import Bus, matches
 from local.functions import ROOT

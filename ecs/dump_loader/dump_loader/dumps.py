@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from ingestion.aws_errors import MISSING, error_code, explained
 from ingestion.errors import BadName, NotFound, Terminal
 from ingestion.messages import Run
-from ingestion.naming import correlation_id, dump_keys, import_date_of
+from liberator.naming import correlation_id, dump_keys, import_date_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -84,7 +84,7 @@ def find(s3: S3Client, request: Request) -> Dump:
             "Set IMPORT_DATE_OVERRIDE=yyyy-mm-dd to load the dump of that day."
         )
     run = _run_of_key(request, request.key)
-    _refuse_future(request, run.import_date, f"{run.dump} is dated {run.import_date}")
+    _refuse_future(request, run.import_date, f"{run.origin} is dated {run.import_date}")
     with explained(f"looking for the dump {uri_of(request.bucket, request.key)}"):
         version = {} if request.version_id is None else {"VersionId": request.version_id}
         head = s3.head_object(Bucket=request.bucket, Key=request.key, **version)  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def _run_of_key(request: Request, key: str) -> Run:
     """Backdated if the file's day is longer ago than the window, seen from the (UTC) day on which it arrived."""
     day = import_date_of(key)
     arrived = request.event_time.astimezone(UTC).date()
-    return Run(import_date=day, backdated=day < arrived - request.window, dump=uri_of(request.bucket, key))
+    return Run(import_date=day, backdated=day < arrived - request.window, origin=uri_of(request.bucket, key))
 
 
 def _refuse_future(request: Request, day: date, found: str) -> None:
@@ -128,7 +128,7 @@ def _of_day(s3: S3Client, bucket: str, day: date) -> Dump:
             "Upload it under one of these names: that loads it."
         )
     key, head = max(found, key=lambda f: f[1]["LastModified"])
-    return _dump(bucket, key, head, Run(import_date=day, backdated=True, dump=uri_of(bucket, key)))
+    return _dump(bucket, key, head, Run(import_date=day, backdated=True, origin=uri_of(bucket, key)))
 
 
 def _head(s3: S3Client, bucket: str, key: str) -> HeadObjectOutputTypeDef | None:

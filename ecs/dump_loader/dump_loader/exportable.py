@@ -14,7 +14,7 @@ import pymysql
 
 from dump_loader.database import base_tables, quoted, rows, views
 from ingestion.errors import DumpRejected
-from ingestion.row_counts import OriginalNames
+from liberator.row_counts import OriginalNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection

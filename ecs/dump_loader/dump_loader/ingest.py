@@ -20,9 +20,9 @@ from dump_loader.settings import LossyLoads
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import DumpRejected
-from ingestion.messages import ExportSnapshot, LoadedWithRemarks
-from ingestion.naming import split_s3_uri
-from ingestion.row_counts import Remark, RemarkKind, RowCounts
+from liberator.messages import ExportSnapshot, LoadedWithRemarks
+from liberator.naming import split_s3_uri
+from liberator.row_counts import Remark, RemarkKind, RowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dump_loader.reading import Reading
     from dump_loader.server import Server
     from dump_loader.splitter import Statement
-    from ingestion.row_counts import OriginalNames
+    from liberator.row_counts import OriginalNames
 
 # A statement is held in memory as a whole, whatever more the server would take (max_allowed_packet, up to 1 GB).
 LONGEST_STATEMENT = 64 * 1024 * 1024

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dump_loader.database import warned, warnings
 from dump_loader.failure import printable
-from ingestion.row_counts import Remark, RemarkKind
+from liberator.row_counts import Remark, RemarkKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

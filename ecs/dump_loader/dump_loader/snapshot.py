@@ -13,11 +13,11 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from ingestion import exports, snapshots
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import SnapshotUnusable, Terminal
-from ingestion.naming import row_counts_uri, snapshot_identifier
-from ingestion.snapshots import SnapshotStatus
+from liberator import exports, snapshots
+from liberator.naming import row_counts_uri, snapshot_identifier
+from liberator.snapshots import SnapshotStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_rds.type_defs import ExportTaskTypeDef, TagTypeDef
 
     from dump_loader.dumps import Dump
-    from ingestion.snapshots import Snapshot
+    from liberator.snapshots import Snapshot
 
 # Writes the row counts for (snapshot identifier, URI); False if there are some already: the name is another load's.
 Reserve = Callable[[str, str], bool]

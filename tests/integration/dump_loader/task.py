@@ -19,8 +19,9 @@ from pydantic import SecretStr
 
 from dump_loader.account import make
 from dump_loader.settings import Credentials
-from ingestion.messages import AnyMessage, ExportSnapshot, IngestionFailed, parse_message
-from ingestion.row_counts import RowCounts
+from ingestion.messages import IngestionFailed
+from liberator.messages import AnyMessage, ExportSnapshot, parse_message
+from liberator.row_counts import RowCounts
 from local import warm
 from local.database_server import DatabaseServer
 from local.warm import Process

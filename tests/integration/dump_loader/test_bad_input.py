@@ -157,7 +157,7 @@ def test_the_alert_names_the_run_even_when_the_dump_is_rejected(loader: Loader) 
     assert alert.error == "DumpRejected"
     assert alert.run is not None
     assert alert.run.import_date.isoformat() == "2021-06-04"
-    assert alert.run.dump == URI
+    assert alert.run.origin == URI
     assert alert.correlation_id == URI
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dump_loader.server import Flavour
-from ingestion.row_counts import RowCounts
+from liberator.row_counts import RowCounts
 from tests.integration.dump_loader.task import Loader, Outcome, zipped
 
 EXPORTABLE = re.compile(r"[A-Za-z0-9$_]+")

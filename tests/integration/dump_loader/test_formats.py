@@ -10,7 +10,7 @@ import pytest
 
 from dump_loader.database import quoted
 from dump_loader.server import Flavour
-from ingestion.row_counts import RowCounts
+from liberator.row_counts import RowCounts
 from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import ACCOUNT, DATABASE, ROOT, Loader, Outcome, zipped
 

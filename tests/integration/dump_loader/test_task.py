@@ -14,9 +14,9 @@ from moto.s3.models import s3_backends
 
 from dump_loader.database import connector
 from dump_loader.settings import DatabaseSettings
-from ingestion import snapshots
-from ingestion.messages import LoadedWithRemarks
-from ingestion.row_counts import RemarkKind
+from liberator import snapshots
+from liberator.messages import LoadedWithRemarks
+from liberator.row_counts import RemarkKind
 from tests.integration.dump_loader.task import ACCOUNT, BUCKET, CHINOOK, DATABASE, INSTANCE, KEY, Loader, until, zipped
 
 URI = f"s3://{BUCKET}/{KEY}"
@@ -43,7 +43,7 @@ def test_a_script_made_by_hand_is_loaded_counted_and_snapshot(loader: Loader) ->
     assert (counts.database, counts.dump) == (DATABASE, URI)
     snapshot = snapshots.find(loader.rds, taken["DBSnapshotIdentifier"], INSTANCE)
     assert snapshot is not None
-    assert (snapshot.run.import_date.isoformat(), snapshot.run.backdated, snapshot.run.dump) == ("2021-06-04", False, URI)
+    assert (snapshot.run.import_date.isoformat(), snapshot.run.backdated, snapshot.run.origin) == ("2021-06-04", False, URI)
     counts_uri = f"{URI.removesuffix('.zip')}.{snapshot.identifier}.row-counts.json"
     assert {"Key": "row-counts-uri", "Value": counts_uri} in taken["TagList"]
     assert snapshot.correlation_id == URI

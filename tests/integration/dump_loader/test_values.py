@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion.messages import LoadedWithRemarks
+from liberator.messages import LoadedWithRemarks
 from tests.integration.dump_loader.task import Loader, zipped
 from tests.integration.dump_loader.two import BY_CLIENT, BY_LOADER, Two
 

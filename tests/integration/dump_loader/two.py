@@ -15,7 +15,7 @@ from ingestion.errors import IngestionError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ingestion.row_counts import Remark
+    from liberator.row_counts import Remark
     from local.database_server import DatabaseServer
 
 BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"

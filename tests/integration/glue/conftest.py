@@ -100,7 +100,7 @@ class Lake:
         key = f"_manifests/parking/{database}/import_date={day:%Y%m%d}.json"
         path = self.folder / "landing" / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        run = {"import_date": day.isoformat(), "backdated": False, "dump": None}
+        run = {"import_date": day.isoformat(), "backdated": False, "origin": None}
         path.write_text(
             json.dumps({"database": database, "run": run, "export_task_identifier": f"task-{self.runs}", "tables": entries})
         )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingestion import naming
 from ingestion.errors import AccessDenied, NotYet
-from ingestion.messages import CopyExport
+from liberator import naming
+from liberator.messages import CopyExport
 from s3_to_s3_copier import attempts, landing
 from tests.fakes import SNAPSHOT_TIME
 from tests.integration.services.conftest import finish_runs

@@ -13,7 +13,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from ingestion.errors import AccessDenied
-from ingestion.naming import ExportedFile
+from liberator.naming import ExportedFile
 from s3_to_s3_copier import copying, handler
 from tests.lake import Lake
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from moto.rds.models import rds_backends
 from moto.s3.models import s3_backends
 
-from ingestion import naming
 from ingestion.messages import Run
+from liberator import naming
 from s3_to_s3_copier import manifest
 from tests.fakes import SNAPSHOT_TIME
 from tests.integration.services.test_handlers import DATA, NAME, RUN, _exported, function
@@ -61,7 +61,7 @@ RUNS = st.fixed_dictionaries(
     {
         "import_date": st.one_of(st.dates().map(str), st.sampled_from(["2021-06-04", "2021-06-03", "0001-01-01"]), WILD),
         "backdated": st.sampled_from([True, False, "maybe"]),
-        "dump": st.one_of(st.none(), st.builds("s3://{}/{}".format, BUCKETS, KEYS), WILD, st.just(RUN.dump)),
+        "origin": st.one_of(st.none(), st.builds("s3://{}/{}".format, BUCKETS, KEYS), WILD, st.just(RUN.origin)),
     }
 )
 NAMES = st.one_of(WILD, st.sampled_from([NAME, OTHER_DAY, NAME.replace("-10", "-backdated-10"), "another-teams-export"]))
@@ -191,8 +191,8 @@ def test_what_is_there_but_no_dump_of_the_data_bucket_is_not_replicated(
     [
         {"import_date": "2021-06-03"},
         {"backdated": True},
-        {"import_date": "2021-06-03", "dump": "s3://data/parking/liberator_dump_210603.zip"},
-        {"import_date": "2021-06-03", "dump": None},
+        {"import_date": "2021-06-03", "origin": "s3://data/parking/liberator_dump_210603.zip"},
+        {"import_date": "2021-06-03", "origin": None},
     ],
 )
 def test_an_export_lands_on_no_day_but_its_own(lake: Lake, function: Callable[[str], Any], run: dict[str, Any]) -> None:
@@ -237,7 +237,7 @@ def test_a_forged_export_lands_nowhere_else(lake: Lake, function: Callable[[str]
     lake.side_files(NAME, [{"target": target, "status": "COMPLETE"}])
     before = objects()
     copier = function("s3_to_s3_copier")
-    assert copier.invoke(command(run=RUN.model_dump(mode="json") | {"dump": None}), seconds=900) == []
+    assert copier.invoke(command(run=RUN.model_dump(mode="json") | {"origin": None}), seconds=900) == []
     assert objects() == before
     [told] = copier.told()
     assert told["error"] in ("ExportUnusable", "BadName")

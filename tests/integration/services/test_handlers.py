@@ -16,7 +16,8 @@ import prod_to_preprod.handler
 import s3_to_s3_copier.handler
 import snapshot_to_s3.handler
 from ingestion.errors import NotFound, NotYet
-from ingestion.messages import Run, parse_message
+from ingestion.messages import Run
+from liberator.messages import parse_message
 from tests.contract.test_events import EVENTS, bodies
 from tests.fakes import SNAPSHOT_TIME
 from tests.lake import DAY, Lake
@@ -45,7 +46,7 @@ MODULES = {
 }
 MESSAGE = {"snapshot_to_s3": "ExportSnapshot", "s3_to_s3_copier": "CopyExport"}
 NAME = "sql-to-parquet-2021-06-04-101530"
-RUN = Run(import_date=DAY, backdated=False, dump=f"s3://{DATA}/parking/liberator_dump_210604.zip")
+RUN = Run(import_date=DAY, backdated=False, origin=f"s3://{DATA}/parking/liberator_dump_210604.zip")
 COUNTS = f"parking/liberator_dump_210604.{NAME}.row-counts.json"
 SNS_LIMIT = 262_144  # bytes
 
@@ -101,7 +102,7 @@ def test_of_a_batch_only_what_may_succeed_is_delivered_again(function: Any, monk
     def refuse(*_: Any, **__: Any) -> None:
         raise ClientError({"Error": {"Code": "InternalFailure", "Message": "?"}}, "DescribeDBSnapshots")
 
-    monkeypatch.setattr("ingestion.snapshots.find", refuse)
+    monkeypatch.setattr("liberator.snapshots.find", refuse)
     assert running.invoke(good, bad) == ["m0"]
     assert [dead["Body"] for dead in running.dead()] == [bad]
 
@@ -167,7 +168,7 @@ def test_an_event_that_rds_is_too_busy_for_is_put_back_as_it_came(
     def busy(*_: Any) -> None:
         raise NotYet("Throttling while describing a snapshot")
 
-    monkeypatch.setattr("ingestion.snapshots.find", busy)
+    monkeypatch.setattr("liberator.snapshots.find", busy)
     assert running.invoke(body) == [], "no receive is counted"
     assert running.queued() == [json.loads(body) | {"delay": 7}]
     assert (running.dead(), running.told()) == ([], [])
@@ -228,7 +229,7 @@ def test_however_ugly_a_message_and_its_error_are_a_person_hears(
 ) -> None:
     running = function("snapshot_to_s3")
     message = json.loads(body_of("ExportSnapshot")) | {"correlation_id": ugly.replace("\ud800", "?") * 2_200}
-    message["run"]["dump"] = "s3://b/" + ugly.replace("\ud800", "?") * 1_000
+    message["run"]["origin"] = "s3://b/" + ugly.replace("\ud800", "?") * 1_000
 
     def fail(*_: Any) -> None:
         raise NotFound(ugly * 1_000_000)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ingestion import naming
 from ingestion.errors import (
     AccessDenied,
     BadName,
@@ -19,7 +18,9 @@ from ingestion.errors import (
     UnreadableObject,
     WorkflowUnusable,
 )
-from ingestion.messages import CopyExport, Run
+from ingestion.messages import Run
+from liberator import naming
+from liberator.messages import CopyExport
 from s3_to_s3_copier import copying, landing, manifest
 from s3_to_s3_copier.manifest import LandedColumn
 from tests.fakes import SNAPSHOT_TIME, client_error

@@ -9,7 +9,7 @@ import pytest
 
 from dump_loader.remarks import Remarks, on_values
 from dump_loader.splitter import Statement
-from ingestion.row_counts import Remark
+from liberator.row_counts import Remark
 
 Warned = tuple[bytes, bytes, bytes]
 CUT, OUT_OF_RANGE = (b"Warning", b"1265", b"Data truncated"), (b"Warning", b"1264", b"Out of range")

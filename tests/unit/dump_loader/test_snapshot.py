@@ -13,13 +13,13 @@ from aws_lambda_powertools import Logger
 from dump_loader import snapshot
 from dump_loader.dumps import Dump
 from dump_loader.snapshot import LOAD_ID, Waiting
-from ingestion import snapshots
 from ingestion.errors import AccessDenied, SnapshotUnusable, Terminal
 from ingestion.messages import Run
+from liberator import snapshots
 from tests.fakes import client_error
 
 INSTANCE = "liberator"
-RUN = Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
+RUN = Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 DUMP = Dump("data", "parking/liberator_dump_210604.zip", "v1", "etag", 1, datetime(2021, 6, 5, tzinfo=UTC), RUN)
 AT_ONCE = Waiting(timedelta(seconds=5), every=0.0)
 NOW = datetime.now(UTC)
@@ -124,9 +124,9 @@ def test_it_carries_what_the_design_says_and_the_loads_own_tag() -> None:
     assert tags == {
         "import-date": "2021-06-04",
         "backdated": "false",
-        "dump-uri": RUN.dump,
+        "dump-uri": RUN.origin,
         "row-counts-uri": f"s3://data/parking/liberator_dump_210604.{identifier}.row-counts.json",
-        "correlation-id": f"{RUN.dump}@v1",
+        "correlation-id": f"{RUN.origin}@v1",
     }
 
 

@@ -12,13 +12,14 @@ import pytest
 from ingestion import queues, telemetry
 from ingestion.consumer import Consumer, logger
 from ingestion.errors import NotFound, NotYet
-from ingestion.messages import CopyExport, Poll, Run, parse_message
+from ingestion.messages import Poll, Run
 from ingestion.settings import ConsumerSettings, PollSettings
+from liberator.messages import CopyExport, parse_message
 from tests.fakes import FakeContext, FakeQueues
 
 SETTINGS = {"QUEUE_URL": "queue", "DEAD_LETTER_QUEUE_URL": "dlq", "ALERTS_TOPIC_ARN": "alerts"}
 POLLING = {"POLL_DELAY_SECONDS": 7, "MAX_WAIT_HOURS": 12, "DB_INSTANCE_IDENTIFIER": "i"}
-RUN = Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
+RUN = Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 BEGAN = datetime.now(UTC) - timedelta(hours=1)
 COMMAND = CopyExport(run=RUN, correlation_id="dump@1", export_task_identifier="t", poll=Poll(attempt=3, started_at=BEGAN))
 

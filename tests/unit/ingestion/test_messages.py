@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from ingestion.errors import UnreadableMessage
-from ingestion.messages import CopyExport, ExportSnapshot, IngestionFailed, Poll, Run, parse_message
-from ingestion.rds_events import read
+from ingestion.messages import IngestionFailed, Poll, Run
+from liberator.messages import CopyExport, ExportSnapshot, parse_message
+from liberator.rds_events import read
 
 GOOD: dict[str, Any] = {
     "version": 1,
     "kind": "CopyExport",
-    "run": {"import_date": "2021-06-04", "backdated": False, "dump": "s3://b/k.zip"},
+    "run": {"import_date": "2021-06-04", "backdated": False, "origin": "s3://b/k.zip"},
     "correlation_id": "s3://b/k.zip@1",
     "export_task_identifier": "task-1",
     "poll": {"attempt": 3, "started_at": "2021-06-04T10:00:00Z"},
@@ -37,9 +38,9 @@ def test_a_message_survives_the_way_through_json() -> None:
         ),
         ({"correlation_id": ""}, "correlation_id"),
         ({"correlation_id": "x" * 2_201}, "correlation_id"),
-        ({"run": {"import_date": "2021-06-31", "backdated": False, "dump": None}}, "run.import_date"),
-        ({"run": {"import_date": "2021-06-04", "backdated": False, "dump": "k.zip"}}, "run.dump"),
-        ({"run": {"import_date": "2021-06-04", "backdated": False, "dump": f"s3://b/{'k' * 1_100}"}}, "run.dump"),
+        ({"run": {"import_date": "2021-06-31", "backdated": False, "origin": None}}, "run.import_date"),
+        ({"run": {"import_date": "2021-06-04", "backdated": False, "origin": "k.zip"}}, "run.origin"),
+        ({"run": {"import_date": "2021-06-04", "backdated": False, "origin": f"s3://b/{'k' * 1_100}"}}, "run.origin"),
         ({"poll": {"attempt": 0, "started_at": "2021-06-04T10:00:00Z"}}, "poll.attempt"),
         ({"poll": {"attempt": 1, "started_at": "2021-06-04T10:00:00"}}, "poll.started_at"),
     ],
@@ -69,7 +70,7 @@ def test_a_message_without_a_poll_begins_to_wait_when_it_is_read() -> None:
 def test_sns_takes_a_failure_with_every_text_as_long_as_it_can_be(ugly: str) -> None:
     text = ugly.encode(errors="replace").decode()
     failed = IngestionFailed(
-        run=Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://b/" + text * 1_093),
+        run=Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://b/" + text * 1_093),
         correlation_id=text * 2_200,
         stage="s3_to_s3_copier",
         error="UnreadableMessage",

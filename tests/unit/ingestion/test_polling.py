@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion.errors import BudgetSpent
-from ingestion.messages import CopyExport, Poll, Run
+from ingestion.messages import Poll, Run
 from ingestion.polling import next_attempt
+from liberator.messages import CopyExport
 
 BEGAN = datetime(2021, 6, 4, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from moto.rds.exceptions import RDSClientError
 
-from ingestion.naming import parse_export_key
+from liberator.naming import parse_export_key
 from local.rds import layout
 from local.rds.frozen import FrozenTable
 from local.rds.parquet_types import Column

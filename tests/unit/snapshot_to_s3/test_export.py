@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from ingestion.errors import AccessDenied, ExportUnusable, NotFound, NotYet, SnapshotUnusable
-from ingestion.messages import CopyExport, ExportSnapshot, Run
-from ingestion.rds_events import read
+from ingestion.messages import Run
+from liberator.messages import CopyExport, ExportSnapshot
+from liberator.rds_events import read
 from s3_to_s3_copier import inbox as copier_inbox
 from snapshot_to_s3.export import ExportTarget, export_snapshot
 from snapshot_to_s3.inbox import to_command
@@ -13,7 +14,7 @@ from tests.contract.test_events import CREATING, NEW, bodies
 from tests.fakes import ARN, FakeRds
 
 NAME = "sql-to-parquet-2021-06-04-101530"
-RUN = Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
+RUN = Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 COMMAND = ExportSnapshot(run=RUN, correlation_id="dump@1", snapshot_identifier=NAME)
 TARGET = ExportTarget("liberator", "exports", "arn:role", "arn:key", "liberator")
 

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from ingestion.errors import UnreadableMessage
-from ingestion.messages import AnyMessage, Frozen, parse_message
+from ingestion.messages import Frozen
+from liberator.messages import AnyMessage, parse_message
 
 
 class RdsEventId(StrEnum):

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import naming
 from ingestion.errors import BadName
 from ingestion.messages import Run
-from ingestion.naming import ExportedFile
+from liberator import naming
+from liberator.naming import ExportedFile
 
 DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_0123456789.$äé-", min_size=1, max_size=20)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ingestion import snapshots
 from ingestion.messages import Run
+from liberator import snapshots
 from tests.fakes import ARN, SNAPSHOT_TIME, FakeRds
 
-RUN = Run(import_date=date(2021, 6, 4), backdated=False, dump="s3://data/parking/liberator_dump_210604.zip")
+RUN = Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 
 
 def ours(rds: Any) -> list[str]:

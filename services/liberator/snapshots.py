@@ -44,7 +44,7 @@ def tags_of(run: Run, *, correlation_id: str, row_counts_uri: str) -> list[TagTy
     return [
         {"Key": "import-date", "Value": run.import_date.isoformat()},
         {"Key": "backdated", "Value": str(run.backdated).lower()},
-        {"Key": "dump-uri", "Value": run.dump or ""},
+        {"Key": "dump-uri", "Value": run.origin or ""},
         {"Key": "row-counts-uri", "Value": row_counts_uri},
         {"Key": "correlation-id", "Value": correlation_id},
     ]
@@ -64,7 +64,7 @@ def from_description(described: DBSnapshotTypeDef, instance: str) -> Snapshot | 
         run = Run(
             import_date=date.fromisoformat(tags["import-date"]),
             backdated=tags["backdated"] == "true",
-            dump=tags["dump-uri"] or None,
+            origin=tags["dump-uri"] or None,
         )
     except ValueError as error:
         unreadable = {"snapshot": described["DBSnapshotIdentifier"], "reason": str(error)}

@@ -101,7 +101,7 @@ def parse_export_key(key: str, size: int) -> ExportedFile | None:
         return ExportedFile(key, size, database=folders[-2], table=folders[-1], batch=batch, name=name)
     raise BadName(
         f"{key!r} is not of the form <task>/<database>/<database>.<table>/<batch>/<file>.parquet. "
-        "RDS may have changed its export layout: adapt ingestion/naming.py before copying."
+        "RDS may have changed its export layout: adapt liberator/naming.py before copying."
     )
 
 

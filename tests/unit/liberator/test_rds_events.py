@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ingestion.errors import UnreadableMessage
-from ingestion.rds_events import Notice, RdsEvent, read
+from liberator.rds_events import Notice, RdsEvent, read
 
 EVENT = {"Event Source": "db-snapshot", "Source ID": "s", "Event ID": "https://docs.aws.amazon.com/x#RDS-EVENT-0042"}
 
