@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local import sample
 from local.database_server import DatabaseServer
 

@@ -33,7 +33,7 @@ type Cost = tuple[float, float]  # seconds, peak MB
 def loading(factor: int, rounds: int) -> Cost:
     """The whole task."""
     from bench import dumps, load_dump
-    from dump_loader.server import Flavour
+    from dump_loader.sql.server import Flavour
     from local.database_server import DatabaseServer
 
     dump, measured = dumps.oltp(ROWS * factor), load_dump.Measured()
@@ -58,7 +58,7 @@ def copying(factor: int, rounds: int) -> Cost:
 def exporting(factor: int, rounds: int) -> Cost:
     """From an open transaction to files."""
     from bench import dumps
-    from dump_loader.server import Flavour
+    from dump_loader.sql.server import Flavour
     from local.database_server import DatabaseServer
     from local.rds.frozen import ConsistentRead
 

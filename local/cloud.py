@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local import guard
 from local.aws import LocalAws
 from local.database_server import DatabaseServer

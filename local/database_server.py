@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pymysql
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local import guard
 from local.certificates import write_certificates
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local.functions import ROOT
 from local.sample import BUNDLED
 

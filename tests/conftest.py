@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local.database_server import DatabaseServer, DatabaseServerError, find_programs
 from local.functions import ROOT
 from local.lambda_runtime import BUILD

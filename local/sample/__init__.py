@@ -6,7 +6,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local.database_server import DatabaseServer, DatabaseServerError
 from local.sample.rows import TABLES
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local.database_server import DatabaseServer
 from tests.e2e.conftest import System
 from tests.e2e.test_ingestion import TODAY, upload

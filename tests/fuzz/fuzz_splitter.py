@@ -7,10 +7,10 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["dump_loader"]):
-    from dump_loader.policy import Policy
-    from dump_loader.reading import Reading
-    from dump_loader.server import Flavour, Server
-    from dump_loader.splitter import Splitter
+    from dump_loader.sql.policy import Policy
+    from dump_loader.sql.reading import Reading
+    from dump_loader.sql.server import Flavour, Server
+    from dump_loader.sql.splitter import Splitter
 
 from ingestion.errors import IngestionError
 

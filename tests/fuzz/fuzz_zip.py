@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["dump_loader", "zipfile"]):
-    from dump_loader import archive
+    from dump_loader.archive import unpacking
 
 from ingestion.errors import IngestionError
 
@@ -20,9 +20,9 @@ _LIMIT = 1024 * 1024
 def one(data: bytes) -> None:
     total = 0
     try:
-        with archive.opened(io.BytesIO(data), len(data), "s3://b/k.zip") as zipped:
-            sql = archive.member(zipped, "s3://b/k.zip", max_bytes=_LIMIT)
-            for chunk in archive.chunks(zipped, sql, max_bytes=_LIMIT):
+        with unpacking.opened(io.BytesIO(data), len(data), "s3://b/k.zip") as zipped:
+            sql = unpacking.member(zipped, "s3://b/k.zip", max_bytes=_LIMIT)
+            for chunk in unpacking.chunks(zipped, sql, max_bytes=_LIMIT):
                 total += len(chunk)
     except IngestionError as error:
         assert "\n" not in str(error)  # noqa: PT017  either outcome is right

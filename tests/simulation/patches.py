@@ -23,7 +23,8 @@ import dump_loader.__main__ as loader
 import prod_to_preprod.handler
 import s3_to_s3_copier.handler
 import snapshot_to_s3.handler
-from dump_loader import archive, ingest, progress, s3_file, snapshot
+from dump_loader import ingest, progress, snapshot
+from dump_loader.archive import s3_file, unpacking
 from ingestion import telemetry
 from s3_to_s3_copier import copying
 from tests.simulation import rds
@@ -125,7 +126,7 @@ def installed() -> Iterator[None]:
         for module in (copying, s3_file):
             put(module, "ThreadPoolExecutor", _Pool)
         put(s3_file, "threading", SimpleNamespace(Event=_Event))
-        put(archive, "ahead", lambda chunks: chunks)
+        put(unpacking, "ahead", lambda chunks: chunks)
         put(progress, "logged", lambda *_, **__: nullcontext())
         put(ingest, "load", _load)
         put(snapshot, "uuid4", lambda: UUID(int=current.world.chance.getrandbits(128), version=4))

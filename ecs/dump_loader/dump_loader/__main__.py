@@ -13,7 +13,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from dump_loader.database import connector
+from dump_loader.database.connection import connector
 from dump_loader.dumps import Request, find, run_of, uri_of
 from dump_loader.ingest import Limits, Target, ingest
 from dump_loader.settings import Settings, read

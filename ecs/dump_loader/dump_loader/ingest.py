@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from dump_loader import archive, database, progress, snapshot
-from dump_loader.dialect import Signature
-from dump_loader.exportable import make_exportable
-from dump_loader.failure import unanswered
-from dump_loader.loading import Loaded, load
-from dump_loader.s3_file import S3File
+from dump_loader import progress, snapshot
+from dump_loader.archive import unpacking
+from dump_loader.archive.s3_file import S3File
+from dump_loader.database import connection as database
+from dump_loader.database.exportable import make_exportable
+from dump_loader.database.failure import unanswered
+from dump_loader.database.loading import Loaded, load
 from dump_loader.settings import LossyLoads
+from dump_loader.sql.signature import Signature
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import DumpRejected
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
 
-    from dump_loader.database import Connect
+    from dump_loader.database.connection import Connect
     from dump_loader.dumps import Dump
 
 
@@ -84,9 +86,9 @@ def ingest(
     counts have the snapshot's. Until the snapshot there is nothing for anyone else to see.
     """
     file = S3File(s3, dump)
-    with closing(file), archive.opened(file, dump.size, dump.uri) as opened:
+    with closing(file), unpacking.opened(file, dump.size, dump.uri) as opened:
         # everything that can be known without the database is found out before the last load is dropped
-        sql = archive.member(opened, dump.uri, max_bytes=limits.max_dump_bytes)
+        sql = unpacking.member(opened, dump.uri, max_bytes=limits.max_dump_bytes)
         logger.info("Found the dump", dump=dump.uri, member=sql.name, bytes=dump.size, expands_to=sql.info.file_size)
         lock = database.locked(
             target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
@@ -95,7 +97,7 @@ def ingest(
         with unanswered(target.database), lock as held:
             # A load that died has released its lock, but what RDS reads for its snapshot is about to be dropped here.
             snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)
-            chunks = archive.ahead(archive.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
+            chunks = unpacking.ahead(unpacking.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
             loaded = Loaded()
             with (
                 progress.logged(logger, loaded, lambda: sql.percent(file.tell()), every=limits.progress_seconds),

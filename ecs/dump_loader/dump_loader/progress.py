@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger
 
-    from dump_loader.loading import Loaded
+    from dump_loader.database.loading import Loaded
 
 
 @contextmanager

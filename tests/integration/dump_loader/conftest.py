@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local.database_server import DatabaseServer, find_programs
 from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
 from tests.integration.dump_loader.two import Two

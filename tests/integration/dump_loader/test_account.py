@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from dump_loader.account import RIGHTS, make
-from dump_loader.server import Flavour
 from dump_loader.settings import Credentials
+from dump_loader.sql.server import Flavour
 from ingestion.errors import Terminal
 from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, credentials, zipped

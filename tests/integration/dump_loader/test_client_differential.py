@@ -174,7 +174,7 @@ CREATE TRIGGER t BEFORE INSERT ON times FOR EACH ROW SET NEW.id = 1;
 
 
 def test_a_key_is_built_afterwards_only_where_the_table_is_the_same_then(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dump_loader.loading._LARGE", 50)
+    monkeypatch.setattr("dump_loader.database.loading._LARGE", 50)
     script = f"SET FOREIGN_KEY_CHECKS=0;\n{ALTERED_ZONES}".encode()
     assert two.by_client(script) == ""
     assert two.by_loader(ALTERED_ZONES.encode()) == ""

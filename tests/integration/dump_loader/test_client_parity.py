@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dump_loader.server import Flavour
-from dump_loader.splitter import Splitter
+from dump_loader.sql.server import Flavour
+from dump_loader.sql.splitter import Splitter
 from ingestion.errors import DumpRejected
 from local.database_server import DatabaseServer
 

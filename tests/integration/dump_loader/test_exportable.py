@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from liberator.row_counts import RowCounts
 from tests.integration.dump_loader.task import Loader, Outcome, zipped
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pymysql
 import pytest
 
-from dump_loader.database import describe, quoted, recreate, rows
-from dump_loader.policy import Policy
-from dump_loader.server import Flavour, Server
-from dump_loader.splitter import Splitter
+from dump_loader.database.connection import describe, quoted, recreate, rows
+from dump_loader.sql.policy import Policy
+from dump_loader.sql.server import Flavour, Server
+from dump_loader.sql.splitter import Splitter
 from local.database_server import DatabaseServer
 
 MODES = (

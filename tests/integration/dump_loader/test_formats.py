@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dump_loader.database import quoted
-from dump_loader.server import Flavour
+from dump_loader.database.connection import quoted
+from dump_loader.sql.server import Flavour
 from liberator.row_counts import RowCounts
 from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import ACCOUNT, DATABASE, ROOT, Loader, Outcome, zipped

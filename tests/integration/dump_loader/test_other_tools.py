@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from dump_loader import database
-from dump_loader.database import Connection
-from dump_loader.dialect import Signature
-from dump_loader.loading import Loaded, load
+from dump_loader.database import connection as database
+from dump_loader.database.connection import Connection
+from dump_loader.database.loading import Loaded, load
+from dump_loader.sql.signature import Signature
 from local.database_server import DatabaseServer
 from tests.integration.dump_loader.task import DATABASE, ROOT
 

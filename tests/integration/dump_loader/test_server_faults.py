@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local.database_server import DatabaseServer
 from local.warm import Process
 from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, until, zipped

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from moto.s3.models import s3_backends
 
-from dump_loader.database import connector
+from dump_loader.database.connection import connector
 from dump_loader.settings import DatabaseSettings
 from liberator import snapshots
 from liberator.messages import LoadedWithRemarks

@@ -7,9 +7,9 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dump_loader import database
-from dump_loader.dialect import Signature
-from dump_loader.loading import Loaded, load
+from dump_loader.database import connection as database
+from dump_loader.database.loading import Loaded, load
+from dump_loader.sql.signature import Signature
 from ingestion.errors import IngestionError
 
 if TYPE_CHECKING:

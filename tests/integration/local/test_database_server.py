@@ -11,7 +11,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local import database_server as module
 from local.database_server import DatabaseServer, DatabaseServerError
 from tests.integration.local.conftest import eventually

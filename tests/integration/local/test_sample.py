@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dump_loader.server import Flavour
+from dump_loader.sql.server import Flavour
 from local import sample
 from local.database_server import DatabaseServer
 from local.rds.frozen import ConsistentRead, FrozenTable

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
-from dump_loader.database import quoted, rows
+from dump_loader.database.connection import quoted, rows
 from ingestion.errors import Terminal
 
 if TYPE_CHECKING:
-    from dump_loader.database import Connection
+    from dump_loader.database.connection import Connection
     from dump_loader.settings import Credentials
 
 # All that MySQL has for a database, but GRANT OPTION. Not ALL: MariaDB's holds more than a master user may give.

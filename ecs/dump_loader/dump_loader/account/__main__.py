@@ -9,7 +9,7 @@ import pymysql
 from aws_lambda_powertools import Logger
 
 from dump_loader.account import make
-from dump_loader.database import connector
+from dump_loader.database.connection import connector
 from dump_loader.settings import AccountSettings, read
 from ingestion.errors import Terminal
 

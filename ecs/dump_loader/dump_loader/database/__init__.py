@@ -1,0 +1,1 @@
+"""The database on the instance: connections to it, and the load into it."""

@@ -1,0 +1,231 @@
+"""The connection to the instance, and what is done in it apart from the dump's own statements."""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.connections import Connection as PyMySqlConnection
+from pymysql.cursors import SSCursor
+
+from dump_loader.sql.reading import MULTI_BYTE, Reading
+from dump_loader.sql.server import Flavour, Server
+from ingestion.errors import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_lambda_powertools import Logger
+
+    from dump_loader.settings import Credentials, DatabaseSettings
+    from dump_loader.sql.splitter import Text
+
+type Connection = PyMySqlConnection[Any]
+type Connect = Callable[[str | None], Connection]
+
+# A load can take hours, during which the connection that holds the lock is silent; the server's default is 8 hours.
+_IDLE_SECONDS = 7 * 24 * 3600
+# MySQL before 8.4, and MariaDB, take a foreign key to a key that is not unique. MySQL 8.4 takes it only if told, else fails
+# with error 6125. The session tells, not the instance's parameters: so it holds on every server. MariaDB skips it.
+# https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_restrict_fk_on_non_standard_key
+SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on_non_standard_key = 0 */"
+# Middle boxes forget a connection that is idle for 350 seconds: a NAT gateway, a load balancer, the
+# network interface itself on newer instances. Linux sends its first keepalive after two hours.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+# https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+_KEEPALIVE_SECONDS = 60
+_TCP_KEEPIDLE: int = vars(socket).get("TCP_KEEPIDLE") or vars(socket)["TCP_KEEPALIVE"]  # its name on macOS
+_LOCK_ATTEMPT_SECONDS = 20
+
+
+def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
+    """A function that connects as the account, to a database or to none. TLS verifies the server's name and certificate."""
+    # RDS's own CAs are not among the system's: DB_CA_BUNDLE names the file with them
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+    tls = ssl.create_default_context(cafile=settings.db_ca_bundle)
+
+    def connect(database: str | None) -> Connection:
+        # Without CLIENT_MULTI_STATEMENTS (pymysql's default) the server refuses a second statement behind a `;`,
+        # without local_infile (its default too) it can't ask for a file of ours.
+        connection = pymysql.connect(
+            host=settings.db_host,
+            port=settings.db_port,
+            user=account.username,
+            password=account.password.get_secret_value(),
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=30,
+            init_command=SESSION,
+            ssl=tls,
+        )
+        # pymysql switches keepalive on, but leaves it to the system how often.
+        connection._sock.setsockopt(socket.IPPROTO_TCP, _TCP_KEEPIDLE, _KEEPALIVE_SECONDS)  # type: ignore[attr-defined]  # noqa: SLF001
+        return connection
+
+    return connect
+
+
+def rows(connection: Connection, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+    """The result of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments or None)
+        return list(cursor.fetchall())
+
+
+def execute(connection: Connection, sql: Text) -> None:
+    """Executes a statement of the dump; what it answers, of whatever size, is thrown away row by row."""
+    with connection.cursor(SSCursor) as cursor:
+        cursor.execute(sql)  # type: ignore[call-overload]  # bytes are sent as they are
+
+
+def quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def describe(connection: Connection) -> Server:
+    """Asks the server what it is."""
+    ((version, packet),) = rows(connection, "SELECT VERSION(), @@max_allowed_packet")
+    collations = rows(connection, "SELECT * FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY")
+    major, minor, patch = (int(part) for part in version.split("-")[0].split("."))
+    return Server(
+        flavour=Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL,
+        version=major * 10_000 + minor * 100 + patch,
+        max_allowed_packet=int(packet),
+        # MariaDB has a third column for names that the first one has without their character set: uca1400_ai_ci
+        collations=frozenset(str(row[2] if len(row) > 2 else row[0]).lower() for row in collations),
+    )
+
+
+def reading(connection: Connection) -> Reading:
+    """How the server reads what comes next. The server is asked, not the dump: there are too many ways to set a variable."""
+    # As bytes, which the server sends as they are: the dump may have set another character set for its answers, or none.
+    query = "SELECT CAST(@@sql_mode AS BINARY), CAST(@@character_set_client AS BINARY)"
+    ((mode, charset),) = ([value.decode() for value in row] for row in rows(connection, query))
+    modes = mode.upper().split(",")
+    return Reading(
+        escapes="NO_BACKSLASH_ESCAPES" not in modes,
+        names_in_quotes="ANSI_QUOTES" in modes,
+        charset=charset if charset in MULTI_BYTE else "",
+    )
+
+
+def warned(connection: Connection) -> int:
+    """How many warnings the last statement had: the server says it with each answer, up to 65,535."""
+    number: int = connection._result.warning_count  # type: ignore[attr-defined]  # noqa: SLF001
+    return number
+
+
+def warnings(connection: Connection) -> list[tuple[str, int, str]]:
+    """Level, code and text of each warning of the last statement, up to max_error_count.
+
+    That is 1,024 for MySQL, where the loader's account may not change it, and 64 for MariaDB.
+    https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_max_error_count
+    """
+    connection.use_unicode = False  # the dump may have set another character set for what the server answers
+    try:
+        found = connection.show_warnings()  # type: ignore[no-untyped-call]
+    finally:
+        connection.use_unicode = True
+    return [(level.decode(), int(code), text.decode("utf-8", "replace")) for level, code, text in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """An advisory lock of the server, held by a connection and gone with it, however the process ends."""
+
+    connection: Connection
+    name: str
+
+    def refuse_lost(self) -> None:
+        """Raises Terminal if the lock is not held any more: another load may have begun."""
+        try:
+            ((held,),) = rows(self.connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", self.name)
+        except pymysql.err.MySQLError as error:
+            held, reason = 0, f" ({error})"
+        else:
+            reason = ""
+        if not held:
+            raise Terminal(
+                f"The connection that holds the lock {self.name} was lost{reason}: another load may have changed the "
+                "database meanwhile, so no snapshot is taken. Load the dump again."
+            )
+
+
+@contextmanager
+def locked(connect: Connect, database: str, *, timeout: timedelta, every: float, logger: Logger) -> Iterator[Lock]:
+    """Waits until no other load uses the database, and keeps others waiting. Raises Terminal after `timeout`.
+
+    The lock has a connection of its own: nothing in a dump can release it, and no long statement keeps it from answering.
+    """
+    name = f"liberator-load-{database}"[:64]
+    deadline = time.monotonic() + timeout.total_seconds()
+    with connect(None) as connection:
+        patience = 0
+        while not rows(connection, "SELECT GET_LOCK(%s, %s)", name, patience)[0][0]:
+            if time.monotonic() >= deadline:
+                raise Terminal(
+                    f"Another load has used database {database} for {timeout}, longer than LOCK_TIMEOUT_MINUTES. "
+                    "See whether that task still makes progress; stop it if not, and load this dump again."
+                )
+            logger.info("Waiting for another load to end", database=database)
+            # in whole seconds: MySQL makes 0 of less than half a one, and this loop would spin
+            patience = math.ceil(max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic())))
+        try:
+            yield Lock(connection, name)
+        finally:
+            # a lost connection has lost the lock too, and must not hide why the load ended
+            with suppress(pymysql.err.MySQLError):
+                rows(connection, "SELECT RELEASE_LOCK(%s)", name)
+
+
+def recreate(connection: Connection, database: str) -> None:
+    """An empty database. Safe to repeat: what an earlier load left, whole or half, is gone either way.
+
+    An earlier load that has lost its lock without noticing is ended first: its other connections would go on to fill the new
+    tables, and the transactions of a dead one would keep the database from being dropped.
+    """
+    with connection.cursor() as cursor:
+        # Without further rights an account sees its own connections only, and may end them.
+        # https://dev.mysql.com/doc/refman/8.4/en/kill.html
+        ((own, account),) = rows(connection, "SELECT CONNECTION_ID(), SUBSTRING_INDEX(USER(), '@', 1)")
+        for thread, user, _host, used, *_ in rows(connection, "SHOW PROCESSLIST"):
+            if user == account and used == database and thread != own:
+                with suppress(pymysql.err.OperationalError):  # it has ended by itself
+                    cursor.execute("KILL %s", (thread,))
+        cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database)}")
+        cursor.execute(f"CREATE DATABASE {quoted(database)} CHARACTER SET utf8mb4")
+
+
+def base_tables(connection: Connection, database: str) -> list[str]:
+    """The names of the tables that have rows of their own."""
+    found = rows(
+        connection,
+        "SELECT TABLE_NAME FROM information_schema.TABLES "
+        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_NAME",
+        database,
+    )
+    return [name for (name,) in found]
+
+
+def count_rows(connection: Connection, database: str) -> dict[str, int]:
+    """Rows of every base table, counted, not estimated."""
+    return {
+        table: int(rows(connection, f"SELECT COUNT(*) FROM {quoted(database)}.{quoted(table)}")[0][0])  # noqa: S608  quoted
+        for table in base_tables(connection, database)
+    }
+
+
+def views(connection: Connection, database: str) -> list[str]:
+    """The names of the views, which have no rows of their own to count."""
+    found = rows(
+        connection, "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME", database
+    )
+    return [name for (name,) in found]

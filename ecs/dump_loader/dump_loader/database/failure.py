@@ -1,0 +1,71 @@
+"""Turns the server's errors into ones that say which statement of the dump it was, and whether the dump is at fault."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pymysql
+
+from ingestion.errors import DumpRejected, Terminal, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from dump_loader.sql.splitter import Statement
+
+_SHOWN = 200
+_CONNECTION_LOST = frozenset({2006, 2013, 2055, 1053, 1317, 1927, 4031})
+# No storage, memory, connection or lock to be had, or read-only: another instance, or this one later, would take the dump.
+_INSTANCE_LACKS = frozenset({3, 1021, 1026, 1037, 1038, 1040, 1041, 1114, 1135, 1203, 1205, 1206, 1213, 1290, 1836})
+_LOOK_AT_INSTANCE = "Look at the instance's events, free storage, memory and other sessions, then load the dump again."
+
+
+def shown(statement: Statement) -> str:
+    """How it begins, for a person to read."""
+    return printable(bytes(statement.text[: 4 * _SHOWN]).decode("utf-8", "replace"))
+
+
+def printable(text: str) -> str:
+    """The first 200 characters, on one line, without what a terminal would act on."""
+    text = text[:_SHOWN]
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+@contextmanager
+def rejected(statement: Statement, *, retried: Container[int] = ()) -> Iterator[None]:
+    """Raises DumpRejected for an error of the server, Terminal where the instance is the reason, Transient for a lost
+    connection. Codes in `retried` go through.
+    """
+    try:
+        yield
+    except pymysql.err.MySQLError as error:
+        code = error.args[0] if error.args else 0
+        if code in retried:
+            raise
+        if code in _CONNECTION_LOST or isinstance(error, pymysql.err.InterfaceError):
+            raise Transient(
+                f"The connection to the database was lost at statement {statement.number}, line {statement.line}: {error}. "
+                f"{_LOOK_AT_INSTANCE}"
+            ) from error
+        message = error.args[1] if len(error.args) > 1 else ""
+        if code in _INSTANCE_LACKS:
+            raise Terminal(
+                f"Statement {statement.number}, line {statement.line}, failed for no fault of the dump's: "
+                f"error {code}: {message}. {_LOOK_AT_INSTANCE}"
+            ) from error
+        raise DumpRejected(
+            f"Statement {statement.number}, line {statement.line}, failed: error {code}: {message}. "
+            f"It begins: {shown(statement)} -- Correct the dump, or ask for another, and upload it again."
+        ) from error
+
+
+@contextmanager
+def unanswered(database: str) -> Iterator[None]:
+    """Raises Transient for an error of the server about what the loader itself asks: to connect, to count, to commit."""
+    try:
+        yield
+    except pymysql.err.MySQLError as error:
+        raise Transient(
+            f"The server of database {database} did not do what the load needs: {error}. {_LOOK_AT_INSTANCE}"
+        ) from error

@@ -1,0 +1,21 @@
+"""Columns that the server computes: MariaDB dumps their values too, which MySQL refuses to be given.
+
+So MySQL gets them as ordinary columns, with the values that the source computed: what is exported is the same.
+"""
+
+from __future__ import annotations
+
+from dump_loader.sql.indexes import first, parts_of
+from dump_loader.sql.tokens import Edit, Token
+
+
+def ordinary(tokens: list[Token]) -> list[Edit]:
+    """The edits of a CREATE TABLE that take out `[GENERATED ALWAYS] AS (...) [VIRTUAL | STORED | PERSISTENT]`."""
+    edits = []
+    for part in parts_of(tokens, first(tokens, "("))[0]:
+        by, opening = first(part, "GENERATED", "AS"), first(part, "AS") + 1
+        if opening < len(part) and part[opening].says("("):
+            closing = opening + parts_of(part[opening:], 0)[1]
+            kept = closing + 1 < len(part) and part[closing + 1].says("VIRTUAL", "STORED", "PERSISTENT")
+            edits.append(Edit(part[by].start, part[closing + kept].end, b""))
+    return edits

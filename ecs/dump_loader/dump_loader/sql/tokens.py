@@ -1,0 +1,147 @@
+"""Takes one statement apart into tokens, and resolves conditional comments as the server would.
+
+Only for what is not rows: definitions, SET, and the head of an INSERT.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from dump_loader.sql.reading import Reading
+
+if TYPE_CHECKING:
+    from dump_loader.sql.server import Server
+
+
+class Kind(Enum):
+    WORD = auto()  # unquoted: a keyword, a name or a number
+    NAME = auto()  # `quoted`, or "quoted" where that is a name
+    STRING = auto()  # 'quoted' or "quoted"
+    SIGN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`text` is as written, without quotes; `word` the same, but upper case if unquoted."""
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+    word: str
+
+    def says(self, *words: str) -> bool:
+        """Whether it is one of these keywords or signs: never what is quoted."""
+        return self.word in words and self.kind in (Kind.WORD, Kind.SIGN)
+
+    @property
+    def name(self) -> bool:
+        return self.kind in (Kind.WORD, Kind.NAME)
+
+
+NOTHING = Token(Kind.SIGN, "", 0, 0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replaces the bytes from `start` to `end`."""
+
+    start: int
+    end: int
+    replacement: bytes
+
+
+@lru_cache(maxsize=4)
+def _pattern(reading: Reading) -> re.Pattern[bytes]:
+    single, double = (
+        rb"%b[^%b\\]*+(?:(?:\\.|%b%b)[^%b\\]*+)*+%b" % ((q,) * 6)
+        if escapes
+        else rb"%b[^%b]*+(?:%b%b[^%b]*+)*+%b" % ((q,) * 6)
+        for q, escapes in ((b"'", reading.escapes), (b'"', reading.escapes and not reading.names_in_quotes))
+    )
+    quoted = rb"`[^`]*+(?:``[^`]*+)*+(?:`|\Z)"
+    name, string = (quoted + b"|" + double, single) if reading.names_in_quotes else (quoted, single + b"|" + double)
+    return re.compile(
+        rb"(?P<blank>\s++|(?:\#|--(?=[\s\x00-\x1f]|\Z))[^\n]*+|/\*(?!M?!)[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))"
+        rb"|(?P<open>/\*(?P<maria>M?)!(?P<version>\d{5,6}|))"
+        rb"|(?P<close>\*/)"
+        rb"|(?P<word>[\w$\x80-\xff]++)"
+        rb"|(?P<name>" + name + rb")"
+        rb"|(?P<string>" + string + rb")"
+        rb"|(?P<sign>.)",
+        re.DOTALL,
+    )
+
+
+_USUAL = Reading()
+_COMMENT_EDGE = re.compile(rb"/\*|\*/")
+
+
+def resolved(sql: bytes, server: Server, reading: Reading = _USUAL) -> bytes:
+    """The statement as the server executes it: what it executes of the conditional comments laid open, the rest gone.
+
+    What is judged afterwards is then exactly what is executed: there is nothing left that a server of another version
+    would read in another way.
+    """
+    if b"/*!" not in sql and b"/*M!" not in sql:
+        return sql
+    pattern, parts, position, kept = _pattern(reading), [], 0, 0
+    depth = 0
+    while match := pattern.match(sql, position):
+        position = match.end()
+        if match.lastgroup == "close" and depth:
+            depth -= 1
+            parts += [sql[kept : match.start()], b" "]
+            kept = position
+        elif match["open"] is not None:
+            parts += [sql[kept : match.start()], b" "]
+            if server.executes(match["maria"].decode(), match["version"].decode()):
+                depth += 1
+            else:
+                position = _end_of_ignored(sql, position)
+            kept = position
+    return b"".join([*parts, sql[kept:]])
+
+
+def _end_of_ignored(sql: bytes, position: int) -> int:
+    """Past the end of a conditional comment that the server ignores; one comment may be nested in it."""
+    depth = 1
+    while depth and (edge := _COMMENT_EDGE.search(sql, position)):
+        position = edge.end()
+        depth += 1 if edge[0] == b"/*" and depth == 1 else -1 if edge[0] == b"*/" else 0
+    return len(sql) if depth else position
+
+
+def tokenised(sql: bytes, reading: Reading = _USUAL) -> list[Token]:
+    """The tokens of a statement without conditional comments; blanks and comments left out."""
+    found = []
+    for match in _pattern(reading).finditer(sql):
+        text = match[0].decode("utf-8", "replace")
+        match match.lastgroup:
+            case "word":
+                found.append(Token(Kind.WORD, text, *match.span(), word=text.upper()))
+            case "name":
+                name = text[1:-1].replace(text[0] * 2, text[0])
+                found.append(Token(Kind.NAME, name, *match.span(), word=name))
+            case "string":
+                found.append(Token(Kind.STRING, text[1:-1], *match.span(), word=text[1:-1]))
+            case "sign" | "close":
+                found.append(Token(Kind.SIGN, text, *match.span(), word=text))
+    return found
+
+
+def edited(sql: bytes, edits: list[Edit]) -> bytes:
+    """The statement with the edits made, but for those that lie within another."""
+    if not edits:
+        return sql
+    parts, position = [], 0
+    for edit in sorted(edits, key=lambda e: e.start):
+        if edit.start < position:
+            continue
+        parts += [sql[position : edit.start], edit.replacement]
+        position = edit.end
+    return b"".join([*parts, sql[position:]])
