@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming
 from s3_to_s3_copier.manifest import Manifest
 
@@ -33,7 +34,7 @@ class TableReport:
 
 
 def read_manifest(s3: Any, manifest_uri: str) -> Manifest:
-    bucket, key = naming.split_s3_uri(manifest_uri)
+    bucket, key = split_s3_uri(manifest_uri)
     return Manifest.model_validate_json(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 

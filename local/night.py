@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming
 from local import landed, zones
 from local.cloud import PRE_PRODUCTION_BUCKET
@@ -136,7 +137,7 @@ def _read_back(cloud: Cloud, update: dict[str, Any], *, replicated: bool) -> Nig
 
 def _replicated(cloud: Cloud, dump: str, *, expected: bool) -> bool:
     """Whether the dump is in the pre-production bucket; where it is expected, after waiting for it."""
-    _, key = naming.split_s3_uri(dump)
+    _, key = split_s3_uri(dump)
 
     def there() -> bool:
         return bool(cloud.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET, Prefix=key)["KeyCount"])

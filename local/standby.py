@@ -24,6 +24,7 @@ from moto.s3.models import s3_backends
 from samtranslator.yaml_helper import yaml_parse
 
 from ingestion.messages import Run
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming, snapshots
 from liberator.row_counts import RowCounts
 from local.aws import ACCOUNT, REGION
@@ -118,7 +119,7 @@ class Standby(Cloud):
         counts = RowCounts(
             database="liberator", dump=dump, uploaded_at=datetime.now(UTC), snapshot=identifier, tables=TABLES
         )
-        bucket, key = naming.split_s3_uri(uri)
+        bucket, key = split_s3_uri(uri)
         self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())
         rds = self.aws.client("rds")
         rds.create_db_snapshot(

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ingestion.messages import Run
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming
 from liberator.messages import CopyExport, LandingZoneUpdated
 from liberator.row_counts import RowCounts
@@ -57,7 +58,7 @@ class Lake:
             database="liberator", dump=run.origin or "", uploaded_at=uploaded_at, snapshot=task, tables=tables
         )
         if run.origin:
-            bucket, key = naming.split_s3_uri(naming.row_counts_uri(run.origin, task))
+            bucket, key = split_s3_uri(naming.row_counts_uri(run.origin, task))
             self.s3.put_object(Bucket=bucket, Key=key, Body=counts.model_dump_json().encode())
         return CopyExport(run=run, correlation_id="dump@1", export_task_identifier=task)
 

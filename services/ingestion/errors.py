@@ -7,14 +7,12 @@
         ├── UnreadableMessage          not JSON, no known kind, an unknown field, another version
         ├── BudgetSpent                waited longer than MAX_WAIT_HOURS
         ├── AccessDenied               AWS refuses the call
-        ├── NotFound                   a bucket, key, snapshot, task or workflow does not exist
-        ├── UnreadableObject           row counts, a manifest or an attempt that is not as this project writes it
+        ├── NotFound                   a resource that a message names does not exist
+        ├── UnreadableObject           an object of ours that is not as this project writes it
         ├── BadName                    a key or name that is not of the form it must have
-        ├── SnapshotUnusable           the snapshot failed or was deleted
-        ├── ExportUnusable             the export failed, was cancelled, or is not whole
-        ├── CopyMismatch               a copy that differs from its source
-        ├── WorkflowUnusable           Glue refuses to start the workflow
-        └── DumpRejected               a dump that must not, or cannot, be loaded
+        └── CopyMismatch               a copy that differs from its source
+
+Each source has leaves of its own below Terminal, e.g. liberator/errors.py.
 
 An error that is none of these is unknown, hence treated as Transient. Each message says what is wrong,
 where (bucket, key, task) and what to do next: a person reads it in an alert.
@@ -65,21 +63,5 @@ class BadName(Terminal):
     """A key or name that is not of the form that the design gives it."""
 
 
-class SnapshotUnusable(Terminal):
-    """A snapshot that will never be available for export."""
-
-
-class ExportUnusable(Terminal):
-    """An export that failed, was cancelled, or did not export everything."""
-
-
 class CopyMismatch(Terminal):
     """A copy whose object is missing or differs in size from its source."""
-
-
-class WorkflowUnusable(Terminal):
-    """A workflow that cannot be run as it is."""
-
-
-class DumpRejected(Terminal):
-    """A dump that must not, or cannot, be loaded."""

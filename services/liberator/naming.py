@@ -64,17 +64,6 @@ def row_counts_uri(dump: str, snapshot: str) -> str:
     return f"{dump.removesuffix('.zip')}.{snapshot}.row-counts.json"
 
 
-def correlation_id(uri: str, version_id: str | None) -> str:
-    """The name of one upload in every log line, message and alert: the dump's S3 URI and, if any, its version."""
-    return uri if version_id in (None, "null") else f"{uri}@{version_id}"
-
-
-def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of `s3://bucket/key`."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
 @dataclass(frozen=True)
 class ExportedFile:
     """One Parquet file of an export. `table` is the full name that RDS gives the folder, `database.table`."""

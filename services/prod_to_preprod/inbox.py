@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 
 from ingestion.errors import UnreadableMessage
 from ingestion.messages import Frozen
+from ingestion.s3_uri import correlation_id
 from liberator import naming
 
 
@@ -22,7 +23,7 @@ class UploadedObject(Frozen):
 
     @property
     def correlation_id(self) -> str:
-        return naming.correlation_id(f"s3://{self.bucket}/{self.key}", self.version_id)
+        return correlation_id(f"s3://{self.bucket}/{self.key}", self.version_id)
 
 
 class Bucket(BaseModel):

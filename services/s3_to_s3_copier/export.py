@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from ingestion.aws_errors import explained
-from ingestion.errors import ExportUnusable, NotFound, NotYet
+from ingestion.errors import NotFound, NotYet
 from liberator import naming
+from liberator.errors import ExportUnusable
 from liberator.exports import ExportStatus
 
 if TYPE_CHECKING:

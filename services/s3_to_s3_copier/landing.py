@@ -10,9 +10,11 @@ from pydantic import ValidationError
 
 from ingestion import telemetry
 from ingestion.aws_errors import explained
-from ingestion.errors import CopyMismatch, ExportUnusable, NotYet, Terminal, UnreadableObject
+from ingestion.errors import CopyMismatch, NotYet, Terminal, UnreadableObject
 from ingestion.messages import problems
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming
+from liberator.errors import ExportUnusable
 from liberator.messages import CopyExport, LandingZoneUpdated
 from liberator.row_counts import OriginalNames, RowCounts
 from s3_to_s3_copier import attempts, workflow
@@ -104,7 +106,7 @@ def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
         logger.warning("No dump is named, so no row counts: the tables are landed unchecked")
         return None
     uri = naming.row_counts_uri(command.run.origin, command.export_task_identifier)
-    bucket, key = naming.split_s3_uri(uri)
+    bucket, key = split_s3_uri(uri)
     with explained(f"reading the loader's row counts {uri}"):
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:

@@ -8,7 +8,8 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import NotYet, WorkflowUnusable
+from ingestion.errors import NotYet
+from liberator.errors import WorkflowUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

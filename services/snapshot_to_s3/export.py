@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import ExportUnusable, NotFound, NotYet, SnapshotUnusable
+from ingestion.errors import NotFound, NotYet
 from liberator import snapshots
+from liberator.errors import ExportUnusable, SnapshotUnusable
 from liberator.messages import CopyExport, ExportSnapshot
 from liberator.snapshots import SnapshotStatus
 

@@ -21,7 +21,7 @@ from ingestion import queues, telemetry
 from ingestion.errors import IngestionError, Terminal
 from ingestion.events import publish
 from ingestion.messages import IngestionFailed
-from liberator.naming import correlation_id
+from ingestion.s3_uri import correlation_id
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from ingestion.aws_errors import MISSING, error_code, explained
 from ingestion.errors import BadName, NotFound, Terminal
 from ingestion.messages import Run
-from liberator.naming import correlation_id, dump_keys, import_date_of
+from ingestion.s3_uri import correlation_id
+from liberator.naming import dump_keys, import_date_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -21,9 +21,9 @@ from dump_loader.settings import LossyLoads
 from dump_loader.sql.signature import Signature
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import DumpRejected
+from ingestion.s3_uri import split_s3_uri
+from liberator.errors import DumpRejected
 from liberator.messages import ExportSnapshot, LoadedWithRemarks
-from liberator.naming import split_s3_uri
 from liberator.row_counts import Remark, RemarkKind, RowCounts
 
 if TYPE_CHECKING:

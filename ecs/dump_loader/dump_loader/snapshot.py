@@ -14,8 +14,9 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import SnapshotUnusable, Terminal
+from ingestion.errors import Terminal
 from liberator import exports, snapshots
+from liberator.errors import SnapshotUnusable
 from liberator.naming import row_counts_uri, snapshot_identifier
 from liberator.snapshots import SnapshotStatus
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dump_loader.sql.server import Flavour
 from dump_loader.sql.splitter import Splitter
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 from local.database_server import DatabaseServer
 
 

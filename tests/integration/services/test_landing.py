@@ -8,18 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import (
-    AccessDenied,
-    BadName,
-    CopyMismatch,
-    ExportUnusable,
-    NotFound,
-    NotYet,
-    UnreadableObject,
-    WorkflowUnusable,
-)
+from ingestion.errors import AccessDenied, BadName, CopyMismatch, NotFound, NotYet, UnreadableObject
 from ingestion.messages import Run
 from liberator import naming
+from liberator.errors import ExportUnusable, WorkflowUnusable
 from liberator.messages import CopyExport
 from s3_to_s3_copier import copying, landing, manifest
 from s3_to_s3_copier.manifest import LandedColumn

@@ -13,9 +13,10 @@ from aws_lambda_powertools import Logger
 from dump_loader import snapshot
 from dump_loader.dumps import Dump
 from dump_loader.snapshot import LOAD_ID, Waiting
-from ingestion.errors import AccessDenied, SnapshotUnusable, Terminal
+from ingestion.errors import AccessDenied, Terminal
 from ingestion.messages import Run
 from liberator import snapshots
+from liberator.errors import SnapshotUnusable
 from tests.fakes import client_error
 
 INSTANCE = "liberator"

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import ExportUnusable
 from ingestion.messages import Run
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming
+from liberator.errors import ExportUnusable
 from liberator.messages import CopyExport
 from tests.lake import DAY, RUN, TABLES, Lake
 
@@ -123,6 +124,6 @@ def test_a_table_that_nobody_counted_ends_the_run(lake: Lake) -> None:
 
 
 def _counted(lake: Lake, tables: dict[str, int], views: list[str]) -> None:
-    bucket, key = naming.split_s3_uri(naming.row_counts_uri(str(RUN.origin), "task-1"))
+    bucket, key = split_s3_uri(naming.row_counts_uri(str(RUN.origin), "task-1"))
     counts = json.loads(lake.s3.keys(bucket)[key]) | {"tables": tables, "views": views}
     lake.put(key, json.dumps(counts).encode(), bucket)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import CopyMismatch, ExportUnusable, NotFound, NotYet, UnreadableObject
+from ingestion.errors import CopyMismatch, NotFound, NotYet, UnreadableObject
+from ingestion.s3_uri import split_s3_uri
 from liberator import naming
+from liberator.errors import ExportUnusable
 from liberator.messages import CopyExport
 from liberator.row_counts import Remark, RemarkKind
 from s3_to_s3_copier import manifest
@@ -77,7 +79,7 @@ def test_the_manifest_says_what_the_dump_calls_a_renamed_table_and_its_renamed_c
 
 
 def _count(lake: Lake, **changed: Any) -> None:
-    bucket, key = naming.split_s3_uri(naming.row_counts_uri(str(RUN.origin), "task-1"))
+    bucket, key = split_s3_uri(naming.row_counts_uri(str(RUN.origin), "task-1"))
     lake.put(key, json.dumps(json.loads(lake.s3.keys(bucket)[key]) | changed).encode(), bucket)
 
 

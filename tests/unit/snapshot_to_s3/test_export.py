@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import AccessDenied, ExportUnusable, NotFound, NotYet, SnapshotUnusable
+from ingestion.errors import AccessDenied, NotFound, NotYet
 from ingestion.messages import Run
+from liberator.errors import ExportUnusable, SnapshotUnusable
 from liberator.messages import CopyExport, ExportSnapshot
 from liberator.rds_events import read
 from s3_to_s3_copier import inbox as copier_inbox

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

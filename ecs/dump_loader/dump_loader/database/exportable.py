@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from dump_loader.database.connection import base_tables, quoted, rows, views
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 from liberator.row_counts import OriginalNames
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
-from ingestion.errors import DumpRejected, Terminal, Transient
+from ingestion.errors import Terminal, Transient
+from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

@@ -12,7 +12,7 @@ import pymysql
 from dump_loader.database.connection import warned
 from dump_loader.database.failure import rejected
 from dump_loader.database.remarks import Remarks, on_values
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ from dump_loader.sql.refusal import Refused
 from dump_loader.sql.set_statements import rewritten_set
 from dump_loader.sql.storage import storage_edits
 from dump_loader.sql.tokens import NOTHING, Edit, Kind, Token, edited, resolved, tokenised
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
     from dump_loader.sql.server import Server

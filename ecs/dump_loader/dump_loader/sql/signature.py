@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

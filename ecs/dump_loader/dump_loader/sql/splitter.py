@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dump_loader.sql.reading import Reading
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

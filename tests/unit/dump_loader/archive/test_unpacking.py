@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dump_loader.archive import unpacking
-from ingestion.errors import DumpRejected, IngestionError
+from ingestion.errors import IngestionError
+from liberator.errors import DumpRejected
 
 SQL = b"CREATE TABLE permits (id INT);\n" + b"".join(b"INSERT INTO permits VALUES (%d);\n" % i for i in range(300))
 LIMIT = 10**6

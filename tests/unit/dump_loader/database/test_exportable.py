@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dump_loader.database.exportable import exportable
-from ingestion.errors import DumpRejected
 from lake.schema import clean
+from liberator.errors import DumpRejected
 
 # what MySQL lets be, and what needs renaming more often than chance would have it
 NAMES = st.text(min_size=1, max_size=64) | st.text("aAb_1$ ./é", min_size=1, max_size=4)

@@ -10,7 +10,7 @@ from dump_loader.database import loading
 from dump_loader.database.loading import Loaded, load
 from dump_loader.sql.server import Flavour, Server
 from dump_loader.sql.signature import Signature
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 
 def unreachable(_database: str | None) -> Any:

@@ -12,7 +12,8 @@ import pytest
 from dump_loader.database.pool import JOINED_BYTES, OUTSTANDING_BYTES, Batch, Pool, joined
 from dump_loader.database.remarks import Remarks
 from dump_loader.sql.splitter import Statement
-from ingestion.errors import DumpRejected, Transient
+from ingestion.errors import Transient
+from liberator.errors import DumpRejected
 
 HEAD = b"INSERT INTO t VALUES "
 

@@ -13,7 +13,7 @@ from dump_loader.sql.policy import Policy, Treatment, Verdict
 from dump_loader.sql.reading import MULTI_BYTE, Reading
 from dump_loader.sql.server import Flavour, Server
 from dump_loader.sql.splitter import Splitter, Statement
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 MARIADB = Server(
     Flavour.MARIADB,

@@ -9,7 +9,7 @@ import pytest
 
 from dump_loader.sql.signature import Signature
 from dump_loader.sql.splitter import Splitter
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 DUMPS = sorted((Path(__file__).parents[3] / "data" / "dumps").glob("*.sql"))
 WITHOUT_A_SIGN = {"by_hand", "mysqldump_9.7_compact"}

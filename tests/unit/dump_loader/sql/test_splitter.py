@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dump_loader.sql.reading import Reading
 from dump_loader.sql.splitter import Splitter
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 
 LIMIT = 1_000_000
 

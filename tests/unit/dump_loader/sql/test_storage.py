@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion.errors import DumpRejected
+from liberator.errors import DumpRejected
 from tests.unit.dump_loader.sql.test_policy import MARIADB, judged, sql
 
 COLUMNS = "(a INT, engine TEXT, `data` TEXT, tablespace INT, KEY k (a) KEY_BLOCK_SIZE=8, CHECK (engine = 'MyISAM'))"
