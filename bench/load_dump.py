@@ -39,7 +39,7 @@ from moto.server import ThreadedMotoServer
 from bench import dumps
 from bench.dumps import Dump
 from dump_loader.sql.server import Flavour
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 
 ROOT = Path(__file__).parents[1]
 DATABASE = "liberator"

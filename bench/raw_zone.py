@@ -32,8 +32,8 @@ from lake.manifest import SourceColumn, SourceTable
 from lake.schema import PARTITION_KEYS
 from lake.zone import Zone
 from landing_to_raw import to_raw
-from local import spark as local_spark
-from local.aws import LocalAws
+from local.emulator import spark as local_spark
+from local.emulator.aws import LocalAws
 
 DAY = date(2021, 6, 4)
 FILES = 10

@@ -35,7 +35,7 @@ from unittest.mock import patch
 
 from ingestion import queues
 from liberator import naming
-from local.rds.events import RdsEvent
+from local.emulator.rds.events import RdsEvent
 from tests.simulation import patches, s3
 from tests.simulation.rds import Durations
 from tests.simulation.system import Knobs, System, name_of, template

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import settings
 
 from dump_loader.sql.server import Flavour
-from local.database_server import DatabaseServer, DatabaseServerError, find_programs
-from local.functions import ROOT
-from local.lambda_runtime import BUILD
-from local.rds.frozen import SYSTEM_DATABASES
+from local import ROOT
+from local.emulator.database_server import DatabaseServer, DatabaseServerError, find_programs
+from local.emulator.lambda_runtime import BUILD
+from local.emulator.rds.frozen import SYSTEM_DATABASES
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import PRE_PRODUCTION_BUCKET
-from local.standby import ODD_KEY, Standby
+from local.emulator.cloud import PRE_PRODUCTION_BUCKET
+from local.emulator.prepared import ODD_KEY, Standby
 from tests.contract.test_events import BAD, EVENTS
 
 FUNCTIONS = {

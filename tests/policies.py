@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from local.template import Resource, Template
+from local.emulator.template import Resource, Template
 
 
 def as_list(value: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from local.template import load, translate
+from local.emulator.template import load, translate
 from tests.contract.test_deployment import DEVELOPMENT, PRODUCTION, ROOT, TEMPLATE
 from tests.policies import as_list, statements
 

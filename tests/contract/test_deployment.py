@@ -20,11 +20,11 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from pydantic import BaseModel, ValidationError
 from samtranslator.yaml_helper import yaml_parse
 
+from deploy.import_template import LIST, PART, kept
+from deploy.import_template import main as import_template
 from dump_loader.settings import AccountSettings
 from dump_loader.settings import Settings as LoaderSettings
-from local.kept import LIST, PART, kept
-from local.kept import main as import_template
-from local.template import Template, TemplateError, load, translate
+from local.emulator.template import Template, TemplateError, load, translate
 from prod_to_preprod.settings import Settings as ProdToPreprodSettings
 from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
 from snapshot_to_s3.settings import Settings as SnapshotToS3Settings

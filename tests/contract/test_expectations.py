@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.template import Template, load
+from local.emulator.template import Template, load
 from tests.contract.test_deployment import ENVIRONMENTS, TEMPLATE
 from tests.policies import as_list, grants, statements
 

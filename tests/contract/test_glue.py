@@ -17,11 +17,11 @@ from lake import job
 from lake.catalog import values_of
 from lake.schema import PARTITION_KEYS
 from liberator import naming
-from local.cloud import PARAMETERS
-from local.eventbridge import matches
-from local.eventbridge import transform as filled
-from local.functions import ROOT
-from local.template import Resource, Template, load
+from local import ROOT
+from local.emulator.cloud import PARAMETERS
+from local.emulator.eventbridge import matches
+from local.emulator.eventbridge import transform as filled
+from local.emulator.template import Resource, Template, load
 from tests.policies import role_statements
 
 DAY = dt.date(2021, 6, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from local.functions import ROOT
+from local import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 ITS_OWN = {"SHELL", "AWS_DEFAULT_REGION"}  # taken from the environment or set by make, and may be overridden

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from local.aws import LocalAws
-from local.cloud import PARAMETERS
-from local.functions import ROOT
-from local.template import Template, load
+from local import ROOT
+from local.emulator.aws import LocalAws
+from local.emulator.cloud import PARAMETERS
+from local.emulator.template import Template, load
 from transform import query_of
 
 BUCKET = "dataplatform-stg-liberator-glue-assets"

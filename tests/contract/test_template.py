@@ -10,8 +10,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from liberator.naming import dump_keys, import_date_of, row_counts_uri
-from local.eventbridge import matches, transform
-from local.template import Resource, Template, load
+from local.emulator.eventbridge import matches, transform
+from local.emulator.template import Resource, Template, load
 from tests.policies import as_list, grants, loader_of, role_statements, statements
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"

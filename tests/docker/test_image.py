@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.functions import ROOT
-from local.standby import docker_gateway
+from local import ROOT
+from local.emulator.cloud import Cloud
+from local.emulator.prepared import docker_gateway
 
 pytestmark = pytest.mark.skipif(docker_gateway() is None, reason="no Docker engine answers")
 

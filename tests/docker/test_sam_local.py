@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from local.functions import ROOT
-from local.standby import Standby, docker_gateway, invoke_command, write_files
+from local import ROOT
+from local.emulator.prepared import Standby, docker_gateway, invoke_command, write_files
 from tests.outcomes import Outcome, bring_about, of_every_file
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-rapid-x86_64"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from local import landed
-from local.cloud import PRE_PRODUCTION_BUCKET, Cloud
-from local.database_server import DatabaseServer
-from local.story import Entry
+from local.demo import landed
+from local.emulator.cloud import PRE_PRODUCTION_BUCKET, Cloud
+from local.emulator.database_server import DatabaseServer
+from local.emulator.story import Entry
 
 SECONDS = 90  # a deadline, not an expectation
 QUICK: dict[str, Any] = {"time_scale": 1 / 2700, "snapshot_seconds": 0.4, "export_seconds": 0.6, "workflow_seconds": 0.3}

@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
-from local.functions import ROOT
-from local.options import read
-from local.spark import java_problem
-from tests.integration.local.conftest import eventually
+from local import ROOT
+from local.demo.options import read
+from local.emulator.spark import java_problem
+from tests.eventually import eventually
 
 CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
 DAY = "import_year=2021/import_month=06/import_day=04/import_date=20210604"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from liberator import naming
-from local import landed
+from local.demo import landed
 from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.timeout(180)

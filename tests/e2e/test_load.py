@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from liberator import naming
-from local import landed
+from local.demo import landed
 from s3_to_s3_copier.copying import CONCURRENCY, RESERVE_SECONDS
 from tests.e2e.conftest import System
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dump_loader.sql.server import Flavour
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.e2e.conftest import System
 from tests.e2e.test_ingestion import TODAY, upload
 

@@ -1,7 +1,7 @@
 """What the system asks AWS for, in runs of every kind, beside what its roles allow: nothing missing, nothing more.
 
-Every process works in its role, by the access key; the local AWS says who asked for what (local/requests.py). Conditions and
-other accounts' policies are not evaluated.
+Every process works in its role, by the access key; the local AWS says who asked for what (local/emulator/iam.py).
+Conditions and other accounts' policies are not evaluated.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from liberator import naming
-from local.aws import ACCOUNT, REGION
-from local.cloud import PREFIX
-from local.database_server import DatabaseServer
-from local.requests import Call, calls_of
-from local.template import Resource
+from local.emulator.aws import ACCOUNT, REGION
+from local.emulator.cloud import PREFIX
+from local.emulator.database_server import DatabaseServer
+from local.emulator.iam import Call, calls_of
+from local.emulator.template import Resource
 from tests.e2e.conftest import QUICK, SECONDS, System, write_dump
 from tests.policies import covers, grants
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from local.aws import ACCOUNT
-from local.database_server import DatabaseServer
-from local.functions import ROOT
-from local.standby import Standby, shell_variables
+from local import ROOT
+from local.emulator.aws import ACCOUNT
+from local.emulator.database_server import DatabaseServer
+from local.emulator.prepared import Standby, shell_variables
 from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.timeout(180)

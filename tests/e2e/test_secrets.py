@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from liberator import naming
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.e2e.conftest import QUICK, SECONDS, System, write_dump
 
 pytestmark = pytest.mark.timeout(180)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from local.functions import ROOT, InvocationFailed
-from local.lambda_runtime import BUILD
-from local.standby import Standby
+from local import ROOT
+from local.emulator.functions import InvocationFailed
+from local.emulator.lambda_runtime import BUILD
+from local.emulator.prepared import Standby
 from tests.contract.test_events import BAD, BATCHES, READ
 from tests.outcomes import OUTCOMES, Outcome, bring_about, event_of, of_every_file
 

@@ -14,8 +14,8 @@ from uuid import NAMESPACE_URL, uuid5
 from dump_loader.snapshot import InstanceStatus
 from liberator.exports import ExportStatus
 from liberator.snapshots import SnapshotStatus
-from local.rds import events
-from local.rds.layout import NO_TABLES
+from local.emulator.rds import events
+from local.emulator.rds.layout import NO_TABLES
 from tests.simulation.s3 import S3
 from tests.simulation.world import Actor, World, error
 

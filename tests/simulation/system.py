@@ -12,11 +12,11 @@ from typing import Any
 
 from ingestion import messages
 from liberator.snapshots import SnapshotStatus, tags_of
-from local.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
-from local.eventbridge import Bus, matches
-from local.functions import ROOT
-from local.rds import events
-from local.template import Resource, Template, load
+from local import ROOT
+from local.emulator.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
+from local.emulator.eventbridge import Bus, matches
+from local.emulator.rds import events
+from local.emulator.template import Resource, Template, load
 from tests.simulation import patches
 from tests.simulation.glue import Glue, Run
 from tests.simulation.queues import Letter, Queue, Sns, Sqs

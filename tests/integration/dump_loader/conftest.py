@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from dump_loader.sql.server import Flavour
-from local.database_server import DatabaseServer, find_programs
+from local.emulator.database_server import DatabaseServer, find_programs
 from tests.integration.dump_loader.task import BUCKET, DATABASE, INSTANCE, ROOT, Loader
 from tests.integration.dump_loader.two import Two
 

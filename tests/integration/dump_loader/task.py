@@ -22,9 +22,9 @@ from dump_loader.settings import Credentials
 from ingestion.messages import IngestionFailed
 from liberator.messages import AnyMessage, ExportSnapshot, parse_message
 from liberator.row_counts import RowCounts
-from local import warm
-from local.database_server import DatabaseServer
-from local.warm import Process
+from local.emulator import warm
+from local.emulator.database_server import DatabaseServer
+from local.emulator.warm import Process
 
 ROOT = Path(__file__).parents[3]
 BUCKET = "liberator-data-storage"

@@ -16,7 +16,7 @@ from dump_loader.account import RIGHTS, make
 from dump_loader.settings import Credentials
 from dump_loader.sql.server import Flavour
 from ingestion.errors import Terminal
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, credentials, zipped
 
 ACCOUNT = Credentials(username="made_for_a_load", password=SecretStr("ea5y-t0-f1nd"))

@@ -9,7 +9,7 @@ import zipfile
 import boto3
 import pytest
 
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.integration.dump_loader.task import BUCKET, CHINOOK, DATABASE, KEY, Loader, zipped
 
 TABLE = "CREATE TABLE permits (id INT PRIMARY KEY, note TEXT);\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dump_loader.sql.server import Flavour
 from dump_loader.sql.splitter import Splitter
 from liberator.errors import DumpRejected
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 
 
 class Client:

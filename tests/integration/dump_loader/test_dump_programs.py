@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.integration.dump_loader.two import BY_CLIENT, BY_LOADER, Two
 
 NASTY = Path(__file__).with_name("nasty.sql").read_text()

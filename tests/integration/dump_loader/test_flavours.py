@@ -12,7 +12,7 @@ from dump_loader.database.connection import describe, quoted, recreate, rows
 from dump_loader.sql.policy import Policy
 from dump_loader.sql.server import Flavour, Server
 from dump_loader.sql.splitter import Splitter
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 
 MODES = (
     "REAL_AS_FLOAT,PIPES_AS_CONCAT,IGNORE_SPACE,ONLY_FULL_GROUP_BY,NO_UNSIGNED_SUBTRACTION,NO_DIR_IN_CREATE,POSTGRESQL,ORACLE,"

@@ -11,7 +11,7 @@ import pytest
 from dump_loader.database.connection import quoted
 from dump_loader.sql.server import Flavour
 from liberator.row_counts import RowCounts
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.integration.dump_loader.task import ACCOUNT, DATABASE, ROOT, Loader, Outcome, zipped
 
 DUMPS = ROOT / "tests" / "data" / "dumps"

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.integration.dump_loader.task import DATABASE, Loader
 from tests.integration.dump_loader.test_memory import peak_while_running
 from tests.unit.dump_loader.archive.test_unpacking import deflate_of, forged, gzip_of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local.database_server import DatabaseServer
-from local.warm import Process
+from local.emulator.database_server import DatabaseServer
+from local.emulator.warm import Process
 from tests.integration.dump_loader.task import Loader, Outcome
 
 LIMIT_MB = 200

@@ -10,7 +10,7 @@ from dump_loader.database import connection as database
 from dump_loader.database.connection import Connection
 from dump_loader.database.loading import Loaded, load
 from dump_loader.sql.signature import Signature
-from local.database_server import DatabaseServer
+from local.emulator.database_server import DatabaseServer
 from tests.integration.dump_loader.task import DATABASE, ROOT
 
 # test_formats.py's; and of --compact, whose foreign keys no client can load either

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dump_loader.sql.server import Flavour
-from local.database_server import DatabaseServer
-from local.warm import Process
+from local.emulator.database_server import DatabaseServer
+from local.emulator.warm import Process
 from tests.integration.dump_loader.task import CHINOOK, DATABASE, Loader, until, zipped
 from tests.sql import sequence
 

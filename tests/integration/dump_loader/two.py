@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from liberator.row_counts import Remark
-    from local.database_server import DatabaseServer
+    from local.emulator.database_server import DatabaseServer
 
 BY_CLIENT, BY_LOADER = "differential_client", "differential_loader"
 _NOT_ITS_OWN = re.compile(rb" DEFINER=`[^`]*`@`[^`]*`|`?differential_(?:client|loader|source)`?\.?| (?:EN|DIS)ABLED?(?= |$)")

@@ -22,7 +22,7 @@ from lake.catalog import Catalog
 from lake.files import Files
 from lake.zone import Zone
 from landing_to_raw import to_raw
-from local.spark import java_problem, session
+from local.emulator.spark import java_problem, session
 
 DAY = dt.date(2021, 6, 4)
 

@@ -12,7 +12,7 @@ import pytest
 
 from lake import job
 from lake.job import JobFailed
-from local.functions import ROOT
+from local import ROOT
 from tests.integration.glue.conftest import DAY, Lake, Table
 from transform import Query, query_of, transform
 

@@ -1,0 +1,120 @@
+"""`make demo`: one dump's way through the whole system, or that of a dump each night, on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from local.demo import zones
+from local.demo.night import Night, run_night
+from local.demo.options import Options, read
+from local.demo.sample import BUNDLED
+from local.demo.sample.growth import grow
+from local.demo.view import View, console, counted
+from local.emulator.cloud import Cloud
+from local.emulator.database_server import DatabaseServerError
+from local.emulator.folders import download
+from local.emulator.spark import java_problem
+from local.emulator.story import Story
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+DELAY_MINUTES = 15  # of every message that waits
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 only if every row of every day landed; 1 with what went wrong; 2 for a wrong word; 128 + a signal."""
+    options = read(arguments)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(ending, _stop)
+    nights: list[Night] = []
+    code, end, began = 0, "", time.monotonic()
+    try:
+        with View(console(sys.stdout), glue=options.glue, several=options.days is not None) as view:
+            _run(options, view, nights)
+        code = int(not all(night.landed for night in nights))
+    except (DatabaseServerError, OSError) as error:
+        code, end = 1, str(error)
+    except KeyboardInterrupt as stop:
+        code, end = 128 + stop.args[0], "Stopped. Nothing is left running."
+    if options.report:
+        options.report.write_text(json.dumps(_report(options, nights, end), indent=2) + "\n")
+    end = end or _end(options, nights, time.monotonic() - began)
+    console(sys.stderr if code else sys.stdout).print(end, style="red" if code else "green")
+    return code
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    if number == signal.SIGHUP:  # nobody reads on, and to write would fail
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+    raise KeyboardInterrupt(number)
+
+
+def _run(options: Options, view: View, nights: list[Night]) -> None:
+    """Adds the days, one after the other, through one instance and one cloud."""
+    if options.glue and (problem := java_problem()):
+        raise DatabaseServerError(problem)
+    with Cloud(
+        # Each dump is to be its own night's, though all are uploaded today.
+        parameters={"DailyWindowDays": str(options.days or 1)},
+        story=Story(view.show),
+        flavour=options.flavour,
+        built=options.built,
+        glue=options.glue,
+        transforms=options.transforms,
+    ) as cloud:
+        view.say(
+            f"{cloud.server}. {DELAY_MINUTES} minutes of waiting take {DELAY_MINUTES * 60 * cloud.time_scale:.1f} s here."
+        )
+        if options.days and options.dump != BUNDLED:
+            view.say(f"{options.dump} is the same each night: its rows do not grow.")
+        for day in options.dates:
+            view.begin(f"{day}")
+            night = run_night(cloud, _dump(options, cloud, len(nights)), day, options.override)
+            if options.landing:
+                download(cloud.s3, cloud.name_of("LandingBucket"), options.landing)
+            if cloud.glue_jobs:
+                for bucket, folder in (("RawBucket", options.raw), ("RefinedBucket", options.refined)):
+                    kept = cloud.glue_jobs.folder(cloud.name_of(bucket))
+                    if folder and kept.exists():
+                        zones.keep(kept, folder)
+            view.end(night)
+            nights.append(night)
+
+
+def _dump(options: Options, cloud: Cloud, nights: int) -> Path:
+    """The dump of so many nights after the first: the sample has grown, one of the user's own is what it is."""
+    if options.dump != BUNDLED or not nights:
+        return options.dump
+    grown = cloud.directory / "grown.zip"
+    grow(grown, nights)
+    return grown
+
+
+def _report(options: Options, nights: list[Night], stopped: str) -> object:
+    """The figures of a single day; or those of each day, and the problems of all."""
+    stop = [stopped] if stopped else []
+    if options.days is None and nights:
+        return nights[0].report
+    problems = [f"{night.report['import_date']}: {problem}" for night in nights for problem in night.problems]
+    days = {} if options.days is None else {"days": [night.report for night in nights]}
+    return days | {"problems": problems + stop}
+
+
+def _end(options: Options, nights: list[Night], seconds: float) -> str:
+    """The last sentence."""
+    if options.days is None:
+        return nights[0].sentence
+    failed = [night.report["import_date"] for night in nights if not night.landed]
+    if failed:
+        return f"✘ {len(failed)} of {counted(len(nights), 'day')} did not land whole: {', '.join(failed)}."
+    return f"✔ {counted(len(nights), 'day')} landed, one night after the other. {seconds:.0f} s."

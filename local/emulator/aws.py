@@ -1,0 +1,174 @@
+"""AWS's APIs on this machine: moto's server in this process, on a free port of 127.0.0.1.
+
+Stands in for S3, SQS, SNS, Glue and RDS. How it differs from AWS, apart from what moto's own documentation says:
+- SQS delays run on a scaled clock, so that 15 minutes pass in a second or two; visibility timeouts do not (a function's
+  work takes as long as it takes), but a failed batch becomes visible again after its scaled timeout (see pollers.py);
+- S3's `Object Created` events have the shape that AWS documents (moto's differ in `etag` and `reason`);
+- `UploadPartCopy`, `CopyObject` and the rest have no size limits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+from unittest.mock import patch
+from uuid import uuid4
+
+import boto3
+import moto.s3.notifications
+import moto.sqs.models
+from botocore.config import Config
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.responses import ActionResult
+from moto.moto_api._internal.models import moto_api_backend
+from moto.server import ThreadedMotoServer
+from moto.sqs.exceptions import InvalidParameterValue
+from moto.sqs.responses import SQSResponse
+
+ACCOUNT, REGION = "123456789012", "eu-west-2"
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+_REASONS = {
+    "s3:ObjectCreated:Put": "PutObject",
+    "s3:ObjectCreated:Post": "POST Object",
+    "s3:ObjectCreated:Copy": "CopyObject",
+    "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+}
+
+
+@dataclass
+class LocalAws:
+    """Context manager. `on_sent(queue, body, delay)` hears of each message, `on_event` of each EventBridge event,
+    `on_request(request, resource)` of each API request, in moto's terms (see iam.py)."""
+
+    time_scale: float
+    on_sent: Callable[[str, str, int], None] = lambda *_: None
+    on_event: Callable[[dict[str, Any]], None] = lambda _: None
+    on_request: Callable[[Any, str], None] = lambda *_: None
+    endpoint: str = ""
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        moto_api_backend.reset()  # what an earlier run in this process left
+        with ExitStack() as stack:
+            self._patch_sqs(stack)
+            # Where moto would ask IAM, every request passes.
+            stack.enter_context(patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", self._asked()))
+            stack.enter_context(patch.object(moto.s3.notifications, "_send_event_bridge_message", self._object_event))
+            server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+            server.start()
+            stack.callback(server.stop)
+            self.endpoint = "http://{}:{}".format(*server.get_host_and_port())
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def also_on(self, address: str) -> str:
+        """Listens on another address of this machine too; the endpoint there."""
+        server = ThreadedMotoServer(address, 0, verbose=False)
+        server.start()
+        self._open.callback(server.stop)
+        return "http://{}:{}".format(*server.get_host_and_port())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to talk to this AWS with any SDK."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str, config: Config | None = None) -> Any:
+        """A boto3 client for this AWS; `Any`, since stubs give each service a type of its own."""
+        return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION).client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            config=config or Config(max_pool_connections=50, retries={"total_max_attempts": 3}),
+        )
+
+    def _patch_sqs(self, stack: ExitStack) -> None:
+        delay, send = moto.sqs.models.Message.delay, moto.sqs.models.SQSBackend.send_message
+
+        def scaled_delay(message: Any, delay_seconds: int) -> None:
+            delay(message, 0)
+            message.delayed_until += delay_seconds * 1000 * self.time_scale
+
+        def told_send(backend: Any, queue_name: str, message_body: str, *args: Any, **options: Any) -> Any:
+            # Told first, so that the story has a message before what comes of it.
+            self.on_sent(queue_name, message_body, int(options.get("delay_seconds") or 0))
+            return send(backend, queue_name, message_body, *args, **options)
+
+        stack.enter_context(patch.object(SQSResponse, "start_message_move_task", _move_messages, create=True))
+        stack.enter_context(patch.object(moto.sqs.models.Message, "delay", scaled_delay))
+        stack.enter_context(patch.object(moto.sqs.models.SQSBackend, "send_message", told_send))
+
+    def _asked(self) -> Callable[..., None]:
+        def asked(request: Any, _iam_request: type, resource: str = "*") -> None:
+            self.on_request(request, resource)
+
+        return asked
+
+    def _object_event(self, account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+        """Called by moto for a bucket whose notifications go to EventBridge."""
+        name = str(getattr(event_name, "value", event_name))
+        if name not in _REASONS:
+            return
+        detail = {
+            "version": "0",
+            "bucket": {"name": bucket.name},
+            "object": {
+                "key": key.name,
+                "size": key.size,
+                "etag": key.etag.strip('"'),
+                "version-id": key.version_id,
+                "sequencer": f"{datetime.now(UTC).timestamp():.6f}".replace(".", ""),
+            },
+            "request-id": "LOCAL",
+            "requester": account_id,
+            "source-ip-address": "127.0.0.1",
+            "reason": _REASONS[name],
+        }
+        self.on_event(event_of("aws.s3", "Object Created", detail, [bucket.arn]))
+
+
+def _move_messages(response: Any) -> ActionResult:
+    """StartMessageMoveTask, which moto lacks. AWS moves at its own pace; this is done when it answers.
+
+    Without a destination AWS looks for the queue that a message came from: only its own redrive policy records one.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+    """
+    source, destination = (response._get_param(name) for name in ("SourceArn", "DestinationArn"))  # noqa: SLF001
+    if not destination:
+        raise InvalidParameterValue("DestinationArn: these messages have no original source queue.")
+    backend = response.sqs_backend
+    queue = backend.get_queue(source.rsplit(":", 1)[-1])
+    for message in list(queue._messages):  # noqa: SLF001
+        backend.send_message(destination.rsplit(":", 1)[-1], message.body, message_attributes=message.message_attributes)
+        queue._messages.remove(message)  # noqa: SLF001
+    return ActionResult({"TaskHandle": str(uuid4())})
+
+
+def event_of(source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> dict[str, Any]:
+    """An EventBridge event. https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": ACCOUNT,
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": REGION,
+        "resources": resources,
+        "detail": detail,
+    }

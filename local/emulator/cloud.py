@@ -1,0 +1,283 @@
+"""The whole system on one machine: the template's resources, wired as the template wires them, and running."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from dump_loader.sql.server import Flavour
+from local import ROOT
+from local.emulator import guard
+from local.emulator.aws import LocalAws
+from local.emulator.database_server import DatabaseServer
+from local.emulator.ecs import EcsAgent
+from local.emulator.eventbridge import Bus
+from local.emulator.functions import Function, SourceHost
+from local.emulator.glue import workflow_runs
+from local.emulator.glue_jobs import GlueJobs
+from local.emulator.lambda_runtime import emulated_hosts
+from local.emulator.pollers import Poller
+from local.emulator.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attributes, sns_message
+from local.emulator.stack import SECRET, create_bucket, deploy, generated
+from local.emulator.story import Story, kind_of
+from local.emulator.template import Template, load
+
+PREFIX = "dataplatform-stg"  # that of events/
+PRE_PRODUCTION_BUCKET = "dataplatform-preprod-liberator-data-storage"
+LISTENER = f"{PREFIX}-people"  # a queue that is subscribed to what people and readers are told
+PARAMETERS = {
+    "Prefix": PREFIX,
+    "Environment": "production",
+    "VpcId": "vpc-local",
+    "SubnetIds": "subnet-a,subnet-b",
+    "PreProductionBucketName": PRE_PRODUCTION_BUCKET,
+}
+
+
+class Cloud:
+    """Context manager: everything runs inside its block, and nothing is left after it.
+
+    `parameters` are the template's; `time_scale` is how many real seconds a second of SQS delay takes;
+    `built` runs what `sam build` built, under Lambda's runtime, instead of the source; without `polling` messages stay on
+    their queues and functions run only when they are invoked;
+    `glue` lets Glue's workflows run their jobs, on Spark, with the queries of the folder `transforms`, if any; without it a
+    run only takes `workflow_seconds`;
+    `server` is one that runs already, otherwise one of `flavour` is started;
+    `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
+    """
+
+    def __init__(
+        self,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        time_scale: float = 1 / 600,
+        snapshot_seconds: float = 2.0,
+        export_seconds: float = 3.0,
+        workflow_seconds: float = 1.0,
+        glue: bool = False,
+        transforms: Path | None = None,
+        copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
+        built: bool = False,
+        polling: bool = True,
+        server: DatabaseServer | None = None,
+        flavour: Flavour | None = None,
+        story: Story | None = None,
+    ) -> None:
+        self.parameters = PARAMETERS | dict(parameters or {})
+        self.time_scale = time_scale
+        self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
+        self.workflow_seconds = workflow_seconds
+        self.glue, self.transforms = glue, transforms
+        self.copies = copies
+        self.story = story or Story()
+        self.told: list[dict[str, Any]] = []
+        self._built, self._polling = built, polling
+        self._server, self._flavour = server, flavour
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.directory = guard.folder()
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            self.server = self._server or stack.enter_context(DatabaseServer(flavour=self._flavour))
+            stack.enter_context(workflow_runs(lambda workflow, run_id: self._carry_out(workflow, run_id)))
+            self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
+            self.template = self._load()
+            deploy(self.template, self.aws)
+            self._deploy_what_is_not_ours()
+            self.s3 = self.aws.client("s3")
+            self.rds = stack.enter_context(
+                RdsStandIn(
+                    self.server,
+                    self.aws.client("s3"),
+                    self._rds_event,
+                    snapshot_seconds=self.snapshot_seconds,
+                    export_seconds=self.export_seconds,
+                )
+            )
+            [database] = self.template.of_type("AWS::RDS::DBInstance")
+            self.instance = str(database.properties["DBInstanceIdentifier"])
+            self.rds.register_instance(self.aws.client("rds"), self.instance)
+            self.log_path = self.directory / "log"
+            log = stack.enter_context(self.log_path.open("ab"))
+            self.glue_jobs = self._glue_jobs(log) if self.glue else None
+            if self.glue_jobs:
+                stack.callback(self.glue_jobs.stop)
+            self.ecs = self._ecs_agent(log)
+            stack.callback(self.ecs.stop)
+            self.bus = Bus(
+                self.template.of_type("AWS::Events::Rule"),
+                {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self.ecs.run_task(overrides)},
+            )
+            self._start_functions(stack, log)
+            stack.callback(self._stop_listening)
+            self._open = stack.pop_all()
+        self._announce_subscriptions()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def name_of(self, logical_id: str) -> str:
+        """The physical name that the template gives a bucket, queue, topic, function or workflow."""
+        properties = self.template.resources[logical_id].properties
+        return str(next(v for k, v in properties.items() if k in {"BucketName", "QueueName", "TopicName", "Name"}))
+
+    def queue_url(self, name: str) -> str:
+        """The URL of a queue by its name without the prefix, e.g. `s3-to-s3-copier-dlq`."""
+        return str(self.aws.client("sqs").get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"])
+
+    def send(self, queue: str, body: str) -> None:
+        """Puts a message on a queue, as a person who replays one does."""
+        self.aws.client("sqs").send_message(QueueUrl=self.queue_url(queue), MessageBody=body)
+
+    def upload(self, dump: Path, key: str) -> None:
+        """What the supplier does."""
+        self.s3.upload_file(str(dump), self.name_of("DataBucket"), key)
+
+    def run_task_by_hand(self, **environment: str) -> None:
+        """What a person does with RunTask and container overrides."""
+        variables = [{"name": name, "value": value} for name, value in environment.items()]
+        self.ecs.run_task({"containerOverrides": [{"name": self.ecs.essential["Name"], "environment": variables}]})
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What was published on the topics ingestion-events and ingestion-alerts, of one kind."""
+        return [told for told in list(self.told) if told.get("kind") == kind]
+
+    def _load(self) -> Template:
+        return load(
+            ROOT / "template.yaml",
+            self.parameters,
+            queue_url=lambda name: f"{self.aws.endpoint}/123456789012/{name}",
+            attributes={
+                "Database.Endpoint.Address": self.server.host,
+                "Database.Endpoint.Port": str(self.server.port),
+            },
+        )
+
+    def _deploy_what_is_not_ours(self) -> None:
+        """The other account's bucket, and a listener where in AWS an e-mail or a consumer is subscribed."""
+        create_bucket(self.aws.client("s3"), {"BucketName": PRE_PRODUCTION_BUCKET})
+        sqs, sns = self.aws.client("sqs"), self.aws.client("sns")
+        url = sqs.create_queue(QueueName=LISTENER)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for topic in ("AlertsTopic", "EventsTopic"):
+            topic_arn = sns.create_topic(Name=self.name_of(topic))["TopicArn"]
+            sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    def _ecs_agent(self, log: Any) -> EcsAgent:
+        [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
+        master = json.dumps({"username": self.server.user, "password": self.server.password})
+        values = {s.ref: generated(s.properties["GenerateSecretString"]) for s in self.template.of_type(SECRET)}
+        containers = task_definition.properties["ContainerDefinitions"]
+        secrets = {s["ValueFrom"]: values.get(s["ValueFrom"], master) for c in containers for s in c["Secrets"]}
+        [upload_target] = [
+            target
+            for rule in self.template.of_type("AWS::Events::Rule")
+            for target in rule.properties["Targets"]
+            if "EcsParameters" in target
+        ]
+        return EcsAgent(
+            task_definition,
+            upload_target["Arn"],
+            self.aws.environment,
+            secrets,
+            str(self.server.ca_bundle),
+            log,
+            self.story,
+            self._event,
+        )
+
+    def _glue_jobs(self, log: Any) -> GlueJobs:
+        lake, none = self.directory / "lake", self.directory / "no-transforms"
+        lake.mkdir()
+        none.mkdir()
+        transforms = (self.transforms or none).resolve()
+        return GlueJobs(self.template, self.aws, lake, transforms, log, self.story, self._event)
+
+    def _carry_out(self, workflow: str, run_id: str) -> None:
+        if self.glue_jobs:
+            self.glue_jobs.carry_out(workflow, run_id)
+        else:
+            time.sleep(self.workflow_seconds)
+
+    def _start_functions(self, stack: ExitStack, log: Any) -> None:
+        sqs = self.aws.client("sqs")
+        resources = self.template.of_type("AWS::Lambda::Function")
+        new_host = stack.enter_context(emulated_hosts()) if self._built else SourceHost
+        self.functions = {r.logical_id: Function(r, self.aws.environment, log, new_host) for r in resources}
+        functions = list(self.functions.values())
+        pollers = []
+        for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping") if self._polling else []:
+            function = next(f for f in functions if mapping.properties["FunctionName"] in {f.name, f.arn})
+            queue = mapping.properties["EventSourceArn"].rsplit(":", 1)[-1]
+            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            pollers.append(Poller(mapping, function, url, sqs, time_scale=self.time_scale, story=self.story))
+
+        def stop() -> None:
+            for poller in pollers:
+                poller.stop()
+            for function in functions:
+                function.stop()
+            for poller in pollers:
+                poller.join()
+
+        stack.callback(stop)
+
+    def _stop_listening(self) -> None:
+        self._stopping = True
+
+    def _sent(self, queue: str, body: str, delay: int) -> None:
+        if queue == LISTENER:
+            document = json.loads(body)
+            ours = isinstance(document, dict) and "kind" in document
+            event = document if ours else {"kind": "Alert", "text": _in_words(document)}
+            self.told.append(event)
+            self.story.tell(event["kind"], event.get("reason") or event.get("text") or "")
+        else:
+            self.story.tell(kind_of(body), queue=queue.removeprefix(f"{PREFIX}-"), delay=delay)
+
+    def _event(self, event: dict[str, Any]) -> None:
+        if not self._stopping:
+            self.bus.put(event)
+
+    def _rds_event(self, event: RdsEvent) -> None:
+        if self._stopping:
+            return
+        self.story.tell(event.event_id, event.message)
+        for subscription in self.template.of_type("AWS::RDS::EventSubscription"):
+            p = subscription.properties
+            if event.category in p["EventCategories"]:
+                for _ in range(self.copies(event, "sns")):
+                    self.aws.client("sns").publish(
+                        TopicArn=p["SnsTopicArn"], Message=sns_message(event), MessageAttributes=sns_attributes(event)
+                    )
+        for _ in range(self.copies(event, "eventbridge")):
+            self.bus.put(eventbridge_event(event))
+
+    def _announce_subscriptions(self) -> None:
+        """The first message on a subscription is plain text.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Subscribing.html
+        """
+        for subscription in self.template.of_type("AWS::RDS::EventSubscription"):
+            p = subscription.properties
+            text = f"RDS will send events of {p['SourceType']} to this topic."
+            self.aws.client("sns").publish(TopicArn=p["SnsTopicArn"], Message=text)
+
+    def _to_queue(self, target: dict[str, Any], body: Any) -> None:
+        url = self.aws.client("sqs").get_queue_url(QueueName=target["Arn"].rsplit(":", 1)[-1])["QueueUrl"]
+        self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
+    def _to_topic(self, target: dict[str, Any], body: Any) -> None:
+        self.aws.client("sns").publish(TopicArn=target["Arn"], Message=json.dumps(body))
+
+
+def _in_words(alert: Any) -> str:
+    """A rule's alert, field by field."""
+    return "; ".join(f"{field}: {said}" for field, said in alert.items()) if isinstance(alert, dict) else str(alert)

@@ -1,0 +1,491 @@
+"""RdsStandIn: installed over moto's RDS backend, it makes snapshots and exports behave as on AWS."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+from moto.core.responses import ActionResult
+from moto.rds.exceptions import DBSnapshotNotFoundFault, ExportTaskNotFoundError, RDSClientError
+from moto.rds.models import DBInstance, RDSBackend, rds_backends
+from moto.rds.responses import RDSResponse
+
+from dump_loader.snapshot import SNAPSHOT_CAN_BE_TAKEN, InstanceStatus
+from liberator.exports import ExportStatus
+from liberator.snapshots import SnapshotStatus
+from local.emulator.rds import layout
+from local.emulator.rds.events import RdsEvent, event_of
+from local.emulator.rds.frozen import ConsistentRead, FrozenTable, Stopped
+from local.emulator.rds.task import ExportTask, check_export_only, check_identifier, not_in_part
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from moto.rds.models import DBSnapshot
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_s3 import S3Client
+
+    from local.emulator.database_server import DatabaseServer
+
+MOTO_ACCOUNT = "123456789012"
+MAX_ACTIVE_EXPORTS = 5  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
+MAX_RECORDS = 100
+_TICK_SECONDS = 0.02
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Frozen:
+    """What a snapshot holds: the folder of its Parquet files, and the tables in it once they are all there."""
+
+    folder: Path
+    databases: list[str]
+    tables: list[FrozenTable]
+
+
+class RdsStandIn:
+    """Snapshots and exports of the one instance that `server` is; see the package's docstring for what it does.
+
+    `publish` is called with each event from threads of the stand-in, outside any lock. `snapshot_seconds` and
+    `export_seconds` are how long each takes at least; both take longer if the work does.
+
+    Set for tests, each taken by the next operation that it names: `fail_next_snapshot`, `fail_next_export` and
+    `warn_next_export` (the reason: of a conversion of strings, say, which leaves the data as it is), `cancel_next_export`,
+    `refuse_next_export` (the error code of StartExportTask).
+    While `hold_snapshots` or `hold_exports` is true, none comes to its end.
+    """
+
+    _installed: ClassVar[RdsStandIn | None] = None
+
+    def __init__(
+        self,
+        server: DatabaseServer,
+        s3: S3Client,
+        publish: Callable[[RdsEvent], None],
+        *,
+        snapshot_seconds: float = 0.0,
+        export_seconds: float = 0.0,
+        part_rows: int = 5_000,
+    ) -> None:
+        self.server = server
+        self.s3 = s3
+        self.publish = publish
+        self.snapshot_seconds = snapshot_seconds
+        self.export_seconds = export_seconds
+        self.part_rows = part_rows
+        self.fail_next_snapshot: str | None = None
+        self.fail_next_export: str | None = None
+        self.warn_next_export: str | None = None
+        self.refuse_next_export: str | None = None
+        self.cancel_next_export = False
+        self.hold_snapshots = False
+        self.hold_exports = False
+        self.tasks: dict[str, ExportTask] = {}
+        self._frozen: dict[str, _Frozen] = {}
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.install()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.uninstall()
+
+    def install(self) -> None:
+        """Replaces moto's own methods, in this process, until `uninstall`."""
+        if RdsStandIn._installed is not None:
+            raise RuntimeError("Another RdsStandIn is installed in this process: uninstall it first.")
+        RdsStandIn._installed = self
+        self._stopping.clear()
+        self._folder = Path(tempfile.mkdtemp(prefix="rds-", dir=self.server.directory))  # which goes, even if we are killed
+        for owner, name, value in self._replacements():
+            self._stack.enter_context(_replaced(owner, name, value))
+
+    def uninstall(self) -> None:
+        """Gives up what is still running, waits for it, and puts moto's methods back. Safe to call twice."""
+        if RdsStandIn._installed is not self:
+            return
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        self._stack.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        RdsStandIn._installed = None
+
+    def register_instance(self, rds: RDSClient, identifier: str, *, database: str | None = None) -> None:
+        """Creates the instance in moto; its endpoint, like that of every other, is the MariaDB server."""
+        named = {"DBName": database} if database else {}
+        rds.create_db_instance(
+            DBInstanceIdentifier=identifier,
+            DBInstanceClass="db.t3.medium",
+            Engine="mysql",
+            EngineVersion="8.4.5",
+            AllocatedStorage=20,
+            MasterUsername=self.server.user,
+            MasterUserPassword=self.server.password,
+            Port=self.server.port,
+            **named,  # type: ignore[arg-type]
+        )
+
+    def create_automated_snapshot(self, instance: str, identifier: str, *, region: str, account: str = MOTO_ACCOUNT) -> None:
+        """What the daily backup window of RDS does: a snapshot of type `automated`, with its own events."""
+        backend = rds_backends[account][region]
+        self._create_snapshot(
+            backend, db_instance_identifier=instance, db_snapshot_identifier=identifier, snapshot_type="automated"
+        )
+
+    def set_instance_status(
+        self, instance: str, status: InstanceStatus, *, region: str, account: str = MOTO_ACCOUNT
+    ) -> None:
+        """Puts an instance into a state that RDS alone brings about, as storage-optimization, when its storage has grown."""
+        with self._lock:
+            rds_backends[account][region].databases[instance].status = status
+
+    def _replacements(self) -> Iterator[tuple[type, str, Any]]:
+        create, delete = RDSBackend.create_db_snapshot, RDSBackend.delete_db_snapshot
+        self._moto_create: Callable[..., DBSnapshot] = create
+        self._moto_delete: Callable[..., DBSnapshot] = delete
+
+        yield RDSBackend, "create_db_snapshot", lambda backend, **params: self._create_snapshot(backend, **params)
+        yield (
+            RDSBackend,
+            "create_auto_snapshot",
+            lambda backend, instance, name: create(backend, instance, name, "automated"),
+        )
+        yield RDSBackend, "delete_db_snapshot", lambda backend, identifier: self._delete_snapshot(backend, identifier)
+        yield RDSBackend, "start_export_task", lambda backend, params: self._start_export(backend, params)
+        yield RDSBackend, "cancel_export_task", lambda _backend, identifier: self._cancel_export(identifier)
+        yield RDSResponse, "describe_export_tasks", lambda response: self._describe_exports(response)
+        yield RDSResponse, "describe_db_snapshots", _paginated(RDSResponse.describe_db_snapshots)
+        yield DBInstance, "endpoint", property(lambda _instance: {"Address": self.server.host, "Port": self.server.port})
+
+    # snapshots
+
+    def _create_snapshot(
+        self, backend: RDSBackend, db_instance_identifier: str, db_snapshot_identifier: str, **kw: Any
+    ) -> DBSnapshot:
+        instance, identifier = db_instance_identifier, db_snapshot_identifier
+        with self._lock:
+            database = backend.databases.get(instance)
+            if identifier in backend.database_snapshots or database is None:
+                return self._moto_create(backend, instance, identifier, **kw)  # which raises
+            before = database.status
+            if before not in SNAPSHOT_CAN_BE_TAKEN:
+                raise RDSClientError("InvalidDBInstanceState", f"Database instance {instance} is {before}.")
+            snapshot = self._moto_create(backend, instance, identifier, **kw)
+            snapshot.status = SnapshotStatus.CREATING
+            _set_progress(snapshot, 0)
+            database.status = InstanceStatus.BACKING_UP
+            reason, self.fail_next_snapshot = self.fail_next_snapshot, None
+
+        def ended(status: SnapshotStatus) -> None:
+            snapshot.status, database.status = status, before
+
+        try:
+            read = ConsistentRead(self.server)
+        except Exception as error:
+            log.exception("Snapshot %s: no consistent read", identifier)
+            read, reason = None, reason or str(error)
+        self._run(f"snapshot {identifier}", self._take, snapshot, ended, read, reason)
+        return snapshot
+
+    def _take(
+        self,
+        snapshot: DBSnapshot,
+        ended: Callable[[SnapshotStatus], None],
+        read: ConsistentRead | None,
+        reason: str | None,
+    ) -> None:
+        ready_at = time.monotonic() + self.snapshot_seconds
+        automated = snapshot.snapshot_type == "automated"
+        self._publish("RDS-EVENT-0090" if automated else "RDS-EVENT-0040", snapshot)
+        try:
+            if read is None or reason:
+                raise _MadeToFailError(reason)
+            _set_progress(snapshot, 1)
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            read.copy_to(folder, part_rows=self.part_rows, stopping=self._stopping.is_set)
+            read.close()
+            while time.monotonic() < ready_at or self.hold_snapshots:
+                _set_progress(snapshot, self._percent(ready_at - self.snapshot_seconds, self.snapshot_seconds))
+                self._tick()
+        except Stopped:
+            return
+        except Exception as error:
+            if not isinstance(error, _MadeToFailError):
+                log.exception("Snapshot %s failed", snapshot.db_snapshot_identifier)
+            with self._lock:
+                ended(SnapshotStatus.FAILED)
+            return
+        finally:
+            if read is not None:
+                read.close()
+        with self._lock:
+            self._frozen[snapshot.arn] = _Frozen(folder, read.databases, read.tables)
+            _set_progress(snapshot, 100)
+            ended(SnapshotStatus.AVAILABLE)
+        self._publish("RDS-EVENT-0091" if automated else "RDS-EVENT-0042", snapshot)
+
+    def _delete_snapshot(self, backend: RDSBackend, identifier: str) -> DBSnapshot:
+        with self._lock:
+            snapshot = backend.database_snapshots.get(identifier)
+            if snapshot is not None and snapshot.status == SnapshotStatus.CREATING:
+                raise RDSClientError("InvalidDBSnapshotState", f"DB snapshot {identifier} is in creating state.")
+            snapshot = self._moto_delete(backend, identifier)
+            snapshot.status = "deleted"
+            if frozen := self._frozen.pop(snapshot.arn, None):
+                shutil.rmtree(frozen.folder, ignore_errors=True)
+        self._run(f"deletion of {identifier}", self._publish, "RDS-EVENT-0041", snapshot)
+        return snapshot
+
+    # exports
+
+    def _start_export(self, backend: RDSBackend, params: Any) -> dict[str, Any]:
+        identifier, source, bucket = params["export_task_identifier"], params["source_arn"], params["s3_bucket_name"]
+        check_identifier(identifier)
+        self._check_bucket(bucket)
+        with self._lock:
+            if code := self.refuse_next_export:
+                self.refuse_next_export = None
+                raise RDSClientError(code, f"Cannot start export task {identifier}: {code}.")
+            if identifier in self.tasks:
+                raise RDSClientError("ExportTaskAlreadyExists", f"An export task {identifier} already exists.")
+            snapshot = _snapshot_of(backend, source)
+            running = [task for task in self.tasks.values() if task.active]
+            if snapshot.status != SnapshotStatus.AVAILABLE or any(task.source_arn == source for task in running):
+                state = "being exported" if snapshot.status == SnapshotStatus.AVAILABLE else snapshot.status
+                raise RDSClientError("InvalidExportSourceState", f"The snapshot {source} is {state}.")
+            if len(running) >= MAX_ACTIVE_EXPORTS:
+                raise RDSClientError("ExportTaskLimitReachedFault", f"{len(running)} export tasks are running, the limit.")
+            frozen = self._frozen.get(snapshot.arn)
+            databases, tables = (frozen.databases, frozen.tables) if frozen else ([], [])
+            only = tuple(params.get("export_only") or ())
+            check_export_only(only, set(databases), {t.full_name for t in tables})
+            chosen = layout.wanted(databases, tables, only)
+            task = ExportTask(
+                identifier=identifier,
+                source_arn=source,
+                s3_bucket=bucket,
+                s3_prefix=params.get("s3_prefix") or "",
+                iam_role_arn=params["iam_role_arn"],
+                kms_key_id=params["kms_key_id"],
+                export_only=only,
+                snapshot_time=_aware(snapshot.snapshot_create_time),
+            )
+            self.tasks[identifier] = task
+            reason, self.fail_next_export = self.fail_next_export, None
+            warning, self.warn_next_export = self.warn_next_export, None
+            cancelled, self.cancel_next_export = self.cancel_next_export, False
+            described = task.described()
+        if frozen is None:
+            reason = reason or f"The snapshot {source} holds no data."
+        if only and (names := not_in_part(t.name for t in chosen.tables)):
+            reason = reason or f"Partial export isn't supported, as tables are called {', '.join(names)}."
+        if cancelled:
+            task.status = ExportStatus.CANCELING
+        self._run(f"export {identifier}", self._export, task, snapshot, chosen, reason, warning)
+        return described
+
+    def _check_bucket(self, bucket: str) -> None:
+        try:
+            self.s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            raise RDSClientError("InvalidS3BucketFault", f"The S3 bucket {bucket} doesn't exist.") from error
+
+    def _export(
+        self, task: ExportTask, snapshot: DBSnapshot, of: layout.Wanted, reason: str | None, warning: str | None
+    ) -> None:
+        began = time.monotonic()
+        try:
+            while time.monotonic() < began + self.export_seconds / 10 and task.status is not ExportStatus.CANCELING:
+                self._tick()
+            self._advance(task, ExportStatus.IN_PROGRESS)
+            self._upload(task, of.tables, reason)
+            while self._unfinished(began) and task.status is not ExportStatus.CANCELING:
+                task.percent = self._percent(began, self.export_seconds)
+                self._tick()
+            ended = self._complete(task, of, warning)
+        except Stopped:
+            return
+        except Exception as error:
+            if not isinstance(error, _MadeToFailError):
+                log.exception("Export %s failed", task.identifier)
+            task.failure_cause = str(error)
+            ended = ExportStatus.FAILED
+        with self._lock:
+            task.ended_at = task.ended_at or datetime.now(UTC)
+            task.status = ended
+        self._publish(_EVENT_AT_END[ended], snapshot)
+
+    def _advance(self, task: ExportTask, status: ExportStatus) -> None:
+        with self._lock:
+            if task.status is not ExportStatus.CANCELING:
+                task.status = status
+                task.started_at = datetime.now(UTC)
+                task.percent = 1
+
+    def _upload(self, task: ExportTask, tables: list[FrozenTable], reason: str | None) -> None:
+        """Writes the data; of an export that is to fail only half of it, as of one that fails on AWS."""
+        objects = [o for t in tables if not t.skipped_because for o in layout.data_objects(task, t)]
+        for done, item in enumerate(objects):
+            if self._stopping.is_set():
+                raise Stopped
+            if task.status is ExportStatus.CANCELING:
+                return
+            if reason and done >= len(objects) // 2:
+                break
+            self._put(task, item)
+        if reason:
+            raise _MadeToFailError(reason)
+
+    def _put(self, task: ExportTask, item: layout.ExportedObject) -> None:
+        content = item.source.read_bytes() if item.source else item.content
+        self.s3.put_object(Bucket=task.s3_bucket, Key=item.key, Body=content)
+        task.exported_bytes += len(content) if item.source else 0
+
+    def _complete(self, task: ExportTask, of: layout.Wanted, warning: str | None) -> ExportStatus:
+        if task.status is ExportStatus.CANCELING:
+            return ExportStatus.CANCELED
+        task.ended_at = datetime.now(UTC)
+        for item in layout.side_objects(task, of):
+            self._put(task, item)
+        skipped = [table.full_name for table in of.tables if table.skipped_because]
+        general = [
+            {"reason": reason} for reason in ([warning] if warning else []) + [layout.NO_TABLES] * bool(of.empty_databases)
+        ]
+        if skipped or general:
+            task.warning_message = json.dumps({"skippedTables": skipped, "skippedObjectives": [], "general": general})
+        task.percent = 100
+        return ExportStatus.COMPLETE
+
+    def _cancel_export(self, identifier: str) -> dict[str, Any]:
+        with self._lock:
+            task = self.tasks.get(identifier)
+            if task is None:
+                raise ExportTaskNotFoundError(identifier)
+            if task.status not in {ExportStatus.STARTING, ExportStatus.IN_PROGRESS}:
+                raise RDSClientError("InvalidExportTaskStateFault", f"Export task {identifier} is {task.status}.")
+            task.status = ExportStatus.CANCELING
+            return task.described()
+
+    def _describe_exports(self, response: RDSResponse) -> ActionResult:
+        params = response.params
+        identifier, source = params.get("ExportTaskIdentifier"), params.get("SourceArn")
+        filters = {f["Name"]: set(f["Values"]) for f in params.get("Filters") or []}
+        with self._lock:
+            if identifier and identifier not in self.tasks:
+                raise ExportTaskNotFoundError(identifier)
+            found = [
+                task.described()
+                for task in self.tasks.values()
+                if identifier in (None, task.identifier) and source in (None, task.source_arn) and _matches(task, filters)
+            ]
+        return _page(response, "ExportTasks", found)
+
+    # threads
+
+    def _run(self, name: str, work: Callable[..., None], *args: Any) -> None:
+        thread = threading.Thread(target=work, args=args, name=name, daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def _tick(self) -> None:
+        if self._stopping.wait(_TICK_SECONDS):
+            raise Stopped
+
+    def _unfinished(self, began: float) -> bool:
+        return self.hold_exports or time.monotonic() < began + self.export_seconds
+
+    @staticmethod
+    def _percent(began: float, seconds: float) -> int:
+        """How far something is that began then and is to take so long: never quite finished."""
+        return min(99, int(100 * (time.monotonic() - began) / seconds)) if seconds else 99
+
+    def _publish(self, event_id: str, snapshot: DBSnapshot) -> None:
+        event = event_of(event_id, snapshot.db_snapshot_identifier, snapshot.arn, datetime.now(UTC), snapshot.tags)
+        try:
+            self.publish(event)
+        except Exception:  # as with RDS, an event that is not delivered is lost: polling makes it good
+            log.exception("%s of %s was not published", event_id, event.source_identifier)
+
+
+class _MadeToFailError(Exception):
+    """A snapshot or an export that is to fail, for a reason already known."""
+
+
+_EVENT_AT_END = {
+    ExportStatus.FAILED: "RDS-EVENT-0159",
+    ExportStatus.CANCELED: "RDS-EVENT-0160",
+    ExportStatus.COMPLETE: "RDS-EVENT-0161",
+}
+
+
+def _snapshot_of(backend: RDSBackend, source_arn: str) -> DBSnapshot:
+    identifier = source_arn.rpartition(":snapshot:")[2]
+    snapshot = backend.database_snapshots.get(identifier)
+    if snapshot is None or snapshot.arn != source_arn:
+        raise DBSnapshotNotFoundFault(source_arn)
+    return snapshot
+
+
+def _matches(task: ExportTask, filters: dict[str, set[str]]) -> bool:
+    """Filters of DescribeExportTasks, whose status values are lower case, unlike those of the tasks."""
+    values = {
+        "export-task-identifier": task.identifier,
+        "s3-bucket": task.s3_bucket,
+        "source-arn": task.source_arn,
+        "status": task.status.lower(),
+    }
+    for name in filters:
+        if name not in values:
+            raise RDSClientError("InvalidParameterValue", f"Unrecognized filter name: {name}")
+    return all(values[name] in wanted for name, wanted in filters.items())
+
+
+def _paginated(describe: Callable[[RDSResponse], ActionResult]) -> Callable[[RDSResponse], ActionResult]:
+    """moto answers all of it at once, whatever MaxRecords says."""
+
+    def in_pages(response: RDSResponse) -> ActionResult:
+        everything: Any = describe(response)._result  # noqa: SLF001  moto keeps the answer nowhere else
+        return _page(response, "DBSnapshots", everything["DBSnapshots"])
+
+    return in_pages
+
+
+def _page(response: RDSResponse, name: str, found: Sequence[Any]) -> ActionResult:
+    first = int(response.params.get("Marker") or 0)
+    last = first + int(response.params.get("MaxRecords") or MAX_RECORDS)
+    return ActionResult({name: found[first:last], "Marker": str(last) if last < len(found) else None})
+
+
+def _set_progress(snapshot: DBSnapshot, percent: int) -> None:
+    vars(snapshot)["percent_progress"] = percent  # moto's model has no such attribute, its serialiser finds it
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _replaced(owner: type, name: str, value: Any) -> Iterator[None]:
+    original = owner.__dict__[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)

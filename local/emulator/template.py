@@ -1,0 +1,230 @@
+"""Reads template.yaml as CloudFormation would: translated from SAM, every parameter, condition and intrinsic resolved.
+
+What AWS gives a resource when it makes it (ARNs, ids, endpoints) is computed from the resource's type and name, so that
+the same template and parameters always give the same answer. `attributes` overrides any of it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from local.emulator.physical_ids import KINDS, Kind
+
+_NOTHING = object()  # AWS::NoValue: the property, or the list's item, is left out
+
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "Fn::And": all,
+    "Fn::Equals": lambda both: str(both[0]) == str(both[1]),
+    "Fn::Join": lambda it: it[0].join(map(str, it[1])),
+    "Fn::Not": lambda it: not it[0],
+    "Fn::Or": any,
+    "Fn::Select": lambda it: it[1][int(it[0])],
+    "Fn::Split": lambda it: it[1].split(it[0]),
+}
+
+
+class TemplateError(Exception):
+    """Something in the template, or in the parameters, that can't be resolved; says where."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One CloudFormation resource. `ref` is what `!Ref` gives, `arn` what `!GetAtt …Arn` gives (empty if it has none)."""
+
+    logical_id: str
+    type: str
+    properties: dict[str, Any]
+    ref: str
+    arn: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """The resources that exist with these parameters, those of a false Condition left out."""
+
+    resources: dict[str, Resource]
+    parameters: dict[str, str]
+    outputs: dict[str, Any]
+
+    def of_type(self, resource_type: str) -> list[Resource]:
+        return [r for r in self.resources.values() if r.type == resource_type]
+
+
+def load(
+    path: Path | str,
+    parameters: Mapping[str, str],
+    *,
+    account: str = "123456789012",
+    region: str = "eu-west-2",
+    queue_url: Callable[[str], str] | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> Template:
+    """Raises TemplateError. `queue_url` makes a URL of a queue's name; `attributes` overrides what AWS would give, by
+    `LogicalId.Attribute`, e.g. `Database.Endpoint.Address`, or by `LogicalId` alone for `!Ref`."""
+    document = _read(path)
+    values = _parameter_values(document.get("Parameters", {}), parameters)
+    translated = _translate(document, values, region)
+    url = queue_url or (lambda name: f"https://sqs.{region}.amazonaws.com/{account}/{name}")
+    pseudo = {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
+    pseudo |= {"AWS::StackName": "local", "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/local/0"}
+    resolver = _Resolver(translated, values, pseudo, url, dict(attributes or {}))
+    return Template(
+        resources={name: resolver.resource(name) for name in resolver.existing},
+        parameters=values,
+        outputs={
+            name: resolver.resolve(output["Value"], f"Outputs.{name}")
+            for name, output in translated.get("Outputs", {}).items()
+            if resolver.holds(output.get("Condition"), f"Outputs.{name}")
+        },
+    )
+
+
+def translate(path: Path | str, parameters: Mapping[str, str], *, region: str = "eu-west-2") -> dict[str, Any]:
+    """What SAM makes of the template: plain CloudFormation, its intrinsics as they are. Raises TemplateError."""
+    document = _read(path)
+    return _translate(document, _parameter_values(document.get("Parameters", {}), parameters), region)
+
+
+def _read(path: Path | str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(yaml_parse(Path(path).read_text())))  # an alias becomes a copy
+    return document
+
+
+def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    if unknown := given.keys() - declared.keys():
+        raise TemplateError(f"no such parameter: {', '.join(sorted(unknown))}")
+    values = {name: str(given.get(name, it.get("Default", _NOTHING))) for name, it in declared.items()}
+    if missing := [name for name, it in declared.items() if name not in given and "Default" not in it]:
+        raise TemplateError(f"parameters without a value: {', '.join(missing)}")
+    for name, it in declared.items():
+        allowed = [str(v) for v in it.get("AllowedValues", [values[name]])]
+        if values[name] not in allowed or not re.fullmatch(it.get("AllowedPattern", ".*"), values[name]):
+            raise TemplateError(f"Parameters.{name}: {values[name]!r} is not allowed")
+    return values
+
+
+def _translate(document: dict[str, Any], values: dict[str, str], region: str) -> dict[str, Any]:
+    """The SAM transform; local code is given the S3 URI that packaging would give it."""
+    functions = [r["Properties"] for r in document["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+    for holder in [*functions, document.get("Globals", {}).get("Function", {})]:
+        if "CodeUri" in holder:
+            holder["CodeUri"] = f"s3://local/{holder['CodeUri']}"
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
+    translated: dict[str, Any] = translator.translate(document, parameter_values=values)
+    translator.metrics.publish()  # to nobody; unpublished, they complain on standard output
+    return json.loads(json.dumps(translated))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    document: dict[str, Any]
+    parameters: dict[str, str]
+    pseudo: dict[str, str]
+    queue_url: Callable[[str], str]
+    attributes: dict[str, str]
+
+    @cached_property
+    def existing(self) -> dict[str, dict[str, Any]]:
+        resources = self.document["Resources"].items()
+        return {name: r for name, r in resources if self.holds(r.get("Condition"), f"Resources.{name}")}
+
+    def resource(self, name: str) -> Resource:
+        raw, path = self.existing[name], f"Resources.{name}"
+        arn = self._get_att(name, "Arn", path) if KINDS.get(raw["Type"], Kind()).arn else ""
+        properties = self.resolve(raw.get("Properties", {}), path)
+        return Resource(name, raw["Type"], properties, self._ref(name, path), arn)
+
+    def holds(self, condition: str | None, path: str) -> bool:
+        if condition is None:
+            return True
+        if condition not in self.document.get("Conditions", {}):
+            raise TemplateError(f"{path}: no condition {condition!r}")
+        return bool(self.resolve(self.document["Conditions"][condition], f"Conditions.{condition}"))
+
+    def resolve(self, value: Any, path: str) -> Any:
+        if isinstance(value, list):
+            items = [self.resolve(item, f"{path}[{i}]") for i, item in enumerate(value)]
+            return [item for item in items if item is not _NOTHING]
+        if not isinstance(value, dict):
+            return value
+        [name, *more] = value or [""]
+        # In a policy, "Condition" is a mapping and no intrinsic.
+        if not more and (name == "Ref" or name.startswith("Fn::") or (name == "Condition" and isinstance(value[name], str))):
+            return self._intrinsic(name, value[name], f"{path}.{name}")
+        fields = {key: self.resolve(item, f"{path}.{key}") for key, item in value.items()}
+        return {key: item for key, item in fields.items() if item is not _NOTHING}
+
+    def _intrinsic(self, name: str, argument: Any, path: str) -> Any:
+        match name, argument:
+            case "Ref", str():
+                return self._ref(argument, path)
+            case "Condition", str():
+                return self.holds(argument, path)
+            case "Fn::GetAtt", str() | [str(), str()]:
+                logical_id, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
+                return self._get_att(logical_id, attribute, path)
+            case "Fn::Sub", str():
+                return self._sub(argument, {}, path)
+            case "Fn::Sub", [str(text), dict(variables)]:
+                return self._sub(text, self.resolve(variables, path), path)
+            case "Fn::If", [str(condition), then, otherwise]:
+                return self.resolve(then if self.holds(condition, path) else otherwise, path)
+        try:
+            return _FUNCTIONS[name](self.resolve(argument, path))
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            raise TemplateError(f"{path}: can't resolve {json.dumps(argument, default=str)}") from error
+
+    def _sub(self, text: str, variables: Mapping[str, Any], path: str) -> str:
+        def replacement(match: re.Match[str]) -> str:
+            name = match[1]
+            if name.startswith("!"):
+                return f"${{{name[1:]}}}"
+            if name in variables:
+                return str(variables[name])
+            logical_id, _, attribute = name.partition(".")
+            return str(self._get_att(logical_id, attribute, path) if attribute else self._ref(name, path))
+
+        return re.sub(r"\$\{([^}]+)\}", replacement, text)
+
+    def _ref(self, name: str, path: str) -> Any:
+        if name == "AWS::NoValue":
+            return _NOTHING
+        if name in self.pseudo:
+            return self.pseudo[name]
+        if name in self.parameters:
+            is_list = re.match("List<|CommaDelimitedList", self.document["Parameters"][name]["Type"])
+            return self.parameters[name].split(",") if is_list else self.parameters[name]
+        return self.attributes.get(name) or self._given_by_aws(name, lambda kind: kind.ref, path)
+
+    def _get_att(self, name: str, attribute: str, path: str) -> Any:
+        def form(kind: Kind) -> str | None:
+            return "{arn}" if attribute == "Arn" and kind.arn else kind.attributes.get(attribute)
+
+        return self.attributes.get(f"{name}.{attribute}") or self._given_by_aws(name, form, f"{path} ({attribute})")
+
+    def _given_by_aws(self, logical_id: str, form_of: Callable[[Kind], str | None], path: str) -> str:
+        if logical_id not in self.existing:
+            raise TemplateError(f"{path}: there is no {logical_id!r}")
+        raw = self.existing[logical_id]
+        kind = KINDS.get(raw["Type"], Kind())
+        form = form_of(kind)
+        if form is None:
+            raise TemplateError(f"{path}: nothing known of this attribute of {raw['Type']}")
+        named = raw.get("Properties", {})
+        for step in kind.named_by.split("."):
+            named = named.get(step, logical_id)
+        name = self.resolve(named, path)
+        context = {"name": name, "id": uuid5(NAMESPACE_DNS, logical_id).hex, "queue_url": self.queue_url(name)}
+        context |= {"account": self.pseudo["AWS::AccountId"], "region": self.pseudo["AWS::Region"], "partition": "aws"}
+        context["arn"] = self.attributes.get(f"{logical_id}.Arn") or f"arn:aws:{kind.arn}".format(**context)
+        return form.format(**context)
