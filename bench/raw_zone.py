@@ -25,11 +25,11 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from ingestion import partition
 from lake import job
-from lake.catalog import Catalog, values_of
+from lake.catalog import Catalog
 from lake.files import Files
 from lake.manifest import SourceColumn, SourceTable
-from lake.schema import PARTITION_KEYS
 from lake.zone import Zone
 from landing_to_raw import to_raw
 from local.emulator import spark as local_spark
@@ -68,9 +68,9 @@ def main() -> None:
 
 def plain(spark: Any, _: LocalAws, folder: Path, table: SourceTable) -> None:
     frame = spark.read.parquet(str((folder / table.keys[0]).parent))
-    for key, value in zip(PARTITION_KEYS, values_of(DAY), strict=True):
+    for key, value in zip(partition.KEYS, partition.values(DAY), strict=True):
         frame = frame.withColumn(key, F.lit(value))
-    frame.write.mode("overwrite").partitionBy(*PARTITION_KEYS).parquet(str(folder / "plain" / table.name))
+    frame.write.mode("overwrite").partitionBy(*partition.KEYS).parquet(str(folder / "plain" / table.name))
 
 
 def ours(spark: Any, aws: LocalAws, folder: Path, table: SourceTable) -> None:

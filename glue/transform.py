@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from ingestion import partition
 from lake import columns, job, schema
 from lake.catalog import Catalog, Source
 from lake.files import Files
@@ -154,7 +155,7 @@ def _make(query: Query, checks: list[Query], tables: dict[str, Zone], run: Run, 
             if frame is None:
                 raise Missing(f"{name} has no {run.import_date} in {zone.root}")
             frame.createOrReplaceTempView(name)
-        result = spark.sql(query.sql).drop(*schema.PARTITION_KEYS)
+        result = spark.sql(query.sql).drop(*partition.KEYS)
         # Rebalanced, so that a small target is one file and a large one has files of the size that the session asks for.
         staged = refined.stage(query.target, result.select(*columns.plain(result.schema).columns).hint("rebalance"))
         refined.staged(staged).createOrReplaceTempView(query.target)

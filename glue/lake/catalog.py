@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lake.schema import PARTITION_KEYS, Unsupported, merged
+from ingestion import partition
+from lake.schema import Unsupported, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +26,6 @@ _PARQUET = {
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 }
-
-
-def values_of(day: date) -> list[str]:
-    """The values of PARTITION_KEYS."""
-    return [f"{day:%Y}", f"{day:%m}", f"{day:%d}", f"{day:%Y%m%d}"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,9 @@ class Catalog:
     def location(self, table: str, day: date) -> str | None:
         """Where the day's files are; None where the table has no such partition."""
         try:
-            found = self.glue.get_partition(DatabaseName=self.database, TableName=table, PartitionValues=values_of(day))
+            found = self.glue.get_partition(
+                DatabaseName=self.database, TableName=table, PartitionValues=partition.values(day)
+            )
         except self.glue.exceptions.EntityNotFoundException:
             return None
         return found["Partition"]["StorageDescriptor"]["Location"]
@@ -100,18 +98,21 @@ class Catalog:
 
         https://docs.aws.amazon.com/athena/latest/ug/updates-and-partitions.html
         """
-        partition: Any = {"Values": values_of(day), "StorageDescriptor": _storage(types, location)}
+        described: Any = {"Values": partition.values(day), "StorageDescriptor": _storage(types, location)}
         try:
-            self.glue.create_partition(DatabaseName=self.database, TableName=table, PartitionInput=partition)
+            self.glue.create_partition(DatabaseName=self.database, TableName=table, PartitionInput=described)
         except self.glue.exceptions.AlreadyExistsException:
             self.glue.update_partition(
-                DatabaseName=self.database, TableName=table, PartitionValueList=values_of(day), PartitionInput=partition
+                DatabaseName=self.database,
+                TableName=table,
+                PartitionValueList=partition.values(day),
+                PartitionInput=described,
             )
 
     def drop_partition(self, table: str, day: date) -> None:
         """Nothing where the table has no such partition."""
         with suppress(self.glue.exceptions.EntityNotFoundException):
-            self.glue.delete_partition(DatabaseName=self.database, TableName=table, PartitionValues=values_of(day))
+            self.glue.delete_partition(DatabaseName=self.database, TableName=table, PartitionValues=partition.values(day))
 
     def _table(self, name: str) -> Any:
         try:
@@ -130,7 +131,7 @@ def _table(name: str, types: Mapping[str, str], location: str, source: Source) -
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", **known_as},
-        "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in partition.KEYS],
         "StorageDescriptor": _storage(types, location) | {"Columns": _commented(types, source)},
     }
 

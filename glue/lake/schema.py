@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ingestion import partition
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PARTITION_KEYS = ("import_year", "import_month", "import_day", "import_date")
 DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
@@ -32,7 +33,7 @@ def clean_all(names: Sequence[str]) -> list[str]:
 
     To number them instead would give a column another name on a day on which its neighbour is missing.
     """
-    cleaned = [f"{clean(name)}_2" if clean(name) in PARTITION_KEYS else clean(name) for name in names]
+    cleaned = [f"{clean(name)}_2" if clean(name) in partition.KEYS else clean(name) for name in names]
     if twice := sorted({name for name in cleaned if cleaned.count(name) > 1}):
         both = [name for name, its in zip(names, cleaned, strict=True) if its in twice]
         raise Unsupported(f"columns {both} would have the same name here: {twice}")

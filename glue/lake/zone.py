@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from lake.catalog import Catalog, Source, values_of
-from lake.schema import PARTITION_KEYS, merged
+from ingestion import partition
+from lake.catalog import Catalog, Source
+from lake.schema import merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +47,7 @@ class Zone:
 
     def place(self, table: str, day: date) -> str:
         """The folder of one partition."""
-        partition = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, values_of(day), strict=True))
-        return f"{self.root}/{table}/{partition}"
+        return f"{self.root}/{table}/{partition.path(day)}"
 
     def stage(self, table: str, frame: DataFrame) -> Staged:
         """Writes a frame of plain columns beside the zone: nothing that a reader sees changes.
@@ -93,8 +93,8 @@ class Zone:
         location = self.catalog.location(table, day)
         if location is None:
             return None
-        partition = [F.lit(value).alias(key) for key, value in zip(PARTITION_KEYS, values_of(day), strict=True)]
-        return self._files(self.catalog.columns(table), location).select("*", *partition)
+        columns = [F.lit(value).alias(key) for key, value in zip(partition.KEYS, partition.values(day), strict=True)]
+        return self._files(self.catalog.columns(table), location).select("*", *columns)
 
     def clear(self) -> None:
         """Removes what this run has staged and not published."""

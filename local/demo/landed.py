@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from ingestion import partition
 from ingestion.s3_uri import split_s3_uri
 from liberator import naming
 from s3_to_s3_copier.manifest import Manifest
@@ -54,9 +55,8 @@ def read_back(s3: Any, bucket: str, manifest: Manifest) -> list[TableReport]:
 def unnamed(s3: Any, bucket: str, manifest: Manifest, import_date: date) -> list[str]:
     """Objects of the day in the landing zone that the manifest does not name: there should be none."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=naming.landing_prefix(manifest.database))
-    day = f"/import_date={import_date:%Y%m%d}/"
     keys = {found["Key"] for page in pages for found in page.get("Contents", [])}
-    return sorted(key for key in keys - manifest.keys if day in key)
+    return sorted(key for key in keys - manifest.keys if partition.day_of(key) == import_date)
 
 
 def differences(tables: list[TableReport]) -> list[str]:

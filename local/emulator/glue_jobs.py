@@ -109,7 +109,10 @@ class GlueJobs:
                 env=os.environ
                 | self.aws.environment
                 | spark.ENVIRONMENT
-                | {"PYTHONPATH": str(ROOT / "glue"), "PYSPARK_SUBMIT_ARGS": spark.submit_arguments()}
+                | {
+                    "PYTHONPATH": f"{ROOT / 'glue'}{os.pathsep}{ROOT / 'services'}",
+                    "PYSPARK_SUBMIT_ARGS": spark.submit_arguments(),
+                }
                 | spark.temporary_files(temporary),
                 cwd=self.lake,
                 stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from ingestion import partition
 from ingestion.errors import BadName
 from ingestion.messages import Run
 
@@ -101,10 +102,7 @@ def landing_prefix(database: str) -> str:
 
 def partition_prefix(database: str, table: str, import_date: date) -> str:
     """Where one day of one table lands."""
-    return (
-        f"{landing_prefix(database)}{table}/import_year={import_date:%Y}/import_month={import_date:%m}/"
-        f"import_day={import_date:%d}/import_date={import_date:%Y%m%d}/"
-    )
+    return f"{landing_prefix(database)}{table}/{partition.path(import_date)}/"
 
 
 def landing_keys(files: Iterable[ExportedFile], import_date: date) -> dict[str, ExportedFile]:
@@ -120,12 +118,12 @@ def landing_keys(files: Iterable[ExportedFile], import_date: date) -> dict[str, 
 
 def manifest_key(database: str, import_date: date) -> str:
     """The manifest of one day of one database: the commit."""
-    return f"_manifests/{PREFIX}{database}/import_date={import_date:%Y%m%d}.json"
+    return f"_manifests/{PREFIX}{database}/{partition.name(import_date)}.json"
 
 
 def attempts_prefix(database: str, import_date: date) -> str:
     """Where the copies of one day are recorded while they are under way."""
-    return f"_manifests/{PREFIX}{database}/attempts/import_date={import_date:%Y%m%d}/"
+    return f"_manifests/{PREFIX}{database}/attempts/{partition.name(import_date)}/"
 
 
 def attempt_key(database: str, import_date: date, export_task: str) -> str:

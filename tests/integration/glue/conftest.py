@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion import partition
 from lake import job
 from lake.catalog import Catalog
 from lake.files import Files
@@ -72,10 +73,10 @@ class Lake:
         self.runs += 1
         entries = []
         for name, table in tables.items():
-            folder = f"parking/{database}/{database}.{name}/import_year={day:%Y}/import_month={day:%m}/import_day={day:%d}/"
+            folder = f"parking/{database}/{database}.{name}/{partition.path(day)}/"
             objects = []
             for part in range(table.objects if table.rows.num_rows else 0):
-                key = f"{folder}import_date={day:%Y%m%d}/part-{part:05d}-{self.runs}.gz.parquet"
+                key = f"{folder}part-{part:05d}-{self.runs}.gz.parquet"
                 path = self.folder / "landing" / key
                 path.parent.mkdir(parents=True, exist_ok=True)
                 size = -(-table.rows.num_rows // table.objects)
@@ -121,10 +122,7 @@ class Lake:
         return to_raw(run, f"file://{self.folder / 'landing'}", re.compile(wanted), self.zone("raw"))
 
     def partition(self, table: str, day: dt.date = DAY, zone: str = "raw") -> Path:
-        return (
-            self.folder / zone / "parking" / table / f"import_year={day:%Y}/import_month={day:%m}"
-            / f"import_day={day:%d}/import_date={day:%Y%m%d}"
-        )  # fmt: skip
+        return self.folder / zone / "parking" / table / partition.path(day)
 
     def rows(self, table: str, day: dt.date = DAY, zone: str = "raw") -> list[dict[str, Any]]:
         """The day as a reader finds it in the folder, in the order of its columns' text."""
