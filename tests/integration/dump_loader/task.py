@@ -46,6 +46,17 @@ def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+def peak_while_running(process: Process) -> float:
+    """Megabytes, until the process has ended."""
+    peak = 0.0
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        marks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        peak = max([peak, *(int(m) / 1024 for m in marks)])
+        time.sleep(0.02)
+    return peak
+
+
 def zipped(sql: str | bytes, name: str = "liberator.sql", method: int = zipfile.ZIP_DEFLATED) -> bytes:
     content = sql.encode() if isinstance(sql, str) else sql
     file = io.BytesIO()

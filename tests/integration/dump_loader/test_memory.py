@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.emulator.database_server import DatabaseServer
-from local.emulator.warm import Process
-from tests.integration.dump_loader.task import Loader, Outcome
+from tests.integration.dump_loader.task import Loader, Outcome, peak_while_running
 
 LIMIT_MB = 200
 HEADER = b"-- MySQL dump 10.13  Distrib 8.0.36\n"
@@ -24,16 +22,6 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 @pytest.fixture(scope="session")
 def server(one_server: DatabaseServer) -> DatabaseServer:
     return one_server
-
-
-def peak_while_running(process: Process) -> float:
-    peak = 0.0
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        marks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        peak = max([peak, *(int(m) / 1024 for m in marks)])
-        time.sleep(0.02)
-    return peak
 
 
 def run(loader: Loader, parts: Iterator[bytes]) -> tuple[Outcome, float, int]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dump_loader.archive import unpacking
 from ingestion.errors import IngestionError
 from liberator.errors import DumpRejected
+from tests.zips import deflate_of, forged, gzip_of
 
 SQL = b"CREATE TABLE permits (id INT);\n" + b"".join(b"INSERT INTO permits VALUES (%d);\n" % i for i in range(300))
 LIMIT = 10**6
@@ -39,27 +40,6 @@ def holds(content: bytes) -> None:
     except IngestionError as error:
         assert "s3://b/k.zip" in str(error)  # noqa: PT017  either outcome is right
         assert "\n" not in str(error)  # noqa: PT017
-
-
-def forged(packed: bytes, *, claims: int, method: int = zipfile.ZIP_DEFLATED, name: str = "liberator.sql") -> bytes:
-    """A zip whose directory claims `claims` bytes for what is `packed`."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as made:
-        made.writestr(name, packed)
-        info = made.getinfo(name)
-        info.compress_type, info.file_size = method, claims
-    return file.getvalue()
-
-
-def gzip_of(size: int, letter: bytes = b" ") -> bytes:
-    """As if `size` times the letter had been compressed, in a moment: one block of a megabyte, repeated."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = packer.compress(letter * 1024 * 1024) + packer.flush(zlib.Z_FULL_FLUSH)
-    return b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + block * (size // (1024 * 1024))
-
-
-def deflate_of(size: int, letter: bytes = b" ") -> bytes:
-    return gzip_of(size, letter)[10:]
 
 
 def zip_of(method: int, name: str = "liberator.sql") -> bytes:

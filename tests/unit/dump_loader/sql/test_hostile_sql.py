@@ -8,7 +8,7 @@ from dump_loader.sql.policy import Policy, Treatment
 from dump_loader.sql.server import Server
 from dump_loader.sql.splitter import Splitter
 from liberator.errors import DumpRejected
-from tests.unit.dump_loader.sql.test_policy import MARIADB, MYSQL
+from tests.unit.dump_loader.sql.judging import MARIADB, MYSQL
 
 TABLE = "CREATE TABLE t (a INT);\n"
 STATEMENTS = {

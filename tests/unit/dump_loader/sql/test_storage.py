@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from liberator.errors import DumpRejected
-from tests.unit.dump_loader.sql.test_policy import MARIADB, judged, sql
+from tests.unit.dump_loader.sql.judging import MARIADB, judged, sql
 
 COLUMNS = "(a INT, engine TEXT, `data` TEXT, tablespace INT, KEY k (a) KEY_BLOCK_SIZE=8, CHECK (engine = 'MyISAM'))"
 PARTITIONS = "PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (1) {0}, PARTITION engine VALUES LESS THAN (2) {0})"

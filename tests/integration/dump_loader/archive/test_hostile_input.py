@@ -8,9 +8,8 @@ import zipfile
 import pytest
 
 from local.emulator.database_server import DatabaseServer
-from tests.integration.dump_loader.task import DATABASE, Loader
-from tests.integration.dump_loader.test_memory import peak_while_running
-from tests.unit.dump_loader.archive.test_unpacking import deflate_of, forged, gzip_of
+from tests.integration.dump_loader.task import DATABASE, Loader, peak_while_running
+from tests.zips import deflate_of, forged, gzip_of
 
 FORTY_GIGABYTES = 40 * 10**9
 PEAK_MB = 200  # of which the interpreter with boto3 takes some 90
