@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,7 @@ def test_however_it_is_ended_nothing_is_left(tmp_path: Path, number: signal.Sign
     process = subprocess.Popen(
         command(*QUICK, "--report", tmp_path / "report.json"), env=environment(tmp_path), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # which is ignored under nohup
     )  # fmt: skip
     assert process.stdout
     for line in process.stdout:  # until it is at work

@@ -79,7 +79,7 @@ def upload(system: System, folder: Path, number: int, day: date, key: str) -> Up
 def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, tmp_path: Path) -> None:
     # A run has to outlast the moment between a copier's look at the runs and its start, as on AWS: two copies of a message
     # are told apart by the run that is active.
-    running = system(time_scale=1 / 900, snapshot_seconds=0.2, export_seconds=1.0, workflow_seconds=2.0 if FULL else 1.0)
+    running = system(time_scale=1 / 900, snapshot_seconds=0.2, export_seconds=1.0, workflow_seconds=2.5)
     running.ecs.base_environment = {**running.ecs.base_environment, "PROGRESS_SECONDS": "0.4"}  # how often RDS is asked, too
     running.rds.hold_exports = True
     uploads = [upload(running, tmp_path, number, day, key) for number, (day, key) in enumerate(keys_at_once())]
