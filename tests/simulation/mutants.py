@@ -387,11 +387,11 @@ MUTANTS = (
     ),
     Mutant(
         "an instance that is busy ends the load",
-        (Edit(_SNAPSHOT, "_await_instance", "if status in _INSTANCE_LOST:", "if True:"),),
+        (Edit(_SNAPSHOT, "_await_instance", "if status in LOST:", "if True:"),),
     ),
     Mutant(
         "no snapshot is taken while storage is optimised",
-        (Edit(_SNAPSHOT, "", ", InstanceStatus.STORAGE_OPTIMIZATION})", "})"),),
+        (Edit("services/liberator/instances.py", "", ", InstanceStatus.STORAGE_OPTIMIZATION})", "})"),),
     ),
 )
 

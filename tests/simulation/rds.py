@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
-from dump_loader.snapshot import InstanceStatus
 from liberator.exports import ExportStatus
+from liberator.instances import InstanceStatus
 from liberator.snapshots import SnapshotStatus
 from local.emulator.rds import events
 from local.emulator.rds.layout import NO_TABLES

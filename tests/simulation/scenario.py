@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 
-from dump_loader.snapshot import InstanceStatus
+from liberator.instances import InstanceStatus
 from tests.simulation.judge import Dump, Judge
 from tests.simulation.rds import Durations, Ending, Period, Tables
 from tests.simulation.system import Knobs, System, template

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -17,6 +16,7 @@ from ingestion.aws_errors import error_code, explained
 from ingestion.errors import Terminal
 from liberator import exports, snapshots
 from liberator.errors import SnapshotUnusable
+from liberator.instances import LOST, SNAPSHOT_CAN_BE_TAKEN
 from liberator.naming import row_counts_uri, snapshot_identifier
 from liberator.snapshots import SnapshotStatus
 
@@ -40,33 +40,6 @@ _GOES_ON = (
     "It goes on without this task, and is exported when it is available (within MaxWaitHours): don't load the dump again "
     "unless RDS says that it failed, and no other one before it is available."
 )
-
-
-class InstanceStatus(StrEnum):
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html (those we act on)."""
-
-    AVAILABLE = "available"
-    BACKING_UP = "backing-up"
-    DELETING = "deleting"
-    FAILED = "failed"
-    INCOMPATIBLE_PARAMETERS = "incompatible-parameters"
-    INCOMPATIBLE_RESTORE = "incompatible-restore"
-    MODIFYING = "modifying"
-    STOPPED = "stopped"
-    STORAGE_FULL = "storage-full"
-    STORAGE_OPTIMIZATION = "storage-optimization"
-
-
-# Storage that has grown by itself is optimised for hours, in which the instance can be used and snapshots be taken.
-# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
-# https://repost.aws/knowledge-center/rds-stuck-in-storage-optimization
-SNAPSHOT_CAN_BE_TAKEN = frozenset({InstanceStatus.AVAILABLE, InstanceStatus.STORAGE_OPTIMIZATION})
-_INSTANCE_LOST = frozenset(
-    {
-        InstanceStatus.DELETING, InstanceStatus.FAILED, InstanceStatus.INCOMPATIBLE_PARAMETERS,
-        InstanceStatus.INCOMPATIBLE_RESTORE, InstanceStatus.STOPPED, InstanceStatus.STORAGE_FULL,
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +155,7 @@ def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Wai
             status = rds.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"][0]["DBInstanceStatus"]
         if status in SNAPSHOT_CAN_BE_TAKEN:
             return
-        if status in _INSTANCE_LOST:
+        if status in LOST:
             raise Terminal(
                 f"Instance {instance} is {status}, so no snapshot can be taken. Repair it, then load the dump again."
             )

@@ -21,8 +21,8 @@ from moto.rds.exceptions import DBSnapshotNotFoundFault, ExportTaskNotFoundError
 from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
-from dump_loader.snapshot import SNAPSHOT_CAN_BE_TAKEN, InstanceStatus
 from liberator.exports import ExportStatus
+from liberator.instances import SNAPSHOT_CAN_BE_TAKEN, InstanceStatus
 from liberator.snapshots import SnapshotStatus
 from local.emulator.rds import layout
 from local.emulator.rds.events import RdsEvent, event_of

@@ -6,7 +6,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from dump_loader.snapshot import InstanceStatus
+from liberator.instances import InstanceStatus
 from local.emulator.rds import RdsStandIn
 from tests.eventually import eventually
 from tests.integration.local.emulator.rds.conftest import INSTANCE, Rds
