@@ -17,6 +17,7 @@ class Kind:
 _REGIONAL = "{region}:{account}"
 # {id} is made of the logical id, {queue_url} by whoever loads the template.
 KINDS = {
+    "AWS::CloudFormation::Stack": Kind(ref=f"arn:{{partition}}:cloudformation:{_REGIONAL}:stack/{{name}}/{{id}}"),
     "AWS::CloudWatch::Alarm": Kind("AlarmName", f"cloudwatch:{_REGIONAL}:alarm:{{name}}"),
     "AWS::EC2::SecurityGroup": Kind(ref="sg-{id:.17}", attributes={"GroupId": "sg-{id:.17}"}),
     "AWS::ECR::Repository": Kind(

@@ -1,13 +1,18 @@
 """Reads template.yaml as CloudFormation would: translated from SAM, every parameter, condition and intrinsic resolved.
 
+A nested application is read with the parameters that it is given, and its resources stand beside those of the template.
+
 What AWS gives a resource when it makes it (ARNs, ids, endpoints) is computed from the resource's type and name, so that
 the same template and parameters always give the same answer. `attributes` overrides any of it.
 """
 
+from __future__ import annotations
+
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +25,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.emulator.physical_ids import KINDS, Kind
 
+STACK = "AWS::CloudFormation::Stack"
+_PACKAGED = "https://s3.amazonaws.com/local/"
 _NOTHING = object()  # AWS::NoValue: the property, or the list's item, is left out
 
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -50,11 +57,20 @@ class Resource:
 
 @dataclass(frozen=True)
 class Template:
-    """The resources that exist with these parameters, those of a false Condition left out."""
+    """The resources that exist with these parameters, nested ones included, those of a false Condition left out.
 
+    `nested` has each nested application by its logical id.
+    """
+
+    path: Path
     resources: dict[str, Resource]
     parameters: dict[str, str]
     outputs: dict[str, Any]
+    nested: dict[str, Template]
+
+    def all(self) -> list[Template]:
+        """The template itself and each application within it."""
+        return [self, *(inner for application in self.nested.values() for inner in application.all())]
 
     def of_type(self, resource_type: str) -> list[Resource]:
         return [r for r in self.resources.values() if r.type == resource_type]
@@ -71,21 +87,28 @@ def load(
 ) -> Template:
     """Raises TemplateError. `queue_url` makes a URL of a queue's name; `attributes` overrides what AWS would give, by
     `LogicalId.Attribute`, e.g. `Database.Endpoint.Address`, or by `LogicalId` alone for `!Ref`."""
+    path = Path(path)
     document = _read(path)
     values = _parameter_values(document.get("Parameters", {}), parameters)
     translated = _translate(document, values, region)
     url = queue_url or (lambda name: f"https://sqs.{region}.amazonaws.com/{account}/{name}")
     pseudo = {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
     pseudo |= {"AWS::StackName": "local", "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/local/0"}
-    resolver = _Resolver(translated, values, pseudo, url, dict(attributes or {}))
+
+    def load_nested(location: str, given: Mapping[str, str]) -> Template:
+        return load(path.parent / location, given, account=account, region=region, queue_url=url)
+
+    resolver = _Resolver(translated, values, pseudo, url, dict(attributes or {}), load_nested)
     return Template(
-        resources={name: resolver.resource(name) for name in resolver.existing},
+        path=path,
+        resources=resolver.resources(),
         parameters=values,
         outputs={
             name: resolver.resolve(output["Value"], f"Outputs.{name}")
             for name, output in translated.get("Outputs", {}).items()
             if resolver.holds(output.get("Condition"), f"Outputs.{name}")
         },
+        nested=resolver.nested,
     )
 
 
@@ -114,7 +137,10 @@ def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> 
 
 
 def _translate(document: dict[str, Any], values: dict[str, str], region: str) -> dict[str, Any]:
-    """The SAM transform; local code is given the S3 URI that packaging would give it."""
+    """The SAM transform; local code and templates are given such addresses in S3 as packaging would give them."""
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Application":
+            resource["Properties"]["Location"] = f"{_PACKAGED}{resource['Properties']['Location']}"
     functions = [r["Properties"] for r in document["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
     for holder in [*functions, document.get("Globals", {}).get("Function", {})]:
         if "CodeUri" in holder:
@@ -132,11 +158,42 @@ class _Resolver:
     pseudo: dict[str, str]
     queue_url: Callable[[str], str]
     attributes: dict[str, str]
+    load_nested: Callable[[str, Mapping[str, str]], Template]
+    _applications: dict[str, Template] = field(default_factory=dict)
 
     @cached_property
     def existing(self) -> dict[str, dict[str, Any]]:
         resources = self.document["Resources"].items()
         return {name: r for name, r in resources if self.holds(r.get("Condition"), f"Resources.{name}")}
+
+    @property
+    def nested(self) -> dict[str, Template]:
+        return {name: self._application(name) for name, r in self.existing.items() if r["Type"] == STACK}
+
+    def resources(self) -> dict[str, Resource]:
+        """The template's own resources and those of all applications.
+
+        Applications made of one template have the same ids within. Each of these ids then begins with its application's.
+        """
+        found = {name: self.resource(name) for name in self.existing}
+        made_of = Counter(application.path for application in self.nested.values())
+        for application, template in self.nested.items():
+            for within, resource in template.resources.items():
+                name = f"{application}{within}" if made_of[template.path] > 1 else within
+                if name in found:
+                    raise TemplateError(f"Resources.{application}: there is a {name!r} outside of it")
+                found[name] = replace(resource, logical_id=name)
+        return found
+
+    def _application(self, name: str) -> Template:
+        if name not in self._applications:
+            properties, path = self.existing[name]["Properties"], f"Resources.{name}"
+            given = self.resolve(properties.get("Parameters", {}), f"{path}.Parameters")
+            try:
+                self._applications[name] = self.load_nested(properties["TemplateURL"].removeprefix(_PACKAGED), given)
+            except TemplateError as error:
+                raise TemplateError(f"{path}: {error}") from error
+        return self._applications[name]
 
     def resource(self, name: str) -> Resource:
         raw, path = self.existing[name], f"Resources.{name}"
@@ -210,6 +267,11 @@ class _Resolver:
         def form(kind: Kind) -> str | None:
             return "{arn}" if attribute == "Arn" and kind.arn else kind.attributes.get(attribute)
 
+        if attribute.startswith("Outputs.") and name in self.existing:
+            outputs, output = self._application(name).outputs, attribute.removeprefix("Outputs.")
+            if output not in outputs:
+                raise TemplateError(f"{path}: {name} has no output {output!r}")
+            return outputs[output]
         return self.attributes.get(f"{name}.{attribute}") or self._given_by_aws(name, form, f"{path} ({attribute})")
 
     def _given_by_aws(self, logical_id: str, form_of: Callable[[Kind], str | None], path: str) -> str:

@@ -40,7 +40,8 @@ def allowed() -> list[dict[str, Any]]:
 
 
 def asked_for() -> set[str]:
-    types = {resource["Type"] for resource in translate(TEMPLATE, PRODUCTION)["Resources"].values()}
+    templates = load(TEMPLATE, PRODUCTION).all()
+    types = {r["Type"] for it in templates for r in translate(it.path, it.parameters)["Resources"].values()}
     handlers = [PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-2", it).schema.get("handlers", {}) for it in types]
     doing = [handler.get(verb, {}) for handler in handlers for verb in ("create", "read", "update", "delete")]
     actions = {action for it in doing for action in it.get("permissions", [])}

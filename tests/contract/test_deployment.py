@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from pydantic import BaseModel, ValidationError
 from samtranslator.yaml_helper import yaml_parse
 
-from deploy.import_template import LIST, PART, kept
+from deploy.import_template import LIST, NESTING, PART, kept, kept_by_applications, nesting, of_application
 from deploy.import_template import main as import_template
 from dump_loader.settings import AccountSettings
 from dump_loader.settings import Settings as LoaderSettings
@@ -32,6 +33,7 @@ from tests.policies import loader_of, role_statements
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
+STACKS = sorted((ROOT / "stacks").glob("*.yaml"))
 NETWORK = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"}
 PRODUCTION = NETWORK | {
     "Prefix": "dataplatform-prod",
@@ -81,7 +83,11 @@ def development() -> Template:
 
 @pytest.fixture(scope="module")
 def source() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(json.dumps(yaml_parse(TEMPLATE.read_text()), default=str))
+    return read(TEMPLATE)
+
+
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(yaml_parse(path.read_text()), default=str))
     return document
 
 
@@ -98,8 +104,26 @@ def test_a_reference_to_nothing_would_be_found(tmp_path: Path) -> None:
     broken.write_text(
         TEMPLATE.read_text().replace("ALERTS_TOPIC_ARN: !Ref AlertsTopic", "ALERTS_TOPIC_ARN: !GetAtt Nobody.Arn")
     )
+    shutil.copytree(ROOT / "stacks", tmp_path / "stacks")
     with pytest.raises(TemplateError, match="ALERTS_TOPIC_ARN"):
         load(broken, PRODUCTION)
+
+
+def test_every_file_of_stacks_is_nested(production: Template) -> None:
+    assert {it.path for it in production.all()} == {TEMPLATE, *STACKS}
+
+
+def test_an_application_is_given_each_of_its_parameters_and_read_for_each_of_its_outputs(source: dict[str, Any]) -> None:
+    applications = {
+        n: r["Properties"] for n, r in source["Resources"].items() if r["Type"] == "AWS::Serverless::Application"
+    }
+    used = json.dumps(source)
+    for name, properties in applications.items():
+        inner = read(ROOT / properties["Location"])
+        assert properties["Parameters"].keys() == inner["Parameters"].keys(), "a default would be a second place for a value"
+        assert not [p for p in inner["Parameters"].values() if "Default" in p]
+        read_of_it = set(re.findall(rf'"{name}", "Outputs\.(\w+)"|\$\{{{name}\.Outputs\.(\w+)', used))
+        assert {a or b for a, b in read_of_it} == inner.get("Outputs", {}).keys(), name
 
 
 def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template: Template) -> None:
@@ -127,13 +151,16 @@ def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template
             assert known or of_task or of_secret or of_zone, f"{role.logical_id}: {arn}"
 
 
-def test_what_sam_makes_of_it_passes_cfn_lint_without_a_suppressed_rule() -> None:
-    translated = json.dumps(translate(TEMPLATE, PRODUCTION))
-    found = cfnlint.api.lint(translated, config=ManualArgs(regions=["eu-west-2"]))
-    assert [f"{m.rule.id} {m.message} {m.path}" for m in found] == []
-    assert not [
-        resource for resource in json.loads(translated)["Resources"].values() if "cfn-lint" in resource.get("Metadata", {})
-    ]
+def test_what_sam_makes_of_each_template_passes_cfn_lint_without_a_suppressed_rule(production: Template) -> None:
+    for part in production.all():
+        translated = json.dumps(translate(part.path, part.parameters))
+        found = cfnlint.api.lint(translated, config=ManualArgs(regions=["eu-west-2"]))
+        assert [f"{m.rule.id} {m.message} {m.path}" for m in found] == [], part.path
+        assert not [
+            resource
+            for resource in json.loads(translated)["Resources"].values()
+            if "cfn-lint" in resource.get("Metadata", {})
+        ]
 
 
 # What its programs are given
@@ -255,38 +282,66 @@ HOLDS_DATA = {
 }
 
 
-def test_what_holds_data_outlives_the_stack_and_its_replacement(source: dict[str, Any]) -> None:
-    kept = {name: r for name, r in source["Resources"].items() if r["Type"] in HOLDS_DATA}
-    assert len(kept) == 10
-    for resource in kept.values():
+def test_what_holds_data_outlives_the_stack_and_its_replacement() -> None:
+    resources = [r for path in (TEMPLATE, *STACKS) for r in read(path)["Resources"].values() if r["Type"] in HOLDS_DATA]
+    assert len(resources) == 10
+    for resource in resources:
         assert resource["DeletionPolicy"] == HOLDS_DATA[resource["Type"]]
         assert resource["UpdateReplacePolicy"] == resource["DeletionPolicy"].removesuffix("ExceptOnCreate")
 
 
-def test_what_was_kept_can_be_imported_as_it_is_and_alone(source: dict[str, Any], tmp_path: Path) -> None:
-    part = kept(yaml_parse(TEMPLATE.read_text()))
-    assert part["Resources"].keys() == {
-        "Key", "DataBucket", "ExportBucket", "LandingBucket", "RawBucket", "RefinedBucket", "GlueAssetsBucket",
-        "RawDatabase", "RefinedDatabase",
-    }  # fmt: skip
-    assert "Transform" not in part
-    path = tmp_path / "import.json"
-    path.write_text(json.dumps(part))
-    parameters = {name: value for name, value in PRE_PRODUCTION.items() if name in part["Parameters"]}
-    assert {n: r.properties for n, r in load(path, parameters).resources.items()} == {
-        n: r.properties for n, r in load(TEMPLATE, PRE_PRODUCTION).resources.items() if n in part["Resources"]
-    }
-    assert [m.message for m in cfnlint.api.lint(path.read_text(), config=ManualArgs(regions=["eu-west-2"]))] == []
+KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234-abcd"
+KEPT = {
+    PART: {"Key", "DataBucket", "ExportBucket"},
+    of_application("Lake", PART): {
+        "LandingBucket", "RawBucket", "RefinedBucket", "GlueAssetsBucket", "RawDatabase", "RefinedDatabase",
+    },
+}  # fmt: skip
 
 
-def test_an_import_names_each_resource_of_its_template_as_cloudformation_finds_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An import that makes a stack must name all of them."""
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which `make import-template` has written its files."""
     monkeypatch.chdir(tmp_path)
-    import_template(["dataplatform-stg", "arn:aws:kms:eu-west-2:123456789012:key/1234-abcd"])
-    part = json.loads((tmp_path / "import.json").read_text())["Resources"]
-    named = json.loads((tmp_path / "import-resources.json").read_text())
+    import_template(["dataplatform-stg", KEY])
+    return tmp_path
+
+
+@pytest.mark.parametrize("file", KEPT)
+def test_what_was_kept_can_be_imported_as_it_is_and_alone(imported: Path, file: str) -> None:
+    part = json.loads((imported / file).read_text())
+    stack = load(TEMPLATE, PRE_PRODUCTION, attributes={"Key.Arn": KEY})
+    assert part["Resources"].keys() == KEPT[file]
+    assert "Transform" not in part
+    given = PRE_PRODUCTION | {"KeyArn": KEY}
+    parameters = {name: value for name, value in given.items() if name in part["Parameters"]}
+    resources = load(imported / file, parameters, attributes={"Key.Arn": KEY}).resources
+    assert {n: r.properties for n, r in resources.items()} == {
+        n: r.properties for n, r in stack.resources.items() if n in part["Resources"]
+    }
+
+
+def test_what_was_kept_is_all_that_the_templates_retain() -> None:
+    retained = {
+        name
+        for path in (TEMPLATE, *STACKS)
+        for name, r in read(path)["Resources"].items()
+        if r.get("DeletionPolicy", "").startswith("Retain")
+    }
+    assert set().union(*KEPT.values()) == retained
+
+
+@pytest.mark.parametrize("file", [*KEPT, NESTING])
+def test_the_templates_of_an_import_pass_cfn_lint(imported: Path, file: str) -> None:
+    found = cfnlint.api.lint((imported / file).read_text(), config=ManualArgs(regions=["eu-west-2"]))
+    assert [m.message for m in found] == []
+
+
+@pytest.mark.parametrize("file", KEPT)
+def test_an_import_names_each_resource_of_its_template_as_cloudformation_finds_it(imported: Path, file: str) -> None:
+    """An import that makes a stack must name all of them."""
+    part = json.loads((imported / file).read_text())["Resources"]
+    named = json.loads((imported / file.replace(PART.removeprefix("import"), LIST.removeprefix("import"))).read_text())
     assert [(it["LogicalResourceId"], it["ResourceType"]) for it in named] == [(n, r["Type"]) for n, r in part.items()]
     stack = load(TEMPLATE, PRE_PRODUCTION)
     for resource in named:
@@ -297,14 +352,37 @@ def test_an_import_names_each_resource_of_its_template_as_cloudformation_finds_i
         assert value == ("1234-abcd" if key == "KeyId" else properties[key])
 
 
-def test_the_deployment_guide_imports_what_is_made_for_it() -> None:
+def test_the_applications_that_keep_something_are_nested_as_the_template_nests_them(source: dict[str, Any]) -> None:
+    """One level, and Retain, is what AWS asks: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-nested-stacks.html"""
+    part, root = nesting(), kept(yaml_parse(TEMPLATE.read_text()))
+    applications = kept_by_applications()
+    assert applications.keys() == {"Lake"}
+    for name, inner in applications.items():
+        stack = part["Resources"].pop(name)
+        assert (stack["Type"], stack["DeletionPolicy"]) == ("AWS::CloudFormation::Stack", "Retain")
+        given = source["Resources"][name]["Properties"]["Parameters"]
+        assert stack["Properties"]["Parameters"] == {parameter: given[parameter] for parameter in inner["Parameters"]}
+        assert stack["Properties"]["TemplateURL"] == {"Ref": f"{name}TemplateUrl"}
+        assert part["Parameters"].pop(f"{name}TemplateUrl") == {"Type": "String"}
+    assert part == root
+
+
+def test_the_deployment_guide_imports_what_is_made_for_it(source: dict[str, Any]) -> None:
     guide = (ROOT / "docs/deploy.md").read_text().split("## Take it over again")[1]
     assert "make import-template PREFIX=<Prefix> KEY=<KeyArn>" in guide
-    assert f"--template-body file://{PART}" in guide
-    assert f"--resources-to-import file://{LIST}" in guide
-    given = set(re.findall(r"ParameterKey=(\w+)", guide))
-    asked = kept(yaml_parse(TEMPLATE.read_text()))["Parameters"]
-    assert given == {name for name, parameter in asked.items() if "Default" not in parameter}
+    _, *commands = guide.split("aws cloudformation create-change-set ")
+    lake = of_application("Lake", PART)
+    for command, template, resources in zip(
+        commands, (PART, lake, NESTING), (LIST, of_application("Lake", LIST), None), strict=True
+    ):
+        assert f"/{template}" in command.replace("file://", "/")
+        asked = {PART: kept(source), lake: kept_by_applications()["Lake"], NESTING: nesting()}[template]["Parameters"]
+        given = set(re.findall(r"ParameterKey=(\w+)", command))
+        assert given == {name for name, parameter in asked.items() if "Default" not in parameter}
+        if resources:
+            assert f"--resources-to-import file://{resources}" in command
+        else:
+            assert "ResourceType=AWS::CloudFormation::Stack,LogicalResourceId=Lake,ResourceIdentifier={StackId=" in command
 
 
 @pytest.mark.parametrize("environment", ["stg", "prod"])
@@ -313,7 +391,9 @@ def test_samconfig_names_parameters_that_the_template_has_and_takes(environment:
     given = dict(it.split("=", 1) for it in configured["parameter_overrides"])
     assert load(TEMPLATE, given).parameters["LoaderImageTag"] == given["LoaderImageTag"]
     assert configured["stack_name"].startswith(given["Prefix"])
-    assert configured["capabilities"] == "CAPABILITY_NAMED_IAM"
+    # The second is for nested applications.
+    # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-template-nested-applications.html
+    assert configured["capabilities"] == "CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND"
 
 
 # What people see

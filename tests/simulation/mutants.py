@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.simulation.plays import RUNS
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("services", "ecs", "local", "tests")
+SOURCES = ("services", "stacks", "ecs", "local", "tests")
 SEEDS = 3_000
 _PLAYS = ("seed ", *RUNS)
 

@@ -135,6 +135,81 @@ def test_a_serverless_function_becomes_lambda_and_its_event_source(template) -> 
     assert mapping.properties["FunctionName"] == "worker"
 
 
+NESTED = """
+Parameters:
+  Name: {Type: String}
+  Count: {Type: Number}
+Conditions:
+  Several: !Not [!Equals [!Ref Count, 1]]
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${Name}-queue"}}
+  Second: {Type: AWS::SQS::Queue, Condition: Several, Properties: {QueueName: !Sub "${Name}-second"}}
+Outputs:
+  Arn: {Value: !GetAtt Queue.Arn}
+"""
+
+
+def application(**parameters: object) -> str:
+    given = ", ".join(f"{name}: {value}" for name, value in parameters.items())
+    return f"{{Type: AWS::Serverless::Application, Properties: {{Location: in/nested.yaml, Parameters: {{{given}}}}}}}"
+
+
+@pytest.fixture
+def nesting(template, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "nested.yaml").write_text(SAM + NESTED)
+    return template
+
+
+def test_parameters_go_into_an_application_and_outputs_come_out(nesting) -> None:
+    loaded = nesting(
+        f"""
+        Resources:
+          Topic: {{Type: AWS::SNS::Topic, Properties: {{TopicName: topic}}}}
+          Jobs: {application(Name="!GetAtt Topic.TopicName", Count=2)}
+          It:
+            Type: AWS::SSM::Parameter
+            Properties: {{Value: !GetAtt Jobs.Outputs.Arn, Within: !Sub "${{Jobs.Outputs.Arn}}/x"}}
+        """,
+        queue_url=lambda name: f"http://localhost/{name}",
+    )
+    queue = "arn:aws:sqs:eu-west-2:123456789012:topic-queue"
+    assert loaded.resources["It"].properties == {"Value": queue, "Within": f"{queue}/x"}
+    assert {q.logical_id: q.ref for q in loaded.of_type("AWS::SQS::Queue")} == {
+        "Queue": "http://localhost/topic-queue",
+        "Second": "http://localhost/topic-second",
+    }
+    assert loaded.resources["Queue"].arn == queue
+    assert [it.path.name for it in loaded.all()] == ["template.yaml", "nested.yaml"]
+    assert loaded.nested["Jobs"].parameters == {"Name": "topic", "Count": "2"}
+
+
+def test_ids_of_applications_made_of_one_template_begin_with_the_applications(nesting) -> None:
+    loaded = nesting(f"Resources: {{A: {application(Name='a', Count=1)}, B: {application(Name='b', Count=1)}}}")
+    assert {q.logical_id: q.ref.rsplit("/")[-1] for q in loaded.of_type("AWS::SQS::Queue")} == {
+        "AQueue": "a-queue",
+        "BQueue": "b-queue",
+    }
+    assert loaded.resources["AQueue"].logical_id == "AQueue"
+
+
+@pytest.mark.parametrize(
+    ("resources", "problem"),
+    [
+        (f"A: {application(Name='a')}", "Resources.A: parameters without a value: Count"),
+        (f"A: {application(Name='a', Count=1, Nmae=2)}", "Resources.A: no such parameter: Nmae"),
+        (f"A: {application(Name='a', Count=1)}, {QUEUE}", "Resources.A: there is a 'Queue' outside of it"),
+        (
+            f"A: {application(Name='a', Count=1)}, B: {{Type: AWS::SSM::Parameter, Properties: {{V: !GetAtt A.Outputs.X}}}}",
+            "Resources.B.V.Fn::GetAtt: A has no output 'X'",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_an_application(nesting, resources: str, problem: str) -> None:
+    with pytest.raises(TemplateError, match=problem):
+        nesting(f"Resources: {{{resources}}}")
+
+
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
