@@ -74,7 +74,7 @@ class Judge:
 
     def order(self, snapshot: Snapshot) -> tuple[object, ...]:
         """Of two of one day, the greater one is what readers must see."""
-        return (_number(self.dump_of(snapshot)), snapshot.created, snapshot.identifier)
+        return (_number(self.dump_of(snapshot)), snapshot.created_at, snapshot.identifier)
 
     def _snapshot(self, identifier: str) -> Snapshot:
         return next(s for s in self._snapshots() if s.identifier == identifier)
@@ -171,7 +171,7 @@ class Judge:
             self.world.violate(f"given up again at once after a redrive: {message[:100]}")
         task = self._task_of(message)
         hopeless = task and task.ending in {Ending.FAILED, Ending.CANCELED}
-        if task and hopeless and task.ended and self.world.now - task.ended > _AT_ONCE:
+        if task and hopeless and task.ended_at and self.world.now - task.ended_at > _AT_ONCE:
             self.world.violate(f"an export that is {task.ending} was waited for: {message[:100]}")
 
     def _task_of(self, message: str) -> Task | None:

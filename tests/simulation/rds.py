@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, Self
@@ -14,16 +13,13 @@ from uuid import NAMESPACE_URL, uuid5
 from liberator.exports import ExportStatus
 from liberator.instances import InstanceStatus
 from liberator.snapshots import SnapshotStatus
-from local.emulator.rds import events
+from local.emulator.rds import states
+from local.emulator.rds.events import MESSAGES, RdsEvent
 from local.emulator.rds.layout import NO_TABLES
 from tests.simulation.s3 import S3
 from tests.simulation.world import Actor, World, error
 
 ARN = "arn:aws:rds:eu-west-2:123456789012:snapshot:"
-LIMIT = 5  # of exports at once: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
-ACTIVE = {ExportStatus.STARTING, ExportStatus.IN_PROGRESS, ExportStatus.CANCELING}
-# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
-SNAPSHOT_CAN_BE_TAKEN = {InstanceStatus.AVAILABLE, InstanceStatus.STORAGE_OPTIMIZATION}
 
 type Tables = dict[str, int]  # rows of each
 
@@ -73,26 +69,16 @@ class Durations:
     lock_lost: Callable[[], bool] = lambda: False
 
 
-@dataclass(eq=False)
-class Snapshot:
+@dataclass(eq=False, kw_only=True)
+class Snapshot(states.Snapshot):
     """`content` is the dump's mark and its tables; None where it was not of a whole load.
 
     `taker` is the process that asked for it, and `seen` whether that has read that it is available.
     """
 
-    identifier: str
-    instance: str
-    kind: str
-    tags: list[dict[str, str]]
-    created: datetime
-    status: SnapshotStatus = SnapshotStatus.CREATING
     content: tuple[str, Tables] | None = None
     taker: Actor | None = None
     seen: bool = False
-
-    @property
-    def arn(self) -> str:
-        return ARN + self.identifier
 
     @property
     def ours(self) -> bool:
@@ -105,37 +91,21 @@ class Snapshot:
             "DBInstanceIdentifier": self.instance,
             "SnapshotType": self.kind,
             "Status": self.status,
-            "SnapshotCreateTime": self.created,
+            "SnapshotCreateTime": self.created_at,
             "TagList": list(self.tags),
         }
 
 
-@dataclass(eq=False)
-class Task:
-    """`ending` and `ended`, a time, once it has ended."""
+@dataclass(eq=False, kw_only=True)
+class Task(states.ExportTask):
+    """`ending` is None until it has ended."""
 
     snapshot: Snapshot
-    bucket: str
-    only: list[str]
-    status: ExportStatus = ExportStatus.STARTING
     ending: Ending | None = None
-    ended: datetime | None = None
-    warning: dict[str, Any] | None = None
 
     @property
     def whole(self) -> bool:
         return self.ending in WHOLE
-
-    def described(self, identifier: str) -> dict[str, Any]:
-        warning = {"WarningMessage": json.dumps(self.warning)} if self.warning else {}
-        return warning | {
-            "ExportTaskIdentifier": identifier,
-            "SourceArn": self.snapshot.arn,
-            "SnapshotTime": self.snapshot.created,
-            "Status": self.status,
-            "S3Bucket": self.bucket,
-            "S3Prefix": "",
-        }
 
 
 @dataclass
@@ -147,10 +117,8 @@ class Rds:
     instance: str
     database: str
     durations: Durations
-    event: Callable[[events.RdsEvent], None]
+    event: Callable[[RdsEvent], None]
     max_wait: float
-    snapshots: dict[str, Snapshot] = field(default_factory=dict)
-    tasks: dict[str, Task] = field(default_factory=dict)
     gone: list[Snapshot] = field(default_factory=list)
     loaded: tuple[str, Tables] | None = None
     loading: bool = False
@@ -159,6 +127,8 @@ class Rds:
 
     def __post_init__(self) -> None:
         self._backing_up_until = -1.0
+        self._states = states.RdsStates[Snapshot, Task](now=lambda: self.world.now)
+        self.snapshots, self.tasks = self._states.snapshots, self._states.tasks
 
     @property
     def _status(self) -> InstanceStatus:
@@ -167,9 +137,18 @@ class Rds:
             return InstanceStatus.BACKING_UP
         return next((p.status for p in self.durations.periods if p.begin <= now < p.end), InstanceStatus.AVAILABLE)
 
-    def _say(self, event_id: str, snapshot: Snapshot) -> None:
-        self.world.tell("RDS", f"{events.MESSAGES[event_id][1]}: {snapshot.identifier}")
-        self.event(events.event_of(event_id, snapshot.identifier, snapshot.arn, self.world.now, snapshot.tags))
+    def _call[R](self, operation: str, effect: Callable[[], R]) -> R:
+        def answered() -> R:
+            try:
+                return effect()
+            except states.Refused as refused:
+                raise error(refused.code, operation, refused.message) from refused
+
+        return self.world.call(f"rds.{operation}", answered)
+
+    def _say(self, event: RdsEvent) -> None:
+        self.world.tell("RDS", f"{MESSAGES[event.event_id][1]}: {event.source_identifier}")
+        self.event(event)
 
     # ── snapshots ──
 
@@ -179,7 +158,7 @@ class Rds:
         def effect() -> dict[str, Any]:
             return {"DBInstances": [{"DBInstanceStatus": self._status}]}
 
-        return self.world.call("rds.describe_db_instances", effect)
+        return self._call("describe_db_instances", effect)
 
     def create_db_snapshot(
         self,
@@ -189,73 +168,70 @@ class Rds:
         Tags: list[dict[str, str]],  # noqa: N803
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
-            if DBSnapshotIdentifier in self.snapshots:
-                raise error("DBSnapshotAlreadyExists", "CreateDBSnapshot")
-            if self._status not in SNAPSHOT_CAN_BE_TAKEN:
-                raise error("InvalidDBInstanceState", "CreateDBSnapshot")
-            if self.lock is not self.world.actor:
-                self.world.violate(f"{DBSnapshotIdentifier} is taken without the database's lock")
-            snapshot = Snapshot(DBSnapshotIdentifier, DBInstanceIdentifier, "manual", list(Tags), self.world.now)
-            snapshot.taker = self.world.actor
-            self.snapshots[DBSnapshotIdentifier] = snapshot
-            takes = self.durations.snapshot()
-            read = takes * self.world.chance.random()  # nobody is told when
+            event = self._states.create_snapshot(DBSnapshotIdentifier, self._status, make)
+            snapshot = self.snapshots[DBSnapshotIdentifier]
+            read = snapshot.takes * self.world.chance.random()  # nobody is told when
             self._backing_up_until = self.world.seconds + read
             self.world.after(read, lambda: self._read(snapshot))
-            self.world.after(takes, lambda: self._created(snapshot))
-            self._say("RDS-EVENT-0040", snapshot)
+            self.world.after(snapshot.takes, lambda: self._created(snapshot))
+            self._say(event)
             return {}
 
-        return self.world.call(f"rds.create_db_snapshot {DBSnapshotIdentifier}", effect)
+        def make() -> Snapshot:
+            if self.lock is not self.world.actor:
+                self.world.violate(f"{DBSnapshotIdentifier} is taken without the database's lock")
+            return Snapshot(
+                identifier=DBSnapshotIdentifier,
+                arn=ARN + DBSnapshotIdentifier,
+                instance=DBInstanceIdentifier,
+                tags=list(Tags),
+                created_at=self.world.now,
+                takes=self.durations.snapshot(),
+                taker=self.world.actor,
+            )
+
+        return self._call(f"create_db_snapshot {DBSnapshotIdentifier}", effect)
 
     def _read(self, snapshot: Snapshot) -> None:
         snapshot.content = None if self.loading else self.loaded
 
     def _created(self, snapshot: Snapshot) -> None:
         if self.durations.fails():
-            snapshot.status = SnapshotStatus.FAILED
+            self._states.snapshot_ended(snapshot, SnapshotStatus.FAILED)
             self.world.tell("RDS", f"fails the snapshot {snapshot.identifier}")
-            return
-        snapshot.status = SnapshotStatus.AVAILABLE
-        self._say("RDS-EVENT-0042", snapshot)
+        elif event := self._states.snapshot_ended(snapshot, SnapshotStatus.AVAILABLE):
+            self._say(event)
 
     def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
-            return {"DBSnapshots": [self._snapshot(DBSnapshotIdentifier).described()]}
+            return {"DBSnapshots": [self._states.snapshot(DBSnapshotIdentifier).described()]}
 
-        answer = self.world.call(f"rds.describe_db_snapshots {DBSnapshotIdentifier}", effect)
+        answer = self._call(f"describe_db_snapshots {DBSnapshotIdentifier}", effect)
         if answer["DBSnapshots"][0]["Status"] == SnapshotStatus.AVAILABLE:
             for snapshot in self.snapshots.values():
                 snapshot.seen |= snapshot.taker is not None and snapshot.taker is self.world.actor
         return answer
 
-    def _snapshot(self, identifier: str) -> Snapshot:
-        if identifier not in self.snapshots:
-            raise error("DBSnapshotNotFound", "RDS")
-        return self.snapshots[identifier]
-
     def delete_db_snapshot(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
-            snapshot = self._snapshot(DBSnapshotIdentifier)
-            if snapshot.status not in {SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED}:
-                raise error("InvalidDBSnapshotState", "DeleteDBSnapshot")
+            snapshot, event = self._states.delete_snapshot(DBSnapshotIdentifier)
             self._judge_deletion(snapshot)
-            self.gone.append(self.snapshots.pop(DBSnapshotIdentifier))
-            self._say("RDS-EVENT-0041", snapshot)
+            self.gone.append(snapshot)
+            self._say(event)
             return {}
 
-        return self.world.call(f"rds.delete_db_snapshot {DBSnapshotIdentifier}", effect)
+        return self._call(f"delete_db_snapshot {DBSnapshotIdentifier}", effect)
 
     def _judge_deletion(self, snapshot: Snapshot) -> None:
         tasks = [task for task in self.tasks.values() if task.snapshot is snapshot]
         if not snapshot.ours:
             self.world.violate(f"{snapshot.identifier} is deleted, but is not ours")
-        for mine in self.snapshots.values():
+        for mine in (*self.snapshots.values(), snapshot):
             if mine.taker is self.world.actor and mine.status != SnapshotStatus.AVAILABLE:
                 self.world.violate(f"{snapshot.identifier} is deleted before {mine.identifier} is available")
-        if any(task.status in ACTIVE for task in tasks):
+        if any(task.active for task in tasks):
             self.world.violate(f"{snapshot.identifier} is deleted while it is being exported")
-        young = (self.world.now - snapshot.created).total_seconds() < self.max_wait
+        young = (self.world.now - snapshot.created_at).total_seconds() < self.max_wait
         if not tasks and young and snapshot.status == SnapshotStatus.AVAILABLE:
             self.world.violate(f"{snapshot.identifier} is deleted before its export")
 
@@ -268,7 +244,7 @@ class Rds:
             found = [s for s in self.snapshots.values() if (s.instance, s.kind) == (DBInstanceIdentifier, SnapshotType)]
             return [snapshot.described() for snapshot in found]
 
-        for snapshot in self.world.call("rds.describe_db_snapshots", effect):
+        for snapshot in self._call("describe_db_snapshots", effect):
             yield {"DBSnapshots": [snapshot]}
 
     # ── exports ──
@@ -277,68 +253,73 @@ class Rds:
         identifier = asked["ExportTaskIdentifier"]
 
         def effect() -> dict[str, Any]:
-            if identifier in self.tasks:
-                raise error("ExportTaskAlreadyExists", "StartExportTask")
-            snapshot = self._snapshot(asked["SourceArn"].removeprefix(ARN))
-            if snapshot.status != SnapshotStatus.AVAILABLE:
-                raise error("InvalidExportSourceState", "StartExportTask")
-            active = sum(task.status in ACTIVE for task in self.tasks.values())
-            if active >= LIMIT or self.world.seconds < self.durations.crowded:
-                raise error("ExportTaskLimitReached", "StartExportTask")
-            self.most_exports = max(self.most_exports, active + 1)
-            if not snapshot.ours:
-                self.world.violate(f"{snapshot.identifier} is exported, but is not ours")
-            task = self.tasks[identifier] = Task(snapshot, asked["S3BucketName"], asked["ExportOnly"])
-            takes = self.durations.export()
-            if together := self.durations.together:
-                takes += -(self.world.seconds + takes) % together
+            others = states.MAX_ACTIVE_EXPORTS if self.world.seconds < self.durations.crowded else 0
+            task = self._states.start_export(identifier, asked["SourceArn"].removeprefix(ARN), make, others=others)
+            self.most_exports = max(self.most_exports, sum(task.active for task in self.tasks.values()))
             ending = self.durations.ends()
-            going_on = ExportStatus.CANCELING if ending is Ending.CANCELED else ExportStatus.IN_PROGRESS
-            self.world.after(takes / 3, lambda: setattr(task, "status", going_on))
-            self.world.after(takes, lambda: self._exported(identifier, task, ending))
+            self.world.after(task.takes * states.STARTING, lambda: self._under_way(task, ending))
+            self.world.after(task.takes, lambda: self._exported(task, ending))
             self.world.tell("RDS", f"exports {identifier}")
             return {}
 
-        return self.world.call(f"rds.start_export_task {identifier}", effect)
+        def make(snapshot: Snapshot) -> Task:
+            if not snapshot.ours:
+                self.world.violate(f"{snapshot.identifier} is exported, but is not ours")
+            takes = self.durations.export()
+            if together := self.durations.together:
+                takes += -(self.world.seconds + takes) % together
+            return Task(
+                identifier=identifier,
+                snapshot=snapshot,
+                s3_bucket=asked["S3BucketName"],
+                iam_role_arn=asked["IamRoleArn"],
+                kms_key_id=asked["KmsKeyId"],
+                export_only=asked["ExportOnly"],
+                asked_at=self.world.now,
+                takes=takes,
+            )
+
+        return self._call(f"start_export_task {identifier}", effect)
+
+    def _under_way(self, task: Task, ending: Ending) -> None:
+        self._states.export_started(task)
+        if ending is Ending.CANCELED:
+            self._states.cancel_export(task.identifier)
 
     def describe_export_tasks(self, *, ExportTaskIdentifier: str) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
-            if ExportTaskIdentifier not in self.tasks:
-                raise error("ExportTaskNotFound", "DescribeExportTasks")
-            return {"ExportTasks": [self.tasks[ExportTaskIdentifier].described(ExportTaskIdentifier)]}
+            return {"ExportTasks": [self._states.task(ExportTaskIdentifier).described(self.world.now)]}
 
-        return self.world.call(f"rds.describe_export_tasks {ExportTaskIdentifier}", effect)
+        return self._call(f"describe_export_tasks {ExportTaskIdentifier}", effect)
 
     def _task_pages(self, *, SourceArn: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         def effect() -> list[dict[str, Any]]:
-            return [task.described(name) for name, task in self.tasks.items() if task.snapshot.arn == SourceArn]
+            return [task.described(self.world.now) for task in self.tasks.values() if task.snapshot.arn == SourceArn]
 
-        yield {"ExportTasks": self.world.call("rds.describe_export_tasks", effect)}
+        yield {"ExportTasks": self._call("describe_export_tasks", effect)}
 
-    def _exported(self, identifier: str, task: Task, ending: Ending) -> None:
+    def _exported(self, task: Task, ending: Ending) -> None:
         mark, tables = task.snapshot.content or ("no whole dump", {})
         odd = max(tables, key=lambda table: tables[table], default="")  # the table that something is wrong with, if any
-        if task.snapshot.status != SnapshotStatus.AVAILABLE:
+        if task.snapshot.gone:
             ending = Ending.FAILED
         elif (ending is Ending.HOLLOW and not tables.get(odd)) or (ending in {Ending.SKIPPED, Ending.LOST} and not odd):
             ending = Ending.FINE
-        task.ending, task.ended = ending, self.world.now
-        self.world.tell("RDS", f"{identifier} is {ending} {odd if ending not in WHOLE else ''}")
-        if ending in {Ending.FAILED, Ending.CANCELED}:
-            task.status = ExportStatus[ending.name]
-            self._say("RDS-EVENT-0159" if ending is Ending.FAILED else "RDS-EVENT-0160", task.snapshot)
-            return
-        task.warning = self._warning(ending, odd)
-        for key, body in _objects(identifier, mark, dict(tables), self.database, ending, odd):
-            self.s3.store(task.bucket, key, body)
-        task.status = ExportStatus.COMPLETE
-        self._say("RDS-EVENT-0161", task.snapshot)
+        task.ending = ending
+        self.world.tell("RDS", f"{task.identifier} is {ending} {odd if ending not in WHOLE else ''}")
+        status = ExportStatus[ending.name] if ending in {Ending.FAILED, Ending.CANCELED} else ExportStatus.COMPLETE
+        if status is ExportStatus.COMPLETE:
+            task.warning_message = self._warning(ending, odd)
+            for key, body in _objects(task.identifier, mark, dict(tables), self.database, ending, odd):
+                self.s3.store(task.s3_bucket, key, body)
+        self._say(self._states.export_ended(task, status))
 
-    def _warning(self, ending: Ending, table: str) -> dict[str, Any] | None:
+    def _warning(self, ending: Ending, table: str) -> str | None:
         skipped = [f"{self.database}.{table}"] if ending is Ending.SKIPPED else []
         reasons = {Ending.CONVERTED: "strings were converted", Ending.NO_TABLES: NO_TABLES}
         general = [{"reason": reasons[ending]}] if ending in reasons else []
-        return {"skippedTables": skipped, "skippedObjectives": [], "general": general} if skipped or general else None
+        warning = {"skippedTables": skipped, "skippedObjectives": [], "general": general}
+        return json.dumps(warning) if skipped or general else None
 
 
 def _objects(task: str, mark: str, tables: Tables, database: str, ending: Ending, odd: str) -> Iterator[tuple[str, bytes]]:

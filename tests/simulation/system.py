@@ -20,7 +20,7 @@ from local.emulator.template import Resource, Template, load
 from tests.simulation import patches
 from tests.simulation.glue import Glue, Run
 from tests.simulation.queues import Letter, Queue, Sns, Sqs
-from tests.simulation.rds import Durations, Rds, Snapshot
+from tests.simulation.rds import ARN, Durations, Rds, Snapshot
 from tests.simulation.s3 import S3
 from tests.simulation.world import Actor, World, brief
 
@@ -215,10 +215,17 @@ class System:
             ("rds:automated", self.rds.instance, "automated", []),
             ("somebody-elses", "another-instance", "manual", []),
         ):
-            snapshot = Snapshot(identifier, instance, kind, tags, self.world.now, status=SnapshotStatus.AVAILABLE)
-            self.rds.snapshots[identifier] = snapshot
+            self.rds.snapshots[identifier] = snapshot = Snapshot(
+                identifier=identifier,
+                arn=ARN + identifier,
+                instance=instance,
+                kind=kind,
+                tags=tags,
+                created_at=self.world.now,
+                status=SnapshotStatus.AVAILABLE,
+            )
             for event_id in ("RDS-EVENT-0042", "RDS-EVENT-0161"):
-                self._rds_event(events.event_of(event_id, identifier, snapshot.arn, self.world.now, []))
+                self._rds_event(snapshot.event(event_id, self.world.now))
         [topic] = {s.properties["SnsTopicArn"] for s in template().of_type("AWS::RDS::EventSubscription")}
         self._published(topic, "This is to notify you that a subscription was made.")
 

@@ -5,8 +5,8 @@ It is installed over moto's RDS backend in this process, for as long as its `wit
     with DatabaseServer() as server, RdsStandIn(server, s3, publish) as rds:
         rds.register_instance(rds_client, "liberator")
 
-Like AWS: the states of snapshots and export tasks and their order, error codes, the limit of five exports, the events
-with their ids, the layout of the exported objects, their Parquet types, and the JSON files beside them.
+Like AWS: what states.py says of snapshots and export tasks, the forms of their events, the layout of the exported objects,
+their Parquet types, and the JSON files beside them.
 
 Unlike AWS:
 
@@ -20,8 +20,7 @@ Unlike AWS:
 - KMS, the IAM role and its rights are not checked; `refuse_next_export` gives the error that AWS would
 - times are those the caller asks for, progress is made up between them, events are published at once and exactly once
 - where AWS says nothing, a guess: a zero DATETIME becomes null and a zero DATE stays text; FLOAT has the digits that MySQL
-  displays; an export whose snapshot is deleted meanwhile fails; a second export of a snapshot while one runs is refused
-  with InvalidExportSourceState; a skipped table has the status SKIPPED in `export_tables_info`, a database without tables
+  displays; a skipped table has the status SKIPPED in `export_tables_info`, a database without tables
   an entry that has a warning and no status; an export in part fails where a table of it has a name that is exported with the
   whole snapshot only, and is refused with InvalidExportOnly where ExportOnly has such a name
 """

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import uuid
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from local.emulator.rds import parquet_types
+from local.emulator.rds.states import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from local.emulator.rds.frozen import FrozenTable
-    from local.emulator.rds.task import ExportTask
+    from local.emulator.rds.states import ExportTask
 
 PARTS_PER_BATCH = 3
 TABLES_PER_INFO = 200
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Monitoring.html
 NO_TABLES = "FAILED_TO_EXTRACT_TABLES_LIST_FOR_DATABASE"
+MAX_EXPORT_ONLY_BYTES = 200 * 1024
 _GIB = 1024**3
+_IN_PART = re.compile(r"[A-Za-z0-9$_]+")
 _IN_PATHS = str.maketrans(dict.fromkeys('\\`" ', "_"))
 
 
@@ -58,6 +62,27 @@ def wanted(databases: Sequence[str], tables: Sequence[FrozenTable], export_only:
     )
 
 
+def not_in_part(names: Iterable[str]) -> list[str]:
+    """Those of the databases and tables that RDS exports with the whole snapshot only.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html, "Limitations": latin letters, digits,
+    dollar and underscore are what a name may have.
+    """
+    return [name for name in names if not _IN_PART.fullmatch(name)]
+
+
+def check_export_only(export_only: Sequence[str], databases: set[str], tables: set[str]) -> None:
+    """Raises Refused for more than 200 KB of it, and for a database or table that the snapshot doesn't hold.
+
+    It does so too for a name that is not exported in part.
+    """
+    unknown = [name for name in export_only if name not in databases | tables or not_in_part(name.split(".", 1))]
+    if unknown or sum(len(name.encode()) for name in export_only) > MAX_EXPORT_ONLY_BYTES:
+        raise Refused(
+            "InvalidExportOnly", f"The export is invalid: {', '.join(unknown)[:200] or 'ExportOnly is larger than 200 KB'}."
+        )
+
+
 def data_objects(task: ExportTask, table: FrozenTable) -> Iterator[ExportedObject]:
     """The table's parts over its batch folders, each closed by `_SUCCESS`; of an empty table only that."""
     chance = random.Random(f"{task.identifier}/{table.full_name}")
@@ -90,9 +115,9 @@ def _json(task: ExportTask, name: str, content: dict[str, Any]) -> ExportedObjec
 def _export_info(task: ExportTask) -> dict[str, Any]:
     return {
         "exportTaskIdentifier": task.identifier,
-        "sourceArn": task.source_arn,
+        "sourceArn": task.snapshot.arn,
         "exportOnly": list(task.export_only),
-        "snapshotTime": _time(task.snapshot_time),
+        "snapshotTime": _time(task.snapshot.created_at),
         "taskStartTime": _time(task.started_at),
         "taskEndTime": _time(task.ended_at),
         "s3Bucket": task.s3_bucket,

@@ -1,4 +1,4 @@
-"""RdsStandIn: installed over moto's RDS backend, it makes snapshots and exports behave as on AWS."""
+"""RdsStandIn: installed over moto's RDS backend, it carries out what the states say, with real tables and files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,17 +16,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 from moto.core.responses import ActionResult
-from moto.rds.exceptions import DBSnapshotNotFoundFault, ExportTaskNotFoundError, RDSClientError
+from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 from liberator.exports import ExportStatus
-from liberator.instances import SNAPSHOT_CAN_BE_TAKEN, InstanceStatus
+from liberator.instances import InstanceStatus
 from liberator.snapshots import SnapshotStatus
 from local.emulator.rds import layout
 from local.emulator.rds.events import RdsEvent, event_of
 from local.emulator.rds.frozen import ConsistentRead, FrozenTable, Stopped
-from local.emulator.rds.task import ExportTask, check_export_only, check_identifier, not_in_part
+from local.emulator.rds.states import ExportTask, RdsStates, Refused, Snapshot
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from local.emulator.database_server import DatabaseServer
 
 MOTO_ACCOUNT = "123456789012"
-MAX_ACTIVE_EXPORTS = 5  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
 MAX_RECORDS = 100
 _TICK_SECONDS = 0.02
 
@@ -53,6 +51,23 @@ class _Frozen:
     folder: Path
     databases: list[str]
     tables: list[FrozenTable]
+
+
+@dataclass(eq=False, kw_only=True)
+class _Snapshot(Snapshot):
+    """`moto` is what the API describes. `frozen` is None of a snapshot that moto has made by itself: it holds no data."""
+
+    moto: DBSnapshot
+    frozen: _Frozen | None = None
+
+    def event(self, event_id: str, now: datetime) -> RdsEvent:
+        return event_of(event_id, self.identifier, self.arn, now, self.moto.tags)
+
+    def show(self, now: datetime) -> None:
+        """Has the API describe the present state."""
+        self.moto.status = self.status
+        # moto's model has no such attribute; its serialiser finds it.
+        vars(self.moto)["percent_progress"] = self.percent(now)
 
 
 class RdsStandIn:
@@ -92,8 +107,7 @@ class RdsStandIn:
         self.cancel_next_export = False
         self.hold_snapshots = False
         self.hold_exports = False
-        self.tasks: dict[str, ExportTask] = {}
-        self._frozen: dict[str, _Frozen] = {}
+        self._states = RdsStates[_Snapshot, ExportTask](now=lambda: datetime.now(UTC))
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -161,18 +175,22 @@ class RdsStandIn:
         self._moto_create: Callable[..., DBSnapshot] = create
         self._moto_delete: Callable[..., DBSnapshot] = delete
 
-        yield RDSBackend, "create_db_snapshot", lambda backend, **params: self._create_snapshot(backend, **params)
+        yield RDSBackend, "create_db_snapshot", _answered(self._create_snapshot)
         yield (
             RDSBackend,
             "create_auto_snapshot",
             lambda backend, instance, name: create(backend, instance, name, "automated"),
         )
-        yield RDSBackend, "delete_db_snapshot", lambda backend, identifier: self._delete_snapshot(backend, identifier)
-        yield RDSBackend, "start_export_task", lambda backend, params: self._start_export(backend, params)
-        yield RDSBackend, "cancel_export_task", lambda _backend, identifier: self._cancel_export(identifier)
-        yield RDSResponse, "describe_export_tasks", lambda response: self._describe_exports(response)
+        yield RDSBackend, "delete_db_snapshot", _answered(self._delete_snapshot)
+        yield RDSBackend, "start_export_task", _answered(self._start_export)
+        yield RDSBackend, "cancel_export_task", _answered(self._cancel_export)
+        yield RDSResponse, "describe_export_tasks", _answered(self._describe_exports)
         yield RDSResponse, "describe_db_snapshots", _paginated(RDSResponse.describe_db_snapshots)
         yield DBInstance, "endpoint", property(lambda _instance: {"Address": self.server.host, "Port": self.server.port})
+
+    @property
+    def tasks(self) -> dict[str, ExportTask]:
+        return self._states.tasks
 
     # snapshots
 
@@ -182,123 +200,138 @@ class RdsStandIn:
         instance, identifier = db_instance_identifier, db_snapshot_identifier
         with self._lock:
             database = backend.databases.get(instance)
-            if identifier in backend.database_snapshots or database is None:
+            if database is None:
                 return self._moto_create(backend, instance, identifier, **kw)  # which raises
             before = database.status
-            if before not in SNAPSHOT_CAN_BE_TAKEN:
-                raise RDSClientError("InvalidDBInstanceState", f"Database instance {instance} is {before}.")
-            snapshot = self._moto_create(backend, instance, identifier, **kw)
-            snapshot.status = SnapshotStatus.CREATING
-            _set_progress(snapshot, 0)
+
+            def make() -> _Snapshot:
+                return self._held(self._moto_create(backend, instance, identifier, **kw), SnapshotStatus.CREATING)
+
+            created = self._states.create_snapshot(identifier, before, make)
+            snapshot = self._states.snapshot(identifier)
             database.status = InstanceStatus.BACKING_UP
             reason, self.fail_next_snapshot = self.fail_next_snapshot, None
 
-        def ended(status: SnapshotStatus) -> None:
-            snapshot.status, database.status = status, before
+        def ended(status: SnapshotStatus) -> RdsEvent | None:
+            with self._lock:
+                database.status = before
+                event = self._states.snapshot_ended(snapshot, status)
+                snapshot.show(self._states.now())
+            return event
 
         try:
             read = ConsistentRead(self.server)
         except Exception as error:
             log.exception("Snapshot %s: no consistent read", identifier)
             read, reason = None, reason or str(error)
-        self._run(f"snapshot {identifier}", self._take, snapshot, ended, read, reason)
+        self._run(f"snapshot {identifier}", self._take, snapshot, created, ended, read, reason)
+        return snapshot.moto
+
+    def _held(self, moto: DBSnapshot, status: SnapshotStatus) -> _Snapshot:
+        snapshot = _Snapshot(
+            identifier=moto.db_snapshot_identifier,
+            arn=moto.arn,
+            instance=moto.db_instance_identifier,
+            kind=moto.snapshot_type,
+            tags=moto.tags,
+            created_at=_aware(moto.snapshot_create_time),
+            takes=self.snapshot_seconds,
+            status=status,
+            moto=moto,
+        )
+        snapshot.show(self._states.now())
         return snapshot
+
+    def _find(self, backend: RDSBackend, identifier: str) -> None:
+        """Takes over a snapshot that moto has made by itself."""
+        moto = backend.database_snapshots.get(identifier)
+        if moto is not None and identifier not in self._states.snapshots:
+            self._states.snapshots[identifier] = self._held(moto, SnapshotStatus.AVAILABLE)
 
     def _take(
         self,
-        snapshot: DBSnapshot,
-        ended: Callable[[SnapshotStatus], None],
+        snapshot: _Snapshot,
+        created: RdsEvent,
+        ended: Callable[[SnapshotStatus], RdsEvent | None],
         read: ConsistentRead | None,
         reason: str | None,
     ) -> None:
-        ready_at = time.monotonic() + self.snapshot_seconds
-        automated = snapshot.snapshot_type == "automated"
-        self._publish("RDS-EVENT-0090" if automated else "RDS-EVENT-0040", snapshot)
+        self._publish(created)
         try:
             if read is None or reason:
                 raise _MadeToFailError(reason)
-            _set_progress(snapshot, 1)
             folder = Path(tempfile.mkdtemp(dir=self._folder))
             read.copy_to(folder, part_rows=self.part_rows, stopping=self._stopping.is_set)
             read.close()
-            while time.monotonic() < ready_at or self.hold_snapshots:
-                _set_progress(snapshot, self._percent(ready_at - self.snapshot_seconds, self.snapshot_seconds))
+            while self._states.now() < snapshot.ready_at or self.hold_snapshots:
+                snapshot.show(self._states.now())
                 self._tick()
         except Stopped:
             return
         except Exception as error:
             if not isinstance(error, _MadeToFailError):
-                log.exception("Snapshot %s failed", snapshot.db_snapshot_identifier)
-            with self._lock:
-                ended(SnapshotStatus.FAILED)
+                log.exception("Snapshot %s failed", snapshot.identifier)
+            ended(SnapshotStatus.FAILED)
             return
         finally:
             if read is not None:
                 read.close()
-        with self._lock:
-            self._frozen[snapshot.arn] = _Frozen(folder, read.databases, read.tables)
-            _set_progress(snapshot, 100)
-            ended(SnapshotStatus.AVAILABLE)
-        self._publish("RDS-EVENT-0091" if automated else "RDS-EVENT-0042", snapshot)
+        snapshot.frozen = _Frozen(folder, read.databases, read.tables)
+        self._publish(ended(SnapshotStatus.AVAILABLE))
 
     def _delete_snapshot(self, backend: RDSBackend, identifier: str) -> DBSnapshot:
         with self._lock:
-            snapshot = backend.database_snapshots.get(identifier)
-            if snapshot is not None and snapshot.status == SnapshotStatus.CREATING:
-                raise RDSClientError("InvalidDBSnapshotState", f"DB snapshot {identifier} is in creating state.")
-            snapshot = self._moto_delete(backend, identifier)
-            snapshot.status = "deleted"
-            if frozen := self._frozen.pop(snapshot.arn, None):
-                shutil.rmtree(frozen.folder, ignore_errors=True)
-        self._run(f"deletion of {identifier}", self._publish, "RDS-EVENT-0041", snapshot)
-        return snapshot
+            self._find(backend, identifier)
+            snapshot, event = self._states.delete_snapshot(identifier)
+            self._moto_delete(backend, identifier)
+            snapshot.moto.status = "deleted"
+            if snapshot.frozen:
+                shutil.rmtree(snapshot.frozen.folder, ignore_errors=True)
+        self._run(f"deletion of {identifier}", self._publish, event)
+        return snapshot.moto
 
     # exports
 
     def _start_export(self, backend: RDSBackend, params: Any) -> dict[str, Any]:
         identifier, source, bucket = params["export_task_identifier"], params["source_arn"], params["s3_bucket_name"]
-        check_identifier(identifier)
+        only = tuple(params.get("export_only") or ())
         self._check_bucket(bucket)
-        with self._lock:
-            if code := self.refuse_next_export:
-                self.refuse_next_export = None
-                raise RDSClientError(code, f"Cannot start export task {identifier}: {code}.")
-            if identifier in self.tasks:
-                raise RDSClientError("ExportTaskAlreadyExists", f"An export task {identifier} already exists.")
-            snapshot = _snapshot_of(backend, source)
-            running = [task for task in self.tasks.values() if task.active]
-            if snapshot.status != SnapshotStatus.AVAILABLE or any(task.source_arn == source for task in running):
-                state = "being exported" if snapshot.status == SnapshotStatus.AVAILABLE else snapshot.status
-                raise RDSClientError("InvalidExportSourceState", f"The snapshot {source} is {state}.")
-            if len(running) >= MAX_ACTIVE_EXPORTS:
-                raise RDSClientError("ExportTaskLimitReachedFault", f"{len(running)} export tasks are running, the limit.")
-            frozen = self._frozen.get(snapshot.arn)
-            databases, tables = (frozen.databases, frozen.tables) if frozen else ([], [])
-            only = tuple(params.get("export_only") or ())
-            check_export_only(only, set(databases), {t.full_name for t in tables})
-            chosen = layout.wanted(databases, tables, only)
-            task = ExportTask(
+
+        def make(snapshot: _Snapshot) -> ExportTask:
+            holds = snapshot.frozen or _Frozen(self._folder, [], [])
+            layout.check_export_only(only, set(holds.databases), {t.full_name for t in holds.tables})
+            return ExportTask(
                 identifier=identifier,
-                source_arn=source,
+                snapshot=snapshot,
                 s3_bucket=bucket,
                 s3_prefix=params.get("s3_prefix") or "",
                 iam_role_arn=params["iam_role_arn"],
                 kms_key_id=params["kms_key_id"],
                 export_only=only,
-                snapshot_time=_aware(snapshot.snapshot_create_time),
+                asked_at=self._states.now(),
+                takes=self.export_seconds,
             )
-            self.tasks[identifier] = task
+
+        with self._lock:
+            if code := self.refuse_next_export:
+                self.refuse_next_export = None
+                raise RDSClientError(code, f"Cannot start export task {identifier}: {code}.")
+            name = source.rpartition(":snapshot:")[2]
+            self._find(backend, name)
+            task = self._states.start_export(identifier, name, make)
+            frozen = self._states.snapshot(name).frozen
             reason, self.fail_next_export = self.fail_next_export, None
             warning, self.warn_next_export = self.warn_next_export, None
             cancelled, self.cancel_next_export = self.cancel_next_export, False
-            described = task.described()
+            described = task.described(self._states.now())
+            if cancelled:
+                self._states.cancel_export(identifier)
+        chosen = layout.wanted(frozen.databases if frozen else [], frozen.tables if frozen else [], only)
         if frozen is None:
             reason = reason or f"The snapshot {source} holds no data."
-        if only and (names := not_in_part(t.name for t in chosen.tables)):
+        if only and (names := layout.not_in_part(t.name for t in chosen.tables)):
             reason = reason or f"Partial export isn't supported, as tables are called {', '.join(names)}."
-        if cancelled:
-            task.status = ExportStatus.CANCELING
-        self._run(f"export {identifier}", self._export, task, snapshot, chosen, reason, warning)
+        self._run(f"export {identifier}", self._export, task, chosen, reason, warning)
         return described
 
     def _check_bucket(self, bucket: str) -> None:
@@ -307,17 +340,14 @@ class RdsStandIn:
         except ClientError as error:
             raise RDSClientError("InvalidS3BucketFault", f"The S3 bucket {bucket} doesn't exist.") from error
 
-    def _export(
-        self, task: ExportTask, snapshot: DBSnapshot, of: layout.Wanted, reason: str | None, warning: str | None
-    ) -> None:
-        began = time.monotonic()
+    def _export(self, task: ExportTask, of: layout.Wanted, reason: str | None, warning: str | None) -> None:
         try:
-            while time.monotonic() < began + self.export_seconds / 10 and task.status is not ExportStatus.CANCELING:
+            while self._states.now() < task.starts_at and not _cancelled(task):
                 self._tick()
-            self._advance(task, ExportStatus.IN_PROGRESS)
+            with self._lock:
+                self._states.export_started(task)
             self._upload(task, of.tables, reason)
-            while self._unfinished(began) and task.status is not ExportStatus.CANCELING:
-                task.percent = self._percent(began, self.export_seconds)
+            while (self._states.now() < task.ready_at or self.hold_exports) and not _cancelled(task):
                 self._tick()
             ended = self._complete(task, of, warning)
         except Stopped:
@@ -328,16 +358,8 @@ class RdsStandIn:
             task.failure_cause = str(error)
             ended = ExportStatus.FAILED
         with self._lock:
-            task.ended_at = task.ended_at or datetime.now(UTC)
-            task.status = ended
-        self._publish(_EVENT_AT_END[ended], snapshot)
-
-    def _advance(self, task: ExportTask, status: ExportStatus) -> None:
-        with self._lock:
-            if task.status is not ExportStatus.CANCELING:
-                task.status = status
-                task.started_at = datetime.now(UTC)
-                task.percent = 1
+            event = self._states.export_ended(task, ended)
+        self._publish(event)
 
     def _upload(self, task: ExportTask, tables: list[FrozenTable], reason: str | None) -> None:
         """Writes the data; of an export that is to fail only half of it, as of one that fails on AWS."""
@@ -345,7 +367,7 @@ class RdsStandIn:
         for done, item in enumerate(objects):
             if self._stopping.is_set():
                 raise Stopped
-            if task.status is ExportStatus.CANCELING:
+            if _cancelled(task):
                 return
             if reason and done >= len(objects) // 2:
                 break
@@ -359,9 +381,9 @@ class RdsStandIn:
         task.exported_bytes += len(content) if item.source else 0
 
     def _complete(self, task: ExportTask, of: layout.Wanted, warning: str | None) -> ExportStatus:
-        if task.status is ExportStatus.CANCELING:
+        if _cancelled(task):
             return ExportStatus.CANCELED
-        task.ended_at = datetime.now(UTC)
+        task.ended_at = self._states.now()
         for item in layout.side_objects(task, of):
             self._put(task, item)
         skipped = [table.full_name for table in of.tables if table.skipped_because]
@@ -370,30 +392,22 @@ class RdsStandIn:
         ]
         if skipped or general:
             task.warning_message = json.dumps({"skippedTables": skipped, "skippedObjectives": [], "general": general})
-        task.percent = 100
         return ExportStatus.COMPLETE
 
-    def _cancel_export(self, identifier: str) -> dict[str, Any]:
+    def _cancel_export(self, _backend: RDSBackend, identifier: str) -> dict[str, Any]:
         with self._lock:
-            task = self.tasks.get(identifier)
-            if task is None:
-                raise ExportTaskNotFoundError(identifier)
-            if task.status not in {ExportStatus.STARTING, ExportStatus.IN_PROGRESS}:
-                raise RDSClientError("InvalidExportTaskStateFault", f"Export task {identifier} is {task.status}.")
-            task.status = ExportStatus.CANCELING
-            return task.described()
+            return self._states.cancel_export(identifier).described(self._states.now())
 
     def _describe_exports(self, response: RDSResponse) -> ActionResult:
         params = response.params
         identifier, source = params.get("ExportTaskIdentifier"), params.get("SourceArn")
         filters = {f["Name"]: set(f["Values"]) for f in params.get("Filters") or []}
         with self._lock:
-            if identifier and identifier not in self.tasks:
-                raise ExportTaskNotFoundError(identifier)
+            tasks = [self._states.task(identifier)] if identifier else list(self.tasks.values())
             found = [
-                task.described()
-                for task in self.tasks.values()
-                if identifier in (None, task.identifier) and source in (None, task.source_arn) and _matches(task, filters)
+                task.described(self._states.now())
+                for task in tasks
+                if source in (None, task.snapshot.arn) and _matches(task, filters)
             ]
         return _page(response, "ExportTasks", found)
 
@@ -408,39 +422,33 @@ class RdsStandIn:
         if self._stopping.wait(_TICK_SECONDS):
             raise Stopped
 
-    def _unfinished(self, began: float) -> bool:
-        return self.hold_exports or time.monotonic() < began + self.export_seconds
-
-    @staticmethod
-    def _percent(began: float, seconds: float) -> int:
-        """How far something is that began then and is to take so long: never quite finished."""
-        return min(99, int(100 * (time.monotonic() - began) / seconds)) if seconds else 99
-
-    def _publish(self, event_id: str, snapshot: DBSnapshot) -> None:
-        event = event_of(event_id, snapshot.db_snapshot_identifier, snapshot.arn, datetime.now(UTC), snapshot.tags)
+    def _publish(self, event: RdsEvent | None) -> None:
+        if event is None:
+            return
         try:
             self.publish(event)
         except Exception:  # as with RDS, an event that is not delivered is lost: polling makes it good
-            log.exception("%s of %s was not published", event_id, event.source_identifier)
+            log.exception("%s of %s was not published", event.event_id, event.source_identifier)
 
 
 class _MadeToFailError(Exception):
     """A snapshot or an export that is to fail, for a reason already known."""
 
 
-_EVENT_AT_END = {
-    ExportStatus.FAILED: "RDS-EVENT-0159",
-    ExportStatus.CANCELED: "RDS-EVENT-0160",
-    ExportStatus.COMPLETE: "RDS-EVENT-0161",
-}
+def _cancelled(task: ExportTask) -> bool:
+    return task.status is ExportStatus.CANCELING
 
 
-def _snapshot_of(backend: RDSBackend, source_arn: str) -> DBSnapshot:
-    identifier = source_arn.rpartition(":snapshot:")[2]
-    snapshot = backend.database_snapshots.get(identifier)
-    if snapshot is None or snapshot.arn != source_arn:
-        raise DBSnapshotNotFoundFault(source_arn)
-    return snapshot
+def _answered[**P, R](operation: Callable[P, R]) -> Callable[P, R]:
+    """The operation as a method of moto's, which answers what is refused with an error of its own kind."""
+
+    def method(*args: P.args, **kw: P.kwargs) -> R:
+        try:
+            return operation(*args, **kw)
+        except Refused as refused:
+            raise RDSClientError(refused.code, refused.message) from refused
+
+    return method
 
 
 def _matches(task: ExportTask, filters: dict[str, set[str]]) -> bool:
@@ -448,7 +456,7 @@ def _matches(task: ExportTask, filters: dict[str, set[str]]) -> bool:
     values = {
         "export-task-identifier": task.identifier,
         "s3-bucket": task.s3_bucket,
-        "source-arn": task.source_arn,
+        "source-arn": task.snapshot.arn,
         "status": task.status.lower(),
     }
     for name in filters:
@@ -471,10 +479,6 @@ def _page(response: RDSResponse, name: str, found: Sequence[Any]) -> ActionResul
     first = int(response.params.get("Marker") or 0)
     last = first + int(response.params.get("MaxRecords") or MAX_RECORDS)
     return ActionResult({name: found[first:last], "Marker": str(last) if last < len(found) else None})
-
-
-def _set_progress(snapshot: DBSnapshot, percent: int) -> None:
-    vars(snapshot)["percent_progress"] = percent  # moto's model has no such attribute, its serialiser finds it
 
 
 def _aware(at: datetime) -> datetime:
