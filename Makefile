@@ -27,7 +27,7 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.ven
 	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
 	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(SERVER),--server "$(SERVER)")
 
-# Three for two cores: the tests of whole systems wait for a part of their time.
+# Four for two cores: the tests of whole systems wait for a part of their time.
 .PHONY: test
 test: .venv/dev.stamp servers ## all tests, four files at once; ARGS="-k manifest" passes options to pytest
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
