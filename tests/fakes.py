@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import batched, chain, count
 from types import SimpleNamespace
@@ -84,6 +84,23 @@ class FakeRds:
     def _maybe_refuse(self, operation: str) -> None:
         if code := self.refuse.get(operation):
             raise client_error(code)
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still but for sleeping."""
+
+    time: datetime = SNAPSHOT_TIME
+    slept: float = 0.0
+
+    def now(self) -> datetime:
+        return self.time + timedelta(seconds=self.slept)
+
+    def monotonic(self) -> float:
+        return self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
 
 
 @dataclass

@@ -28,8 +28,8 @@ LATER = frozenset(
     }
 )  # fmt: skip
 
-# The functions work on a message, which waits on its dead-letter queue. The dump loader's task has none.
-AGAIN = "redrive the message or, if the dump loader says this, load the dump again"
+# A function works on a message, which waits on its dead-letter queue. A task has none.
+AGAIN = "redrive the message or, if a task says this, run the task again"
 
 
 def error_code(error: ClientError) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from ingestion import events, polling, queues, telemetry
 from ingestion.errors import NotYet, Terminal
-from ingestion.messages import BODY_LIMIT, Command, IngestionFailed, Message
+from ingestion.messages import BODY_LIMIT, Command, IngestionFailed, Message, Poll
 from ingestion.settings import PollSettings
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+    from ingestion.clock import Clock
     from ingestion.settings import ConsumerSettings
 
 logger = Logger()
@@ -44,6 +44,7 @@ class Consumer[M]:
     settings: ConsumerSettings
     sqs: SQSClient
     sns: SNSClient
+    clock: Clock
     parse: Callable[[str], M | None]
     handle: Callable[[M, SecondsLeft], None]
 
@@ -68,6 +69,7 @@ class Consumer[M]:
     def take(self, body: str, seconds_left: SecondsLeft) -> None:
         """Handles one message. Returning means that it is done with; raising, that SQS delivers it again."""
         message: M | None = None
+        read_at = self.clock.now()
         logger.thread_safe_clear_keys()
         try:
             try:
@@ -81,7 +83,7 @@ class Consumer[M]:
                 logger.info("Handling message", extra={"stage": self.stage, "body": body[:BODY_LIMIT]})
                 self.handle(message, seconds_left)
             except NotYet as wait:
-                self._put_back(body, message, wait)
+                self._put_back(body, message, wait, Poll(started_at=read_at))
         except Terminal as error:
             self._end(body, message, error)
 
@@ -94,21 +96,24 @@ class Consumer[M]:
                 VisibilityTimeout=RETRY_SECONDS,
             )
 
-    def _put_back(self, body: str, message: M | None, wait: NotYet) -> None:
+    def _put_back(self, body: str, message: M | None, wait: NotYet, first: Poll) -> None:
         """Sends the message again before SQS deletes this one: a crash in between doubles it, never loses it.
 
-        An event that could not be made a command yet, RDS being too busy to describe its snapshot, goes back as it came.
-        It has no budget; the command that is sent for the same snapshot or export beside every event has (ADR 1).
+        An event that could not be made a command yet, AWS being too busy to tell about it, goes back as it came. It has no
+        budget; the command that is sent beside every event has (ADR 1).
         """
         if not isinstance(self.settings, PollSettings):
             raise wait
         again: Command | str = body
+        poll: Poll | None = None
         if isinstance(message, Command):
-            again = polling.next_attempt(message, waiting_for=str(wait), now=datetime.now(UTC), budget=self.settings.budget)
+            now, budget = self.clock.now(), self.settings.budget
+            poll = polling.next_attempt(message.poll or first, waiting_for=str(wait), now=now, budget=budget)
+            again = message.model_copy(update={"poll": poll})
         delay = self.settings.poll_delay_seconds if wait.delay_seconds is None else wait.delay_seconds
         queues.send(self.sqs, self.settings.queue_url, again, delay_seconds=delay)
         telemetry.count("Polls")
-        attempt = None if isinstance(again, str) else again.poll.attempt
+        attempt = poll.attempt if poll else None
         logger.info("Put back", extra={"waiting_for": str(wait), "delay_seconds": delay, "attempt": attempt})
 
     def _end(self, body: str, message: M | None, error: Terminal) -> None:

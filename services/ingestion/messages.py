@@ -1,9 +1,9 @@
 """The messages that the parts send each other: commands are imperative, events past tense."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -43,10 +43,6 @@ class Poll(Frozen):
     attempt: Annotated[int, Field(ge=1)] = 1
     started_at: AwareDatetime
 
-    @classmethod
-    def begin(cls) -> Self:
-        return cls(started_at=datetime.now(UTC))
-
 
 class Message(Frozen):
     """`correlation_id` is the dump's S3 URI and version; it is in every log line of one dump's way."""
@@ -57,9 +53,9 @@ class Message(Frozen):
 
 
 class Command(Message):
-    """A message that waits for something by being put back. Without `poll`, waiting begins when the message is read."""
+    """A message that waits for something by being put back. Without `poll`, waiting begins when a consumer reads it."""
 
-    poll: Poll = Field(default_factory=Poll.begin)
+    poll: Poll | None = None
 
 
 class IngestionFailed(Frozen):
@@ -82,12 +78,13 @@ class IngestionFailed(Frozen):
 def parse[M: Frozen](body: str | bytes, kinds: type[M] | UnionType) -> M:
     """One of the messages of these kinds, a class or a union of them, from its JSON.
 
-    Raises UnreadableMessage, which names each field that is wrong, or the kind that is none of these.
+    Raises UnreadableMessage, which says what the kinds are, and which field is wrong.
     """
     try:
         message: M = _adapter(kinds).validate_json(body)
     except ValidationError as error:
-        raise UnreadableMessage(f"Not one of our messages: {problems(error)}. Correct it and send it again.") from error
+        names = " or ".join(kind.__name__ for kind in get_args(kinds) or (kinds,))
+        raise UnreadableMessage(f"Not {names}: {problems(error)}. Correct it and send it again.") from error
     return message
 
 

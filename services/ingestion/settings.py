@@ -20,15 +20,10 @@ class ConsumerSettings(BaseModel):
 
 
 class PollSettings(ConsumerSettings):
-    """POLL_DELAY_SECONDS: SQS allows 0 to 900.
-
-    MAX_WAIT_HOURS: how long one message may be put back before its run ends. Only snapshots of the instance
-    DB_INSTANCE_IDENTIFIER are ours: RDS tells every stack of an account of every snapshot.
-    """
+    """POLL_DELAY_SECONDS: SQS allows 0 to 900. MAX_WAIT_HOURS: how long a message may be put back before its run ends."""
 
     poll_delay_seconds: int = Field(ge=0, le=900)
     max_wait_hours: float = Field(gt=0)
-    db_instance_identifier: str
 
     @property
     def budget(self) -> timedelta:

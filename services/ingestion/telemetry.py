@@ -1,11 +1,10 @@
-"""The metrics of every deployable, in the stack's namespace; their dimension `service` is POWERTOOLS_SERVICE_NAME.
+"""The metrics of every deployable, in POWERTOOLS_METRICS_NAMESPACE; their dimension `service` is POWERTOOLS_SERVICE_NAME.
 
 They are written as log lines in CloudWatch's embedded metric format.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
 """
 
 import json
-import os
 import sys
 from functools import cache
 
@@ -15,8 +14,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 @cache
 def _metrics() -> Metrics:
-    """Made with the first metric, since importing needs no environment. Two stacks in one account have two namespaces."""
-    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "LiberatorIngestion"))
+    """Made with the first metric, since importing needs no environment: Powertools reads the namespace from it."""
+    return Metrics()
 
 
 def count(name: str, value: float = 1) -> None:

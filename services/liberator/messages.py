@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ingestion.messages import REASON_LIMIT, Command, IngestionFailed, Message, parse, shortened
+from ingestion.messages import REASON_LIMIT, Command, Message, shortened
 
 # Of a snapshot (RDS allows 255 characters) or an export task (60). It becomes part of a key: nothing else may be in it.
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
@@ -48,11 +48,3 @@ class LoadedWithRemarks(Message):
 
     kind: Literal["LoadedWithRemarks"] = "LoadedWithRemarks"
     reason: Annotated[str, shortened(REASON_LIMIT)]
-
-
-AnyMessage = ExportSnapshot | CopyExport | LandingZoneUpdated | LoadedWithRemarks | IngestionFailed
-
-
-def parse_message(body: str | bytes) -> AnyMessage:
-    """Any message of a dump's way. Raises UnreadableMessage."""
-    return parse(body, AnyMessage)

@@ -1,19 +1,16 @@
-"""What RDS puts on the queues: its events through SNS (in an envelope, or raw) and through EventBridge.
+"""RDS's events, as it publishes them on SNS and on EventBridge.
 
-Only the fields that we use are modelled, so that neither a field that AWS adds nor one that a person leaves out of a
-replayed event stops it. Shapes: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
 """
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
-from pydantic_core import from_json
+from pydantic import AfterValidator, BaseModel, Field
 
-from ingestion.errors import UnreadableMessage
+from ingestion.inbox import Document, EventBridgeEvent, Notice, Unwrapped, documented
 from ingestion.messages import Frozen
-from liberator.messages import AnyMessage, parse_message
 
 
 class RdsEventId(StrEnum):
@@ -35,24 +32,11 @@ class RdsEvent(Frozen):
     source_identifier: str
 
 
-class Notice(Frozen):
-    """The announcement of a new subscription by RDS: plain text, or an event of no source. Nothing to do."""
-
-    text: str
-
-
 def _id_of_url(url: str) -> str:
     match = re.search(r"(RDS-EVENT-\d{4})$", url)
     if match is None:
         raise ValueError("does not end in an RDS event id")
     return match[1]
-
-
-class SnsEnvelope(BaseModel):
-    """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
-
-    Type: Literal["Notification"]
-    Message: str
 
 
 class RdsSnsMessage(BaseModel):
@@ -68,49 +52,26 @@ class RdsSnsMessage(BaseModel):
 
 
 class RdsEventDetail(BaseModel):
-    """`detail` of an RDS event on EventBridge."""
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html"""
 
     event_id: str = Field(alias="EventID")
     source_type: str = Field(alias="SourceType")
     source_identifier: str = Field(alias="SourceIdentifier", min_length=1)
 
-
-class RdsEventBridgeEvent(BaseModel):
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html"""
-
-    source: Literal["aws.rds"]
-    detail: RdsEventDetail
-
     def event(self) -> RdsEvent:
-        return RdsEvent(**self.detail.model_dump())
+        return RdsEvent(**self.model_dump())
 
 
-def read(body: str) -> AnyMessage | RdsEvent | Notice:
-    """What a queue's message body holds, whoever put it there. Raises UnreadableMessage."""
-    text, document = body, _json_object(body)
-    try:
-        if "Type" in document:
-            text = SnsEnvelope.model_validate(document).Message
-            try:
-                document = _json_object(text)
-            except UnreadableMessage:
-                return Notice(text=text)
-        if "detail-type" in document:
-            return RdsEventBridgeEvent.model_validate(document).event()
-        if "Event Source" in document and not document.get("Source ID"):
-            return Notice(text=text)
-        if "Event ID" in document:
-            return RdsSnsMessage.model_validate(document).event()
-    except ValidationError as error:
-        raise UnreadableMessage(f"Not an RDS event as AWS documents it: {error}. Correct it and send it again.") from error
-    return parse_message(text)
+def event_in(unwrapped: Unwrapped) -> RdsEvent | Notice | None:
+    """The RDS event of a message; None where it holds none. Raises UnreadableMessage.
 
-
-def _json_object(body: str) -> dict[str, Any]:
-    try:
-        document = from_json(body)  # the parser of pydantic, which refuses what is nested too deeply to be parsed
-    except ValueError as error:
-        raise UnreadableMessage(f"The message is not JSON ({error}). Correct it and send it again.") from error
-    if not isinstance(document, dict):
-        raise UnreadableMessage("The message is JSON, but not an object. Correct it and send it again.")
-    return document
+    An event of no source announces a subscription.
+    """
+    match unwrapped:
+        case EventBridgeEvent(source="aws.rds", detail=detail):
+            return documented(RdsEventDetail, detail).event()
+        case Document(text=text, fields={"Event Source": _} as fields) if not fields.get("Source ID"):
+            return Notice(text)
+        case Document(fields={"Event ID": _} as fields):
+            return documented(RdsSnsMessage, fields).event()
+    return None

@@ -1,14 +1,12 @@
-"""Turns what S3 puts on the queue prod-to-preprod, through EventBridge or directly, into the objects to copy.
+"""Turns what S3 puts on the queue prod-to-preprod, through EventBridge or directly, into the objects to copy."""
 
-Only the fields that we use are modelled, so that an event written by hand for a replay need not have the others.
-"""
-
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import unquote_plus
 
-from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
 
 from ingestion.errors import UnreadableMessage
+from ingestion.inbox import Document, EventBridgeEvent, Notice, documented, unwrap
 from ingestion.messages import Frozen
 from ingestion.s3_uri import correlation_id
 from liberator import naming
@@ -39,23 +37,11 @@ class EventBridgeObject(BaseModel):
     version_id: str | None = Field(None, alias="version-id")
 
 
-class EventBridgeDetail(BaseModel):
-    """`detail` of an `Object Created` event."""
+class ObjectCreated(BaseModel):
+    """`detail` of the event: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
 
     bucket: Bucket
     object: EventBridgeObject
-
-
-class ObjectCreated(BaseModel):
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
-
-    source: Literal["aws.s3"]
-    detail_type: Literal["Object Created"] = Field(alias="detail-type")
-    detail: EventBridgeDetail
-
-    def objects(self) -> list[UploadedObject]:
-        found = self.detail
-        return [UploadedObject(bucket=found.bucket.name, key=found.object.key, version_id=found.object.version_id)]
 
 
 class NotificationObject(BaseModel):
@@ -84,31 +70,13 @@ class S3Notification(BaseModel):
 
     records: list[NotificationRecord] = Field(alias="Records")
 
-    def objects(self) -> list[UploadedObject]:
-        return [
-            UploadedObject(bucket=r.s3.bucket.name, key=r.s3.object.key, version_id=r.s3.object.version_id)
-            for r in self.records
-        ]
-
-
-class TestEvent(BaseModel):
-    """What S3 sends once when a direct notification is set up."""
-
-    event: Literal["s3:TestEvent"] = Field(alias="Event")
-
-    def objects(self) -> list[UploadedObject]:
-        return []
-
-
-_body: TypeAdapter[ObjectCreated | S3Notification | TestEvent] = TypeAdapter(ObjectCreated | S3Notification | TestEvent)
-
 
 def to_objects(body: str, bucket: str) -> list[UploadedObject]:
     """The dumps that a message body says were uploaded into the bucket. Raises UnreadableMessage."""
-    try:
-        objects = _body.validate_json(body).objects()
-    except ValidationError as error:
-        raise UnreadableMessage(f"Not an S3 event of a created object: {error}. Correct it and send it again.") from error
+    objects = [
+        UploadedObject(bucket=found.bucket.name, key=found.object.key, version_id=found.object.version_id)
+        for found in _created(body)
+    ]
     for found in objects:
         if found.bucket != bucket or not naming.is_dump_key(found.key):
             raise UnreadableMessage(
@@ -116,3 +84,15 @@ def to_objects(body: str, bucket: str) -> list[UploadedObject]:
                 "Correct the message and send it again."
             )
     return objects
+
+
+def _created(body: str) -> list[ObjectCreated | NotificationEntity]:
+    match unwrap(body):
+        case EventBridgeEvent(source="aws.s3", detail_type="Object Created", detail=detail):
+            return [documented(ObjectCreated, detail)]
+        case Document(fields={"Records": _} as fields):
+            return [record.s3 for record in documented(S3Notification, fields).records]
+        case Document(fields={"Event": "s3:TestEvent"}) | Notice():  # as S3 or SNS send when they are set up
+            return []
+        case _:
+            raise UnreadableMessage("Not an S3 event of a created object. Correct it and send it again.")

@@ -1,8 +1,7 @@
 """Lambda: an export that is complete becomes a day in the landing zone; then its Glue workflow runs."""
 
 import os
-import time
-from datetime import UTC, datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from botocore.config import Config
 from botocore.utils import parse_timestamp
 
 from ingestion import events, telemetry
+from ingestion.clock import Clock, SystemClock
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
 from liberator.messages import CopyExport, LandingZoneUpdated
 from s3_to_s3_copier import copying
@@ -49,13 +49,10 @@ def _timestamp(value: Any) -> datetime:
         return parse_timestamp(value)  # as Glue and HTTP headers do
 
 
-@cache
-def consumer() -> Consumer[CopyExport]:
-    """Made once per execution environment, on the first event."""
-    settings = Settings.model_validate(dict(os.environ))
-    client = session().client
-    aws = Aws(client("rds"), client("s3", config=S3_CONFIG), client("glue"))
-    sqs, sns = client("sqs"), client("sns")
+def make_consumer(settings: Settings, session: boto3.Session, clock: Clock) -> Consumer[CopyExport]:
+    """The function without its environment."""
+    aws = Aws(session.client("rds"), session.client("s3", config=S3_CONFIG), session.client("glue"))
+    sqs, sns = session.client("sqs"), session.client("sns")
     places = Places(
         settings.export_bucket,
         settings.landing_bucket,
@@ -64,19 +61,25 @@ def consumer() -> Consumer[CopyExport]:
         settings.backdated_workflow,
     )
 
-    def handle(command: CopyExport, seconds_left: SecondsLeft) -> None:
-        began = time.monotonic()
-
-        def announce(event: LandingZoneUpdated) -> None:
-            events.publish(sns, settings.events_topic_arn, event)
-            _measure(event, time.monotonic() - began)
-
-        copy_export(command, aws, places, announce, seconds_left)
-
     def parse(body: str) -> CopyExport | None:
         return to_command(body, aws.rds, settings.db_instance_identifier)
 
-    return Consumer("s3_to_s3_copier", settings, sqs, sns, parse=parse, handle=handle)
+    def handle(command: CopyExport, seconds_left: SecondsLeft) -> None:
+        began = clock.monotonic()
+
+        def announce(event: LandingZoneUpdated) -> None:
+            events.publish(sns, settings.events_topic_arn, event)
+            _measure(event, seconds=clock.monotonic() - began, today=clock.now().date())
+
+        copy_export(command, aws, places, announce, seconds_left)
+
+    return Consumer("s3_to_s3_copier", settings, sqs, sns, clock, parse=parse, handle=handle)
+
+
+@cache
+def consumer() -> Consumer[CopyExport]:
+    """Made once per execution environment, on the first event."""
+    return make_consumer(Settings.model_validate(dict(os.environ)), session(), SystemClock())
 
 
 @logger.inject_lambda_context
@@ -85,11 +88,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
     return consumer()(event, context)
 
 
-def _measure(event: LandingZoneUpdated, seconds: float) -> None:
+def _measure(event: LandingZoneUpdated, *, seconds: float, today: date) -> None:
     telemetry.count("ObjectsLanded", event.objects)
     telemetry.size("BytesLanded", event.bytes)
     telemetry.count("RowsLanded", event.rows or 0)
     telemetry.count("ExportWarnings", event.warnings)
     telemetry.seconds("CopySeconds", seconds)
     if not event.run.backdated:
-        telemetry.count("LandedDateAge", (datetime.now(UTC).date() - event.run.import_date).days)
+        telemetry.count("LandedDateAge", (today - event.run.import_date).days)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from ingestion.errors import BadName, NotFound, UnreadableMessage
+from ingestion import inbox
+from ingestion.errors import BadName, NotFound
+from ingestion.inbox import Notice
 from liberator import naming, rds_events, snapshots
 from liberator.messages import CopyExport
-from liberator.rds_events import Notice, RdsEvent
+from liberator.rds_events import RdsEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -22,7 +24,7 @@ def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
 
     The event of an export names its snapshot, which has the export task's name; the run is in the snapshot's tags.
     """
-    match rds_events.read(body):
+    match inbox.read(body, CopyExport, rds_events.event_in):
         case CopyExport() as command:
             # The message says as which day it lands. The tags of its snapshot would be the better word, but a redrive may
             # find the snapshot gone. Its name, which is the export's too, has the day in it and can't go.
@@ -51,6 +53,4 @@ def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
             logger.info("Ignored the event of a snapshot that is not ours", extra={"snapshot": identifier})
         case RdsEvent() as event:
             logger.info("Ignored an event of no export of ours", extra={"event": event.model_dump()})
-        case other:
-            raise UnreadableMessage(f"{other.kind} does not belong on this queue. Send it to the queue of its consumer.")
     return None

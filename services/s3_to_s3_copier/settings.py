@@ -4,8 +4,12 @@ from ingestion.settings import PollSettings
 
 
 class Settings(PollSettings):
-    """DATABASE_NAME is the one that lands. The workflows are names: one for the day's own dump, one for past days."""
+    """DATABASE_NAME is the one that lands. The workflows are names: one for the day's own dump, one for past days.
 
+    Only snapshots of DB_INSTANCE_IDENTIFIER are ours: RDS tells every stack of an account of every snapshot.
+    """
+
+    db_instance_identifier: str
     export_bucket: str
     landing_bucket: str
     database_name: str

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from ingestion.errors import NotFound, UnreadableMessage
+from ingestion import inbox
+from ingestion.errors import NotFound
+from ingestion.inbox import Notice
 from liberator import naming, rds_events, snapshots
 from liberator.messages import ExportSnapshot
-from liberator.rds_events import Notice, RdsEvent, RdsEventId
+from liberator.rds_events import RdsEvent, RdsEventId
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -24,7 +26,7 @@ def to_command(body: str, rds: RDSClient, instance: str) -> ExportSnapshot | Non
 
     RDS events carry no date: the snapshot's tags do.
     """
-    match rds_events.read(body):
+    match inbox.read(body, ExportSnapshot, rds_events.event_in):
         case ExportSnapshot() as command:
             return command
         case Notice(text=text):
@@ -38,8 +40,6 @@ def to_command(body: str, rds: RDSClient, instance: str) -> ExportSnapshot | Non
                     run=snapshot.run, correlation_id=snapshot.correlation_id, snapshot_identifier=snapshot.identifier
                 )
             logger.info("Ignored event: not one of our snapshots, or already deleted", extra={"event": event.model_dump()})
-        case other:
-            raise UnreadableMessage(f"{other.kind} does not belong on this queue. Send it to the queue of its consumer.")
     return None
 
 

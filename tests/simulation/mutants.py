@@ -288,7 +288,7 @@ MUTANTS = (
             Edit(
                 "services/ingestion/polling.py",
                 "next_attempt",
-                "started_at=message.poll.started_at)",
+                "started_at=poll.started_at)",
                 "started_at=now)",
             ),
         ),

@@ -20,11 +20,12 @@ from pydantic import SecretStr
 from dump_loader.account import make
 from dump_loader.settings import Credentials
 from ingestion.messages import IngestionFailed
-from liberator.messages import AnyMessage, ExportSnapshot, parse_message
+from liberator.messages import ExportSnapshot
 from liberator.row_counts import RowCounts
 from local.emulator import warm
 from local.emulator.database_server import DatabaseServer
 from local.emulator.warm import Process
+from tests.messages import AnyMessage, parse_message
 
 ROOT = Path(__file__).parents[3]
 BUCKET = "liberator-data-storage"

@@ -17,10 +17,10 @@ import s3_to_s3_copier.handler
 import snapshot_to_s3.handler
 from ingestion.errors import NotFound, NotYet
 from ingestion.messages import Run
-from liberator.messages import parse_message
 from tests.contract.test_events import EVENTS, bodies
 from tests.fakes import SNAPSHOT_TIME
 from tests.lake import DAY, Lake
+from tests.messages import parse_message
 
 SNAPSHOT = {
     "COPIER_QUEUE_URL": "http://unused",

@@ -59,7 +59,7 @@ def test_a_code_of_aws_becomes_what_is_done_about_it(code: str, kind: type[Excep
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey"])
 def test_a_person_is_told_how_to_repeat_it_whether_a_message_failed_or_a_task(code: str) -> None:
-    repeat = r"redrive the message or, if the dump loader says this, load the dump again\.$"
+    repeat = r"redrive the message or, if a task says this, run the task again\.$"
     with pytest.raises(Terminal, match=repeat), explained("reading s3://b/k"):
         raise client_error(code)
 

@@ -14,13 +14,15 @@ from ingestion.consumer import Consumer, logger
 from ingestion.errors import NotFound, NotYet
 from ingestion.messages import Poll, Run
 from ingestion.settings import ConsumerSettings, PollSettings
-from liberator.messages import CopyExport, parse_message
-from tests.fakes import FakeContext, FakeQueues
+from liberator.messages import CopyExport
+from tests.fakes import FakeClock, FakeContext, FakeQueues
+from tests.messages import parse_message
 
 SETTINGS = {"QUEUE_URL": "queue", "DEAD_LETTER_QUEUE_URL": "dlq", "ALERTS_TOPIC_ARN": "alerts"}
-POLLING = {"POLL_DELAY_SECONDS": 7, "MAX_WAIT_HOURS": 12, "DB_INSTANCE_IDENTIFIER": "i"}
+POLLING = {"POLL_DELAY_SECONDS": 7, "MAX_WAIT_HOURS": 12}
 RUN = Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
-BEGAN = datetime.now(UTC) - timedelta(hours=1)
+NOW = datetime(2021, 6, 4, 12, tzinfo=UTC)
+BEGAN = NOW - timedelta(hours=1)
 COMMAND = CopyExport(run=RUN, correlation_id="dump@1", export_task_identifier="t", poll=Poll(attempt=3, started_at=BEGAN))
 
 
@@ -32,7 +34,7 @@ def consumer(
     parse: Callable[[str], Any] = parse_message,
 ) -> Consumer[Any]:
     settings = settings or PollSettings.model_validate(SETTINGS | POLLING)
-    return Consumer("stage", settings, aws, aws, parse=parse, handle=handle)  # type: ignore[arg-type]
+    return Consumer("stage", settings, aws, aws, FakeClock(NOW), parse=parse, handle=handle)  # type: ignore[arg-type]
 
 
 def deliver(consumer: Consumer[Any], *bodies: str) -> list[str]:
@@ -123,6 +125,15 @@ def test_what_waits_is_sent_again_counted_up_since_its_first_attempt(wait: NotYe
     assert parse_message(sent["MessageBody"]) == COMMAND.model_copy(update={"poll": Poll(attempt=4, started_at=BEGAN)})
 
 
+def test_a_command_that_never_waited_begins_to_wait_when_it_is_read() -> None:
+    aws = FakeQueues()
+    new = COMMAND.model_copy(update={"poll": None})
+    waiting = consumer(aws, fails(NotYet("x")))
+    assert deliver(waiting, new.model_dump_json(), new.model_dump_json(exclude={"poll"})) == []
+    polls = [parse_message(sent["MessageBody"]).poll for sent in aws.of("send_message")]
+    assert polls == [Poll(attempt=2, started_at=NOW)] * 2
+
+
 def test_what_cannot_be_put_back_is_delivered_again() -> None:
     aws = FakeQueues(refuse={"send_message", "change_message_visibility"})
     assert deliver(consumer(aws, fails(NotYet("x"))), COMMAND.model_dump_json()) == ["m0"]
@@ -132,9 +143,7 @@ def test_what_cannot_be_put_back_is_delivered_again() -> None:
 
 def test_a_wait_that_is_over_ends_the_run() -> None:
     aws = FakeQueues()
-    old = COMMAND.model_copy(
-        update={"poll": Poll(attempt=48, started_at=datetime.now(UTC) - timedelta(hours=12, seconds=1))}
-    )
+    old = COMMAND.model_copy(update={"poll": Poll(attempt=48, started_at=NOW - timedelta(hours=12, seconds=1))})
     assert deliver(consumer(aws, fails(NotYet("task t is IN_PROGRESS"))), old.model_dump_json()) == []
     told = parse_message(aws.of("publish")[0]["Message"])
     assert told.kind == "IngestionFailed"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from ingestion.errors import UnreadableMessage
-from ingestion.messages import IngestionFailed, Poll, Run
-from liberator.messages import CopyExport, ExportSnapshot, parse_message
-from liberator.rds_events import read
+from ingestion.messages import IngestionFailed, Poll, Run, parse
+from liberator.messages import CopyExport, ExportSnapshot, LandingZoneUpdated
+from tests.messages import parse_message
 
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -50,20 +50,11 @@ def test_a_wrong_field_is_refused_by_its_name(change: dict[str, Any], named: str
         parse_message(json.dumps(GOOD | change))
 
 
-@pytest.mark.parametrize(
-    "body", ["", "[]", "null", "3", '"text"', "{", "{}", '{"Type": "Notification"}', '{"detail-type": 1}']
-)
-def test_a_body_that_is_nothing_known_is_refused(body: str) -> None:
-    with pytest.raises(UnreadableMessage, match="send it again"):
-        read(body)
-
-
-def test_a_message_without_a_poll_begins_to_wait_when_it_is_read() -> None:
-    before = datetime.now(UTC)
-    message = parse_message(json.dumps({k: v for k, v in GOOD.items() if k != "poll"}))
-    assert isinstance(message, CopyExport | ExportSnapshot)
-    assert message.poll.attempt == 1
-    assert before <= message.poll.started_at <= datetime.now(UTC)
+def test_a_message_of_another_kind_is_refused_with_those_that_are_taken() -> None:
+    with pytest.raises(UnreadableMessage, match=r"Not ExportSnapshot: .*kind: .*\. Correct it and send it again\."):
+        parse(json.dumps(GOOD), ExportSnapshot)
+    with pytest.raises(UnreadableMessage, match=r"Not ExportSnapshot or LandingZoneUpdated: .*'CopyExport'"):
+        parse(json.dumps(GOOD), ExportSnapshot | LandingZoneUpdated)
 
 
 @pytest.mark.parametrize("ugly", ["x", "\x00", "\U0001f600", "\u20ac", '"', "\\", "\ud800"])
