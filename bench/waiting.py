@@ -134,7 +134,7 @@ class TimedSystem(System):
         super()._rds_event(event)
 
     def _to_queue(self, target: dict[str, Any], body: Any) -> None:
-        if target["Arn"].endswith(name_of("CopierQueue")) and self.seen.delivered is None:
+        if target["Arn"].endswith(name_of("S3ToS3CopierQueue")) and self.seen.delivered is None:
             self.seen.delivered = self.world.seconds
         super()._to_queue(target, body)
 

@@ -77,7 +77,7 @@ RIGHTS: dict[str, dict[str, str]] = {
     "LoaderTaskRole": {
         "*": "rds:DescribeExportTasks",
         "AlertsTopic": "sns:Publish",
-        "SnapshotQueue": "sqs:SendMessage",
+        "SnapshotToS3Queue": "sqs:SendMessage",
         "DataBucket": "s3:ListBucket",
         "DataBucket/parking/liberator_dump_*": "s3:GetObject s3:GetObjectVersion",
         "DataBucket/parking/*.row-counts.json": "s3:PutObject",
@@ -95,9 +95,9 @@ RIGHTS: dict[str, dict[str, str]] = {
     "SnapshotToS3Role": {
         "*": f"rds:DescribeExportTasks {TRACE}",
         "AlertsTopic": "sns:Publish",
-        "SnapshotQueue": f"{ANSWER} sqs:SendMessage",
-        "SnapshotDlq": "sqs:SendMessage",
-        "CopierQueue": "sqs:SendMessage",
+        "SnapshotToS3Queue": f"{ANSWER} sqs:SendMessage",
+        "SnapshotToS3Dlq": "sqs:SendMessage",
+        "S3ToS3CopierQueue": "sqs:SendMessage",
         "Key": f"{USE} kms:CreateGrant kms:DescribeKey",
         "ExportRole": "iam:PassRole",
         "Database": "rds:DescribeDBSnapshots",
@@ -116,8 +116,8 @@ RIGHTS: dict[str, dict[str, str]] = {
         "*": f"rds:DescribeExportTasks {TRACE}",
         "AlertsTopic": "sns:Publish",
         "EventsTopic": "sns:Publish",
-        "CopierQueue": f"{ANSWER} sqs:SendMessage",
-        "CopierDlq": "sqs:SendMessage",
+        "S3ToS3CopierQueue": f"{ANSWER} sqs:SendMessage",
+        "S3ToS3CopierDlq": "sqs:SendMessage",
         "snapshot:*": "rds:DescribeDBSnapshots rds:ListTagsForResource",
         "ExportBucket": "s3:ListBucket",
         "ExportBucket/*": "s3:GetObject",
@@ -262,10 +262,10 @@ POLLS = {
 ENVIRONMENT: dict[str, dict[str, str]] = {
     "SnapshotToS3Function": POLLS
     | {
-        "QUEUE_URL": "SnapshotQueue",
-        "DEAD_LETTER_QUEUE_URL": "SnapshotDlq",
+        "QUEUE_URL": "SnapshotToS3Queue",
+        "DEAD_LETTER_QUEUE_URL": "SnapshotToS3Dlq",
         "ALERTS_TOPIC_ARN": "AlertsTopic",
-        "COPIER_QUEUE_URL": "CopierQueue",
+        "COPIER_QUEUE_URL": "S3ToS3CopierQueue",
         "EXPORT_BUCKET": "ExportBucket",
         "EXPORT_ROLE_ARN": "ExportRole",
         "EXPORT_KMS_KEY_ARN": "Key",
@@ -273,8 +273,8 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
     },
     "S3ToS3CopierFunction": POLLS
     | {
-        "QUEUE_URL": "CopierQueue",
-        "DEAD_LETTER_QUEUE_URL": "CopierDlq",
+        "QUEUE_URL": "S3ToS3CopierQueue",
+        "DEAD_LETTER_QUEUE_URL": "S3ToS3CopierDlq",
         "ALERTS_TOPIC_ARN": "AlertsTopic",
         "EVENTS_TOPIC_ARN": "EventsTopic",
         "EXPORT_BUCKET": "ExportBucket",
@@ -302,7 +302,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "DB_NAME": "liberator",
         "DB_CA_BUNDLE": "/etc/ssl/certs/rds-global-bundle.pem",
         "ALERTS_TOPIC_ARN": "AlertsTopic",
-        "SNAPSHOT_QUEUE_URL": "SnapshotQueue",
+        "SNAPSHOT_QUEUE_URL": "SnapshotToS3Queue",
     },
 }
 IMAGES = "123456789012.dkr.ecr.eu-west-2.amazonaws.com/dataplatform-prod-liberator-to-rds-snapshot"
@@ -315,10 +315,14 @@ WIRING: dict[str, dict[str, Any]] = {
     "S3ToS3CopierFunctionQueue": {"BatchSize": 1, "ScalingConfig": {"MaximumConcurrency": 2}, "Enabled": None},
     "ProdToPreprodFunction": {"Timeout": 900, "MemorySize": 512},
     "ProdToPreprodFunctionQueue": {"BatchSize": 1, "Enabled": None},
-    "SnapshotQueue": {"VisibilityTimeout": 360, "RedrivePolicy.deadLetterTargetArn": "SnapshotDlq", "DelaySeconds": None},
-    "CopierQueue": {"VisibilityTimeout": 5400, "RedrivePolicy.deadLetterTargetArn": "CopierDlq", "DelaySeconds": None},
+    "SnapshotToS3Queue": {
+        "VisibilityTimeout": "360", "RedrivePolicy.deadLetterTargetArn": "SnapshotToS3Dlq", "DelaySeconds": None,
+    },
+    "S3ToS3CopierQueue": {
+        "VisibilityTimeout": "5400", "RedrivePolicy.deadLetterTargetArn": "S3ToS3CopierDlq", "DelaySeconds": None,
+    },
     "ProdToPreprodQueue": {
-        "VisibilityTimeout": 5400, "RedrivePolicy.deadLetterTargetArn": "ProdToPreprodDlq", "DelaySeconds": None,
+        "VisibilityTimeout": "5400", "RedrivePolicy.deadLetterTargetArn": "ProdToPreprodDlq", "DelaySeconds": None,
     },
     "SnapshotEventSubscription": {"Enabled": True, "SourceType": "db-snapshot", "EventCategories": ["creation"]},
     "AlertEmailSubscription": {"TopicArn": "AlertsTopic", "Protocol": "email", "Endpoint": "people@example.org"},
@@ -381,8 +385,8 @@ TROUBLE = ("Sum", 300, 1, "GreaterThanThreshold", 0, "notBreaching")
 OURS = "LiberatorIngestion/dataplatform-prod"
 # Namespace, metric, its resource; statistic, period, number of periods, comparison, threshold, meaning of no data.
 ALARMS: dict[str, tuple[Any, ...]] = {
-    "SnapshotDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "SnapshotDlq", *DLQ),
-    "CopierDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "CopierDlq", *DLQ),
+    "SnapshotToS3DlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "SnapshotToS3Dlq", *DLQ),
+    "S3ToS3CopierDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "S3ToS3CopierDlq", *DLQ),
     "ProdToPreprodDlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "ProdToPreprodDlq", *DLQ),
     "UndeliveredEventsAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "UndeliveredEventsDlq", *DLQ),
     "NoDumpAlarm": ("AWS/Events", "TriggeredRules", "UploadRule", "Sum", 3600, "26", "LessThanThreshold", 1, "breaching"),

@@ -156,21 +156,21 @@ def test_the_loader_takes_a_snapshot_of_which_rds_tells_the_topic_and_eventbridg
     subscription = production.resources["SnapshotEventSubscription"].properties
     assert subscription["SnsTopicArn"] == production.resources["SnapshotTopic"].arn
     assert (subscription["SourceType"], subscription["EventCategories"]) == ("db-snapshot", ["creation"])
-    assert targets(production, rds_event("RDS-EVENT-0042")) == {"SnapshotQueue"}
+    assert targets(production, rds_event("RDS-EVENT-0042")) == {"SnapshotToS3Queue"}
 
 
 def test_the_topic_hands_on_to_the_queue_in_its_envelope(production: Template) -> None:
     subscription = production.resources["SnapshotQueueSubscription"].properties
     assert subscription["TopicArn"] == production.resources["SnapshotTopic"].arn
-    assert subscription["Endpoint"] == production.resources["SnapshotQueue"].arn
+    assert subscription["Endpoint"] == production.resources["SnapshotToS3Queue"].arn
     assert not subscription["RawMessageDelivery"]
 
 
 @pytest.mark.parametrize(
     ("function", "queue"),
     [
-        ("SnapshotToS3Function", "SnapshotQueue"),
-        ("S3ToS3CopierFunction", "CopierQueue"),
+        ("SnapshotToS3Function", "SnapshotToS3Queue"),
+        ("S3ToS3CopierFunction", "S3ToS3CopierQueue"),
         ("ProdToPreprodFunction", "ProdToPreprodQueue"),
     ],
 )
@@ -189,7 +189,7 @@ def test_snapshot_to_s3_exports_into_the_export_bucket_and_hands_on_to_the_copie
     environment = production.resources["SnapshotToS3Function"].properties["Environment"]["Variables"]
     role = production.resources["ExportRole"]
     assert environment["EXPORT_ROLE_ARN"] == role.arn
-    assert environment["COPIER_QUEUE_URL"] == production.resources["CopierQueue"].ref
+    assert environment["COPIER_QUEUE_URL"] == production.resources["S3ToS3CopierQueue"].ref
     assert roles_that_may(
         production, "rds:StartExportTask", "arn:aws:rds:eu-west-2:123456789012:snapshot:sql-to-parquet-x"
     ) == {"SnapshotToS3Role"}
@@ -202,7 +202,7 @@ def test_snapshot_to_s3_exports_into_the_export_bucket_and_hands_on_to_the_copie
 
 @pytest.mark.parametrize("event", ["RDS-EVENT-0161", "RDS-EVENT-0159", "RDS-EVENT-0160"])
 def test_the_end_of_an_export_good_or_bad_reaches_the_copier(production: Template, event: str) -> None:
-    assert targets(production, rds_event(event)) == {"CopierQueue"}
+    assert targets(production, rds_event(event)) == {"S3ToS3CopierQueue"}
 
 
 @pytest.mark.parametrize("event", ["RDS-EVENT-0040", "RDS-EVENT-0041", "RDS-EVENT-0090", "RDS-EVENT-0091"])
@@ -260,10 +260,10 @@ def test_nothing_else_starts_anything(production: Template, event: dict[str, Any
 # Who may send to whom
 
 QUEUES = {
-    "SnapshotQueue": {"SnapshotTopic", "SnapshotCreatedRule", "SnapshotToS3Role", "LoaderTaskRole"},
-    "SnapshotDlq": {"SnapshotToS3Role"},
-    "CopierQueue": {"ExportEndedRule", "SnapshotToS3Role", "S3ToS3CopierRole"},
-    "CopierDlq": {"S3ToS3CopierRole"},
+    "SnapshotToS3Queue": {"SnapshotTopic", "SnapshotCreatedRule", "SnapshotToS3Role", "LoaderTaskRole"},
+    "SnapshotToS3Dlq": {"SnapshotToS3Role"},
+    "S3ToS3CopierQueue": {"ExportEndedRule", "SnapshotToS3Role", "S3ToS3CopierRole"},
+    "S3ToS3CopierDlq": {"S3ToS3CopierRole"},
     "ProdToPreprodQueue": {"UploadRule"},
     "ProdToPreprodDlq": {"ProdToPreprodRole"},
     "UndeliveredEventsDlq": {
@@ -352,7 +352,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_take(produ
     assert len(mappings) == len(functions)
     for mapping in mappings:
         queue = by_arn[mapping["EventSourceArn"]].properties
-        assert queue["VisibilityTimeout"] >= 6 * functions[mapping["FunctionName"]]["Timeout"]
+        assert int(queue["VisibilityTimeout"]) >= 6 * functions[mapping["FunctionName"]]["Timeout"]
 
 
 def test_every_queue_has_a_dlq_that_keeps_messages_for_14_days_and_rings_an_alarm(production: Template) -> None:
@@ -396,7 +396,7 @@ def test_what_waits_by_requeueing_is_not_stopped_as_a_recursive_loop(production:
 
 def test_a_poll_ends_before_its_queue_forgets_the_message(production: Template) -> None:
     longest = yaml_parse(TEMPLATE.read_text())["Parameters"]["MaxWaitHours"]["MaxValue"]
-    for queue in ("SnapshotQueue", "CopierQueue"):
+    for queue in ("SnapshotToS3Queue", "S3ToS3CopierQueue"):
         assert production.resources[queue].properties["MessageRetentionPeriod"] > longest * 3600
 
 
