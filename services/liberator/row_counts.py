@@ -1,10 +1,19 @@
 """What a load put into its snapshot: written beside the dump by the loader, read by the copier."""
 
+from __future__ import annotations
+
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
-from ingestion.messages import Frozen
+from ingestion.aws_errors import explained
+from ingestion.errors import UnreadableObject
+from ingestion.messages import Frozen, problems
+from ingestion.s3_uri import split_s3_uri
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class OriginalNames(Frozen):
@@ -63,3 +72,16 @@ class RowCounts(Frozen):
     views: tuple[str, ...] = ()
     originals: dict[str, OriginalNames] = Field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
+
+
+def read(uri: str, s3: S3Client) -> RowCounts:
+    """The row counts of one load. Raises UnreadableObject, and NotFound where there are none."""
+    bucket, key = split_s3_uri(uri)
+    with explained(f"reading the loader's row counts {uri}"):
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        return RowCounts.model_validate_json(body)
+    except ValidationError as error:
+        raise UnreadableObject(
+            f"The row counts {uri} are not as the loader writes them: {problems(error)}. Load the dump again."
+        ) from error

@@ -1,8 +1,10 @@
 """Lambda: an export that is complete becomes a day in the landing zone; then its Glue workflow runs."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -15,8 +17,8 @@ from botocore.utils import parse_timestamp
 from ingestion import events, telemetry
 from ingestion.clock import Clock, SystemClock
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
+from ingestion.landing_zone import copying
 from liberator.messages import CopyExport, LandingZoneUpdated
-from s3_to_s3_copier import copying
 from s3_to_s3_copier.inbox import to_command
 from s3_to_s3_copier.landing import Aws, Places, copy_export
 from s3_to_s3_copier.settings import Settings
@@ -49,9 +51,11 @@ def _timestamp(value: Any) -> datetime:
         return parse_timestamp(value)  # as Glue and HTTP headers do
 
 
-def make_consumer(settings: Settings, session: boto3.Session, clock: Clock) -> Consumer[CopyExport]:
+def make_consumer(
+    settings: Settings, session: boto3.Session, clock: Clock, threads: Callable[[], Executor]
+) -> Consumer[CopyExport]:
     """The function without its environment."""
-    aws = Aws(session.client("rds"), session.client("s3", config=S3_CONFIG), session.client("glue"))
+    aws = Aws(session.client("rds"), session.client("s3", config=S3_CONFIG), session.client("glue"), threads)
     sqs, sns = session.client("sqs"), session.client("sns")
     places = Places(
         settings.export_bucket,
@@ -79,7 +83,8 @@ def make_consumer(settings: Settings, session: boto3.Session, clock: Clock) -> C
 @cache
 def consumer() -> Consumer[CopyExport]:
     """Made once per execution environment, on the first event."""
-    return make_consumer(Settings.model_validate(dict(os.environ)), session(), SystemClock())
+    settings = Settings.model_validate(dict(os.environ))
+    return make_consumer(settings, session(), SystemClock(), partial(ThreadPoolExecutor, copying.CONCURRENCY))
 
 
 @logger.inject_lambda_context

@@ -23,9 +23,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion.landing_zone.copying import CONCURRENCY, RESERVE_SECONDS
+from ingestion.landing_zone.manifest import key_of
 from liberator import naming
+from liberator.manifest import ExportManifest
 from local.demo import landed
-from s3_to_s3_copier.copying import CONCURRENCY, RESERVE_SECONDS
 from tests.e2e.conftest import System
 
 FULL = os.environ.get("LOAD") == "full"
@@ -109,7 +111,7 @@ def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, t
     runs = [run["export_task_identifier"] for run in running.runs("BackdatedWorkflow")]
     for day in {u.day for u in uploads}:
         bucket = running.name_of("LandingBucket")
-        manifest = landed.read_manifest(running.s3, f"s3://{bucket}/{naming.manifest_key('liberator', day)}")
+        manifest = landed.read_manifest(running.s3, f"s3://{bucket}/{key_of(naming.landing_prefix('liberator'), day)}")
         latest = max((u for u in uploads if u.day == day), key=lambda u: (u.uploaded_at, loaded[u.correlation_id]))
         assert manifest.correlation_id == latest.correlation_id
         assert rows_of(running, manifest) == rows_of_dump(latest.number)
@@ -211,7 +213,7 @@ class OutOfTime(CopyRequests):
             time.sleep(max(0.0, self._no_more_at - time.monotonic()))
 
 
-def rows_of(system: System, manifest: landed.Manifest) -> dict[str, list[int]]:
+def rows_of(system: System, manifest: ExportManifest) -> dict[str, list[int]]:
     """Table → the values of its only column, as a reader of the lake finds them."""
 
     def values(key: str) -> list[int]:

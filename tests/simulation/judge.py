@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from ingestion.landing_zone.manifest import attempts_prefix, key_of
 from liberator import naming
 from tests.simulation.glue import Run
 from tests.simulation.queues import Queue
@@ -57,7 +58,7 @@ class Judge:
     # ── what is there ──
 
     def manifest(self, day: date) -> dict[str, Any] | None:
-        stored = self.system.s3.buckets.get(self.system.landing, {}).get(naming.manifest_key(self.database, day))
+        stored = self.system.s3.buckets.get(self.system.landing, {}).get(key_of(naming.landing_prefix(self.database), day))
         if stored is None:
             return None
         key = (str(day), stored.etag)
@@ -236,7 +237,7 @@ class Judge:
             return
         there = self.system.s3.buckets[self.system.landing]
         winner = self.dump_of(self._snapshot(manifest["export_task_identifier"]))
-        committed = there[naming.manifest_key(self.database, day)].modified
+        committed = there[key_of(naming.landing_prefix(self.database), day)].modified
         named = {o["key"] for table in manifest["tables"] for o in table["objects"]}
         earlier = {d.mark for d in self.dumps.values() if d.day == day and _number(d) < _number(winner)}
         for key in self.system.s3.keys(self.system.landing, naming.landing_prefix(self.database)):
@@ -295,8 +296,9 @@ class Judge:
                 yield from self._of_winner(day, manifest["export_task_identifier"])
                 # A doubled message that began once more after its end, and then died, leaves a record of what is committed.
                 named |= {
-                    naming.attempt_key(self.database, day, manifest["export_task_identifier"]),
-                    naming.manifest_key(self.database, day),
+                    attempts_prefix(naming.landing_prefix(self.database), day)
+                    + f"{manifest['export_task_identifier']}.json",
+                    key_of(naming.landing_prefix(self.database), day),
                 }
         for key in self.system.s3.keys(self.system.landing):
             if key not in named:

@@ -23,7 +23,10 @@ SEEDS = 3_000
 _PLAYS = ("seed ", *RUNS)
 
 _LANDING = "services/s3_to_s3_copier/landing.py"
-_COPYING = "services/s3_to_s3_copier/copying.py"
+_FINISHED = "services/s3_to_s3_copier/finished_export.py"
+_COMMIT = "services/ingestion/landing_zone/commit.py"
+_COPYING = "services/ingestion/landing_zone/copying.py"
+_MANIFEST = "services/ingestion/landing_zone/manifest.py"
 _CONSUMER = "services/ingestion/consumer.py"
 _INGEST = "ecs/dump_loader/dump_loader/ingest.py"
 _SNAPSHOT = "ecs/dump_loader/dump_loader/snapshot.py"
@@ -51,7 +54,7 @@ class Mutant:
 _NO_LOOK = Edit(
     _INGEST, "ingest", "            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)\n", ""
 )
-_UNVERIFIED = Edit(_COPYING, "copy_all", "    if wrong:\n", "    if False:\n")
+_UNVERIFIED = Edit(_COMMIT, "land", "    if wrong:\n", "    if False:\n")
 
 MUTANTS = (
     Mutant(
@@ -76,7 +79,7 @@ MUTANTS = (
             Edit(
                 _COPYING,
                 "copy",
-                '        with explained(f"copying s3://{source}/{file.key} to s3://{landing}/{key}"):\n',
+                '        with explained(f"copying s3://{original.bucket}/{original.key} to s3://{zone.bucket}/{key}"):\n',
                 "        from contextlib import suppress\n        with suppress(Exception):\n",
             ),
             _UNVERIFIED,
@@ -87,7 +90,7 @@ MUTANTS = (
         "listings are not paged",
         (
             Edit(
-                "services/s3_to_s3_copier/export.py",
+                _FINISHED,
                 "finished_export",
                 "for page in pages for found",
                 "for page in list(pages)[:1] for found",
@@ -97,7 +100,7 @@ MUTANTS = (
     ),
     Mutant(
         "a second export of a day leaves the first one's files beside its own",
-        (Edit(_LANDING, "_land", "        delete_all(committed.stale, s3, bucket)\n", ""),),
+        (Edit(_COMMIT, "land", "    delete_all(committed.stale, zone)\n", ""),),
         firsts=True,
     ),
     Mutant(
@@ -144,34 +147,34 @@ MUTANTS = (
         "the manifest is written before the copies",
         (
             Edit(
-                _LANDING,
-                "_land",
-                "    attempts.begin(mine, s3, bucket)\n",
-                "    attempts.begin(mine, s3, bucket)\n    _commit(mine, [], s3, bucket)\n",
+                _COMMIT,
+                "land",
+                "    attempts.begin(mine, zone)\n",
+                "    attempts.begin(mine, zone)\n    _commit(mine, [], zone, over=before)\n",
             ),
         ),
     ),
     Mutant(
         "the manifest is written whatever is there",
         (
-            Edit("services/s3_to_s3_copier/manifest.py", "commit", ', IfNoneMatch="*")', ")"),
-            Edit("services/s3_to_s3_copier/manifest.py", "commit", ", IfMatch=over.etag)", ")"),
+            Edit(_MANIFEST, "write", ', IfNoneMatch="*"', ""),
+            Edit(_MANIFEST, "write", ", IfMatch=over.etag", ""),
         ),
     ),
     Mutant(
         "an older snapshot lands over a later one",
         (
             Edit(
-                _LANDING,
-                "_superseded",
-                "    if committed is None or committed.manifest.order <= mine.order:",
-                "    if committed is None or True:",
+                _MANIFEST,
+                "wins_over",
+                "return self.manifest.order > other.order",
+                "return False",
             ),
         ),
     ),
     Mutant(
         "what a dead copy left is not recorded",
-        (Edit(_LANDING, "_land", "    overtaken = attempts.overtaken_by(mine, s3, bucket)", "    overtaken = []"),),
+        (Edit(_COMMIT, "land", "    overtaken = attempts.overtaken_by(mine, zone)", "    overtaken = []"),),
     ),
     Mutant(
         "a workflow is started without a look at its runs",
@@ -201,7 +204,7 @@ MUTANTS = (
     ),
     Mutant(
         "an older upload lands over a later one that was loaded before it",
-        (Edit("services/s3_to_s3_copier/manifest.py", "order", "(self.uploaded_at or self.snapshot_time, ", "("),),
+        (Edit("services/liberator/manifest.py", "order_of", "Order(uploaded_at or snapshot_time,", "Order(snapshot_time,"),),
     ),
     Mutant(
         "neither the lock nor a look protects a snapshot that is being created",
@@ -299,27 +302,38 @@ MUTANTS = (
     ),
     Mutant(
         "of one upload any snapshot may win",
-        (Edit("services/s3_to_s3_copier/manifest.py", "order", "self.snapshot_time, self.export", "self.export"),),
+        (
+            Edit(
+                "services/liberator/manifest.py", "order_of", ", snapshot_time, export_task)", ", datetime.min, export_task)"
+            ),
+        ),
     ),
     Mutant(
         "a table that nobody counted lands",
-        (Edit(_LANDING, "_tables", "tables.keys() - expected.keys(),", "set(),"),),
+        (Edit(_FINISHED, "_landing", "tables.keys() - expected.keys(),", "set(),"),),
     ),
     Mutant(
         "a table with rows and no file lands",
-        (Edit(_LANDING, "_tables", "if expected.get(name) and not files},", "if False},"),),
+        (Edit(_FINISHED, "_landing", "if expected.get(name) and not files},", "if False},"),),
     ),
     Mutant(
         "a warning of RDS ends the day, whatever it is about",
-        (Edit(_LANDING, "_tables", "expected.keys() & export.skipped if counts else export.warnings", "export.warnings"),),
+        (Edit(_FINISHED, "_landing", "expected.keys() & export.skipped if counts else export.warnings", "export.warnings"),),
     ),
     Mutant(
         "a canceled export is waited for",
-        (Edit("services/s3_to_s3_copier/export.py", "_completed_task", "FAILED | ExportStatus.CANCELED", "FAILED"),),
+        (Edit(_FINISHED, "_completed_task", "FAILED | ExportStatus.CANCELED", "FAILED"),),
     ),
     Mutant(
         "a copy that is overtaken before it is checked ends with an alert",
-        (Edit(_LANDING, "_land", "    except CopyMismatch:\n", "    except ZeroDivisionError:\n"),),
+        (
+            Edit(
+                _COMMIT,
+                "land",
+                "    overtaken = attempts",
+                "    if wrong:\n        raise CopyMismatch(wrong)\n    overtaken = attempts",
+            ),
+        ),
     ),
     Mutant(
         "the copier keeps no time in reserve",

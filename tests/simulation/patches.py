@@ -26,7 +26,6 @@ import snapshot_to_s3.handler
 from dump_loader import ingest, progress, snapshot
 from dump_loader.archive import s3_file, unpacking
 from ingestion import telemetry
-from s3_to_s3_copier import copying
 from tests.simulation import rds
 from tests.simulation.world import Killed
 
@@ -123,7 +122,7 @@ def installed() -> Iterator[None]:
         client = lambda service, **_: current.clients[service]  # noqa: E731
         put(boto3, "client", client)
         put(s3_to_s3_copier.handler, "session", lambda: SimpleNamespace(client=client))
-        for module in (copying, s3_file):
+        for module in (s3_to_s3_copier.handler, s3_file):
             put(module, "ThreadPoolExecutor", _Pool)
         put(s3_file, "threading", SimpleNamespace(Event=_Event))
         put(unpacking, "ahead", lambda chunks: chunks)

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from moto.rds.models import rds_backends
 from moto.s3.models import s3_backends
 
+from ingestion.landing_zone.manifest import attempts_prefix
 from ingestion.messages import Run
 from liberator import naming
-from s3_to_s3_copier import manifest
+from liberator.manifest import ExportManifest
 from tests.fakes import SNAPSHOT_TIME
 from tests.integration.services.test_handlers import DATA, NAME, RUN, _exported, function
-from tests.lake import DAY, Lake
+from tests.lake import DAY, MANIFEST, PREFIX, Lake
 
 __all__ = ["function"]
 
@@ -255,14 +256,14 @@ def test_a_forged_manifest_makes_the_copier_delete_nothing(
 ) -> None:
     lake.put(stale, b"keep", "landing")
     forged = {
-        "database": "liberator", "run": RUN.model_dump(mode="json"), "correlation_id": "c",
+        "prefix": PREFIX, "database": "liberator", "run": RUN.model_dump(mode="json"), "correlation_id": "c",
         "export_task_identifier": "sql-to-parquet-2021-06-04-000000",
         "uploaded_at": None, "snapshot_time": "2021-06-04T00:00:00Z",
         "tables": [{"name": "t", "rows": 1, "objects": [{"key": stale, "size": 4}]}],
     }  # fmt: skip
-    key = naming.manifest_key("liberator", DAY)
+    key = MANIFEST
     if where == "attempt":
-        key = naming.attempt_key("liberator", DAY, "sql-to-parquet-2021-06-04-000000")
+        key = f"{attempts_prefix(PREFIX, DAY)}sql-to-parquet-2021-06-04-000000.json"
     lake.put(key, json.dumps(forged).encode(), "landing")
     before = objects()
     copier = function("s3_to_s3_copier")
@@ -273,11 +274,11 @@ def test_a_forged_manifest_makes_the_copier_delete_nothing(
 
 
 def test_a_manifest_of_another_day_is_not_taken_for_the_days_own(lake: Lake, function: Callable[[str], Any]) -> None:
-    of_another_day = manifest.Manifest(
-        database="liberator", run=Run(import_date="2021-06-03", backdated=False), correlation_id="c",  # type: ignore[arg-type]
+    of_another_day = ExportManifest(
+        prefix=PREFIX, database="liberator", run=Run(import_date="2021-06-03", backdated=False), correlation_id="c",  # type: ignore[arg-type]
         export_task_identifier=OTHER_DAY, uploaded_at=None, snapshot_time=SNAPSHOT_TIME, tables=(),
     )  # fmt: skip
-    lake.put(naming.manifest_key("liberator", DAY), of_another_day.model_dump_json().encode(), "landing")
+    lake.put(MANIFEST, of_another_day.model_dump_json().encode(), "landing")
     copier = function("s3_to_s3_copier")
     assert copier.invoke(command(), seconds=900) == []
     [told] = copier.told()

@@ -69,10 +69,6 @@ def test_names_are_those_of_the_design() -> None:
         "part-00000-a-c000.gz.parquet"
     )
     assert list(naming.landing_keys([file], day)) == [landing]
-    assert naming.manifest_key("liberator", day) == "_manifests/parking/liberator/import_date=20210604.json"
-    attempt = naming.attempt_key("liberator", day, TASK)
-    assert attempt == f"_manifests/parking/liberator/attempts/import_date=20210604/{TASK}.json"
-    assert attempt.startswith(naming.attempts_prefix("liberator", day))
 
 
 @given(NAMES, NAMES, st.none() | st.integers(0, 99).map(str), st.sampled_from(["", "deep/prefix/", "1/"]))
@@ -109,16 +105,9 @@ def test_what_may_be_data_in_an_unknown_place_stops_the_copy(key: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [("liberator", "liberator2"), ("liberator", "another"), ("liberator_old", "liberator")]
 )
-def test_two_databases_share_neither_manifest_nor_attempts_nor_data(one: str, other: str) -> None:
+def test_two_databases_share_no_data(one: str, other: str) -> None:
     day = date(2021, 6, 4)
-    assert not naming.attempt_key(other, day, TASK).startswith(naming.attempts_prefix(one, day))
-    assert naming.manifest_key(one, day) != naming.manifest_key(other, day)
     assert not naming.partition_prefix(other, f"{other}.t", day).startswith(naming.landing_prefix(one))
-
-
-def test_two_days_share_no_attempts() -> None:
-    days = [date(2021, 6, 4), date(2021, 6, 5)]
-    assert len({naming.attempts_prefix("liberator", day) for day in days}) == 2
 
 
 @given(

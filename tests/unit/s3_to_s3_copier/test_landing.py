@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 
 from ingestion.errors import CopyMismatch, NotFound, NotYet, UnreadableObject
+from ingestion.landing_zone import manifest
 from ingestion.s3_uri import split_s3_uri
 from liberator import naming
 from liberator.errors import ExportUnusable
 from liberator.messages import CopyExport
 from liberator.row_counts import Remark, RemarkKind
-from s3_to_s3_copier import manifest
 from tests.fakes import SNAPSHOT_TIME, client_error
-from tests.lake import DAY, RUN, UPLOADED_AT, Lake, partition
+from tests.lake import MANIFEST, RUN, UPLOADED_AT, Lake, partition
 
 LATER = SNAPSHOT_TIME + timedelta(hours=1)
-MANIFEST = naming.manifest_key("liberator", DAY)
 
 
 def lands(lake: Lake, command: CopyExport) -> None:
@@ -190,10 +189,10 @@ def test_a_commit_over_a_manifest_that_has_changed_since_is_tried_again_at_once(
 
 def test_a_manifest_that_is_deleted_since_it_was_read_is_no_failure(lake: Lake) -> None:
     lands(lake, lake.export("task-1"))
-    read = manifest.read(lake.s3, "landing", "liberator", DAY)
+    read = lake.committed()
     assert read
     del lake.s3.buckets["landing"][MANIFEST]
-    assert not manifest.commit(lake.s3, "landing", read.manifest, over=read)
+    assert not manifest.write(read.manifest, lake.zone, over=read)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +208,7 @@ def test_a_manifest_that_calls_others_objects_stale_deletes_nothing(lake: Lake, 
     forged = lake.manifest().model_copy(update={"stale": (stale,)})
     lake.put(MANIFEST, forged.model_dump_json().encode(), "landing")
     lake.put(stale, b"kept", "landing")
-    with pytest.raises(UnreadableObject, match="not of liberator on 2021-06-04"):
+    with pytest.raises(UnreadableObject, match="not of parking/liberator/ on 2021-06-04"):
         lake.copy(lake.export("task-2", at=LATER))
     assert lake.s3.keys("landing")[stale] == b"kept"
 

@@ -13,8 +13,9 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from ingestion.errors import AccessDenied
-from liberator.naming import ExportedFile
-from s3_to_s3_copier import copying, handler
+from ingestion.landing_zone import copying
+from ingestion.landing_zone.copying import Original
+from s3_to_s3_copier import handler
 from tests.lake import Lake
 
 KEY = "parking/liberator/liberator.t/part.parquet"
@@ -23,8 +24,7 @@ GIB = 1024**3
 
 def copy(lake: Lake, body: bytes = b"exported") -> None:
     lake.put("task-1/part.parquet", body)
-    file = ExportedFile("task-1/part.parquet", len(body), "liberator", "liberator.t", None, "part.parquet")
-    copying.copy_all({KEY: file}, lake.s3, source="exports", landing="landing", seconds_left=lambda: 900)
+    copying.copy_all({KEY: Original("exports", "task-1/part.parquet", len(body))}, lake.zone, lambda: 900)
 
 
 def asked(lake: Lake, answer: Callable[[str], Any] = lambda _: None) -> list[tuple[str, dict[str, Any]]]:
@@ -73,10 +73,10 @@ def test_nor_are_they_where_the_copy_is_made_by_parts(lake: Lake, monkeypatch: p
 
 def test_each_object_takes_one_request_and_the_listings_two(lake: Lake) -> None:
     lake.put("task-1/part.parquet", b"exported")
-    files = [ExportedFile("task-1/part.parquet", 8, "liberator", "liberator.t", None, f"{n}.parquet") for n in range(5)]
+    plan = {f"parking/liberator/liberator.t/{n}.parquet": Original("exports", "task-1/part.parquet", 8) for n in range(5)}
     calls = asked(lake)
-    plan = {f"parking/liberator/liberator.t/{file.name}": file for file in files}
-    copying.copy_all(plan, lake.s3, source="exports", landing="landing", seconds_left=lambda: 900)
+    copying.copy_all(plan, lake.zone, lambda: 900)
+    assert copying.differences(plan, lake.zone) == []
     assert Counter(operation for operation, _ in calls) == {"CopyObject": 5, "ListObjectsV2": 2}
 
 
@@ -90,9 +90,9 @@ def test_what_is_too_large_for_one_copyobject_is_copied_by_parts(lake: Lake) -> 
         return None
 
     calls = asked(lake, large)
-    file = ExportedFile("task-1/part.parquet", 5 * GIB + 1, "liberator", "liberator.t", None, "part.parquet")
+    plan = {KEY: Original("exports", "task-1/part.parquet", 5 * GIB + 1)}
     with pytest.raises(RuntimeError, match="seen"):
-        copying.copy_all({KEY: file}, lake.s3, source="exports", landing="landing", seconds_left=lambda: 900)
+        copying.copy_all(plan, lake.zone, lambda: 900)
     assert calls[-1][0] == "CreateMultipartUpload"
 
 
@@ -101,7 +101,7 @@ def test_more_objects_than_one_request_may_delete_are_all_deleted(lake: Lake) ->
     for key in keys:
         lake.put(key, b"", "landing")
     calls = asked(lake)
-    copying.delete_all(keys, lake.s3, "landing")
+    copying.delete_all(keys, lake.zone)
     assert lake.landed() == set()
     assert [len(params["Delete"]["Objects"]) for _, params in calls if "Delete" in params] == [1000, 1]
 
@@ -110,7 +110,7 @@ def test_an_object_that_must_not_be_deleted_ends_the_run_by_name(lake: Lake) -> 
     copy(lake)
     lake.deny("s3:DeleteObject", "landing/parking/*")
     with pytest.raises(AccessDenied, match=f"deleting from s3://landing: .*{KEY}"):
-        copying.delete_all([KEY], lake.s3, "landing")
+        copying.delete_all([KEY], lake.zone)
 
 
 def test_an_object_that_s3_fails_to_delete_is_tried_again(lake: Lake) -> None:
@@ -119,7 +119,7 @@ def test_an_object_that_s3_fails_to_delete_is_tried_again(lake: Lake) -> None:
         lake, lambda operation: (type("Http", (), {"status_code": 200}), refused) if operation == "DeleteObjects" else None
     )
     with pytest.raises(ClientError, match="InternalError"):
-        copying.delete_all([KEY], lake.s3, "landing")
+        copying.delete_all([KEY], lake.zone)
 
 
 def test_times_of_all_formats_are_read_as_boto3_reads_them(lake: Lake) -> None:

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from ingestion.errors import AccessDenied, BadName, CopyMismatch, NotFound, NotYet, UnreadableObject
+from ingestion.landing_zone import commit, copying, manifest
 from ingestion.messages import Run
-from liberator import naming
 from liberator.errors import ExportUnusable, WorkflowUnusable
+from liberator.manifest import ExportedColumn
 from liberator.messages import CopyExport
-from s3_to_s3_copier import copying, landing, manifest
-from s3_to_s3_copier.manifest import LandedColumn
 from tests.fakes import SNAPSHOT_TIME, client_error
 from tests.integration.services.conftest import finish_runs
-from tests.lake import DAY, RUN, TABLES, UPLOADED_AT, Lake, partition
+from tests.lake import DAY, MANIFEST, RUN, TABLES, UPLOADED_AT, Lake, partition
 
 
 def test_an_export_lands_under_its_date_is_committed_and_its_workflow_runs(lake: Lake) -> None:
@@ -56,9 +55,9 @@ def test_a_backdated_run_starts_the_backdated_workflow_alone(lake: Lake) -> None
 def test_the_same_message_again_changes_nothing(lake: Lake) -> None:
     command = lake.export("task-1")
     lake.copy(command)
-    before = copying.sizes([""], lake.s3, "landing")
+    before = lake.sizes("landing")
     assert lake.copy(command) is None, "announced once"
-    assert copying.sizes([""], lake.s3, "landing") == before
+    assert lake.sizes("landing") == before
     assert len(lake.runs()) == 1
 
 
@@ -82,16 +81,16 @@ def test_a_second_export_of_the_day_replaces_the_first(lake: Lake) -> None:
 def test_an_earlier_snapshot_that_comes_late_is_superseded_and_leaves_nothing(lake: Lake) -> None:
     late = lake.export("task-1")
     lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1)))
-    before = copying.sizes([""], lake.s3, "landing")
+    before = lake.sizes("landing")
     assert lake.copy(late) is None
-    assert copying.sizes([""], lake.s3, "landing") == before
+    assert lake.sizes("landing") == before
     assert len(lake.runs()) == 1
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_the_latest_upload_of_a_day_wins_whichever_was_loaded_first(lake: Lake, hours: int) -> None:
     """The two names of a day are two files: neither's load knows of the other's."""
-    other = RUN.model_copy(update={"dump": "s3://data/parking/liberator_dump_20210604.zip"})
+    other = RUN.model_copy(update={"origin": "s3://data/parking/liberator_dump_20210604.zip"})
     newer = lake.export("task-1", uploaded_at=UPLOADED_AT + timedelta(seconds=1))
     older = lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=hours), run=other)
     lake.copy(newer)
@@ -100,7 +99,7 @@ def test_the_latest_upload_of_a_day_wins_whichever_was_loaded_first(lake: Lake, 
 
 
 def test_a_snapshot_of_no_known_dump_counts_from_when_it_was_taken(lake: Lake) -> None:
-    nameless = RUN.model_copy(update={"dump": None})
+    nameless = RUN.model_copy(update={"origin": None})
     lake.copy(lake.export("task-1", uploaded_at=SNAPSHOT_TIME - timedelta(hours=2)))
     finish_runs()
     lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1), run=nameless))
@@ -114,15 +113,15 @@ def test_a_later_snapshot_that_commits_while_the_earlier_one_copies_wins(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
-    copy_all = landing.copy_all
+    copy_all = commit.copy_all
 
     def overtaken(plan: Any, *args: Any, **options: Any) -> None:
         copy_all(plan, *args, **options)
         if any("task-1" in key for key in plan):
-            monkeypatch.setattr(landing, "copy_all", copy_all)
+            monkeypatch.setattr(commit, "copy_all", copy_all)
             lake.copy(later)
 
-    monkeypatch.setattr(landing, "copy_all", overtaken)
+    monkeypatch.setattr(commit, "copy_all", overtaken)
     lake.copy(early)
     assert [event.export_task_identifier for event in lake.announced] == ["task-2"]
     assert lake.landed() == lake.manifest().keys
@@ -153,7 +152,7 @@ def test_nothing_of_the_day_is_removed_before_the_commit_that_replaces_it(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.copy(lake.export("task-1"))
-    monkeypatch.setattr(manifest, "commit", _dies)
+    monkeypatch.setattr(manifest, "write", _dies)
     with pytest.raises(RuntimeError):
         lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1)))
     assert lake.manifest().export_task_identifier == "task-1"
@@ -162,10 +161,10 @@ def test_nothing_of_the_day_is_removed_before_the_commit_that_replaces_it(
 
 def test_a_commit_over_a_manifest_that_has_changed_since_it_was_read_is_refused(lake: Lake) -> None:
     lake.copy(lake.export("task-1"))
-    read = manifest.read(lake.s3, "landing", "liberator", DAY)
+    read = lake.committed()
     assert read
-    assert manifest.commit(lake.s3, "landing", read.manifest.model_copy(update={"correlation_id": "other"}), over=read)
-    assert not manifest.commit(lake.s3, "landing", read.manifest, over=read)
+    assert manifest.write(read.manifest.model_copy(update={"correlation_id": "other"}), lake.zone, over=read)
+    assert not manifest.write(read.manifest, lake.zone, over=read)
     assert lake.manifest().correlation_id == "other"
 
 
@@ -174,7 +173,7 @@ def test_a_commit_that_s3_cannot_order_against_another_has_lost(lake: Lake, monk
     put_object = lake.s3.put_object
 
     def conflict(**request: Any) -> Any:
-        if request["Key"] == naming.manifest_key("liberator", DAY):
+        if request["Key"] == MANIFEST:
             raise client_error("ConditionalRequestConflict", "PutObject")
         return put_object(**request)
 
@@ -186,14 +185,14 @@ def test_a_commit_that_s3_cannot_order_against_another_has_lost(lake: Lake, monk
 
 def test_of_two_commits_at_the_same_time_one_loses_and_looks_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
-    commit = manifest.commit
+    write = manifest.write
 
     def raced(*args: Any, **options: Any) -> bool:
-        monkeypatch.setattr(manifest, "commit", commit)
+        monkeypatch.setattr(manifest, "write", write)
         lake.copy(early)  # commits between the read and the write of the later one
-        return commit(*args, **options)
+        return write(*args, **options)
 
-    monkeypatch.setattr(manifest, "commit", raced)
+    monkeypatch.setattr(manifest, "write", raced)
     with pytest.raises(NotYet, match="at the same time") as wait:
         lake.copy(later)
     assert wait.value.delay_seconds == 0
@@ -210,7 +209,7 @@ def test_what_a_run_that_died_after_its_commit_left_is_cleared_by_the_next_try(
     finish_runs()
     second = lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
     with monkeypatch.context() as broken:
-        broken.setattr(landing, "delete_all", _dies)
+        broken.setattr(commit, "delete_all", _dies)
         with pytest.raises(RuntimeError):
             lake.copy(second)
     assert any("task-1" in key for key in lake.landed())
@@ -304,7 +303,7 @@ def test_when_time_runs_short_the_next_invocation_goes_on(lake: Lake) -> None:
         lake.copy(command, lambda: next(left))
     assert wait.value.delay_seconds == 0
     assert len(lake.landed()) == 4
-    assert manifest.read(lake.s3, "landing", "liberator", DAY) is None
+    assert lake.committed() is None
     kept = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing", Prefix="parking/")["Contents"]}
     assert lake.copy(command)
     now = {o["Key"]: o["LastModified"] for o in lake.s3.list_objects_v2(Bucket="landing", Prefix="parking/")["Contents"]}
@@ -324,7 +323,7 @@ def test_more_objects_than_a_page_holds_all_land(lake: Lake) -> None:
 
 def test_an_export_under_a_prefix_of_the_bucket_lands_as_any_other(lake: Lake) -> None:
     command = lake.export("task-1")
-    for key in copying.sizes([""], lake.s3, "exports"):
+    for key in lake.sizes("exports"):
         lake.s3.copy_object(CopySource=f"exports/{key}", Bucket="exports", Key=f"rds/daily/{key}")
         lake.s3.delete_object(Bucket="exports", Key=key)
     lake.rds.tasks["task-1"]["S3Prefix"] = "rds/daily"
@@ -487,7 +486,7 @@ def test_a_copy_that_differs_afterwards_is_not_committed(lake: Lake, monkeypatch
     monkeypatch.setattr(lake.s3, "copy_object", truncating)
     with pytest.raises(CopyMismatch, match="4 of 4 objects"):
         lake.copy(command)
-    assert manifest.read(lake.s3, "landing", "liberator", DAY) is None
+    assert lake.committed() is None
     assert lake.runs() == []
 
 
@@ -544,7 +543,7 @@ def test_the_manifest_says_what_mysqls_types_were(lake: Lake) -> None:
         ],
     )
     lake.copy(command)
-    issued = LandedColumn(name="issued", original_type="date", exported_type="binary (UTF8)")
+    issued = ExportedColumn(name="issued", original_type="date", exported_type="binary (UTF8)")
     assert {table.name: table.columns for table in lake.manifest().tables} == {"permits": (issued,), "archive": ()}
 
 

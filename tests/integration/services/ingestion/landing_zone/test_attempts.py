@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ingestion.errors import AccessDenied, NotYet
-from liberator import naming
+from ingestion.landing_zone import attempts, commit
+from ingestion.landing_zone.manifest import attempts_prefix
 from liberator.messages import CopyExport
-from s3_to_s3_copier import attempts, landing
 from tests.fakes import SNAPSHOT_TIME
 from tests.integration.services.conftest import finish_runs
-from tests.lake import DAY, Lake, partition
+from tests.lake import DAY, PREFIX, Lake, partition
 
 LATER = SNAPSHOT_TIME + timedelta(hours=1)
 
@@ -80,7 +80,7 @@ def test_a_file_of_one_name_in_both_exports_stays(lake: Lake) -> None:
     assert lake.landed() == lake.manifest().keys == {partition("pcns", "part-00000-a-c000.gz.parquet")}
 
 
-@pytest.mark.parametrize(("module", "step"), [(landing, "delete_all"), (attempts, "end")])
+@pytest.mark.parametrize(("module", "step"), [(commit, "delete_all"), (attempts, "end")])
 def test_clearing_away_that_died_is_done_by_the_next_try(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, module: Any, step: str
 ) -> None:
@@ -115,7 +115,7 @@ def test_a_copy_that_begins_while_a_later_one_commits_takes_its_record_away_agai
 
 
 def test_a_record_that_another_copy_removes_meanwhile_is_passed_over(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = naming.attempt_key("liberator", DAY, "task-0")
+    gone = f"{attempts_prefix(PREFIX, DAY)}task-0.json"
     monkeypatch.setattr(attempts, "sizes", lambda *_: {gone: 1})
     assert lake.copy(lake.export("task-1"))
 

@@ -1,95 +1,44 @@
-"""What a finished export holds, and whether that is everything: the task, its side files, its objects."""
+"""What a finished export holds, and whether that is all that was loaded: task, side files, objects, row counts."""
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field, ValidationError
+from aws_lambda_powertools import Logger
+from pydantic import ValidationError
 
 from ingestion.aws_errors import explained
-from ingestion.errors import NotFound, NotYet
-from liberator import naming
+from ingestion.errors import NotFound, NotYet, Terminal
+from liberator import naming, row_counts
 from liberator.errors import ExportUnusable
-from liberator.exports import ExportStatus
+from liberator.exports import ExportInfo, ExportStatus, TablesInfo, warnings_in
+from liberator.manifest import order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_rds.type_defs import ExportTaskTypeDef
     from mypy_boto3_s3 import S3Client
 
+    from ingestion.landing_zone.manifest import Order
+    from liberator.exports import ColumnType, TableStatus
+    from liberator.messages import CopyExport
     from liberator.naming import ExportedFile
+    from liberator.row_counts import RowCounts
 
-
-class ColumnType(BaseModel):
-    """One entry of `originalTypeMappings`: MySQL's type, e.g. `date`, and the Parquet type that RDS made of it."""
-
-    name: str = Field(alias="columnName")
-    original_type: str = Field(alias="originalType")
-    exported_type: str = Field("", alias="expectedExportedType")
-
-
-class SchemaMetadata(BaseModel):
-    """`schemaMetadata` of a table."""
-
-    columns: list[ColumnType] = Field([], alias="originalTypeMappings")
-
-
-class TableStatus(BaseModel):
-    """One entry of `perTableStatus`. `target` is `database.table`, with or without the database before it once more.
-
-    An entry with a warning may be of a whole database, which has no status: then `target` is its name alone.
-    """
-
-    target: str
-    status: str = ""
-    warning: str = Field("", alias="warningMessage")
-    schema_metadata: SchemaMetadata = Field(default_factory=SchemaMetadata, alias="schemaMetadata")
-
-    @property
-    def of_table(self) -> bool:
-        return "." in self.target
-
-    @property
-    def incomplete(self) -> bool:
-        return self.of_table and self.status.upper() != ExportStatus.COMPLETE
-
-
-class TablesInfo(BaseModel):
-    """An `export_tables_info_<task>_from_<m>_to_<n>.json`."""
-
-    per_table_status: list[TableStatus] = Field(alias="perTableStatus")
-
-
-class ExportInfo(BaseModel):
-    """The `export_info_<task>.json`."""
-
-    export_task_identifier: str = Field(alias="exportTaskIdentifier")
-    status: str
-
-
-class TaskWarning(BaseModel):
-    """The JSON in an export task's WarningMessage. AWS shows it in one example, which says nothing of the lists' elements.
-
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Monitoring.html
-    """
-
-    skipped_tables: list[Any] = Field([], alias="skippedTables")
-    skipped_objectives: list[Any] = Field([], alias="skippedObjectives")
-    general: list[Any] = []
+logger = Logger(child=True)
 
 
 @dataclass(frozen=True)
 class Export:
-    """A finished export of one database. `tables` maps each table's plain name to its Parquet files, maybe none.
+    """A finished export of one database. `tables` maps the plain name of each table that lands to its files, maybe none.
 
     `columns` maps it to its columns, none where the export says nothing of them. `skipped` are plain names that RDS calls
-    skipped, or not COMPLETE. `warnings` are all that RDS says, a line each.
+    skipped, or not COMPLETE. `warnings` are all that RDS says, a line each. `counts` are None where nobody counted.
     """
 
     task_identifier: str
@@ -99,14 +48,16 @@ class Export:
     columns: dict[str, list[ColumnType]]
     skipped: frozenset[str]
     warnings: tuple[str, ...]
+    counts: RowCounts | None
 
 
-def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: str) -> Export:
-    """The export, once RDS has ended it. Only reads, so safe to repeat.
+def finished_export(command: CopyExport, rds: RDSClient, s3: S3Client, bucket: str, database: str) -> Export:
+    """The export, once RDS has ended it and where it has all that was loaded. Only reads, so safe to repeat.
 
-    Raises NotYet while it runs; NotFound and ExportUnusable where it failed, or its files contradict each other. Whether it
-    has everything that was loaded is for the caller to say, who knows what that was.
+    Raises NotYet while it runs; NotFound, UnreadableObject, and ExportUnusable where it failed, contradicts itself, or lacks
+    something.
     """
+    task_identifier = command.export_task_identifier
     task = _completed_task(task_identifier, rds)
     prefix = "/".join(filter(None, [task.get("S3Prefix", "").strip("/"), task_identifier])) + "/"
     where = f"s3://{bucket}/{prefix}"
@@ -118,21 +69,29 @@ def finished_export(task_identifier: str, rds: RDSClient, s3: S3Client, bucket: 
     if info.status.upper() != ExportStatus.COMPLETE or info.export_task_identifier != task_identifier:
         raise ExportUnusable(f"export_info at {where} says {info.export_task_identifier} is {info.status}, not COMPLETE.")
     files = [f for key, size in sizes.items() if (f := naming.parse_export_key(key, size))]
-    database, tables = _tables(statuses, files, where)
-    columns = {_plain_name(s.target, database): s.schema_metadata.columns for s in statuses if s.of_table}
-    skipped, warnings = _warnings(task.get("WarningMessage", ""))
+    found_database, tables = _tables(statuses, files, where)
+    columns = {_plain_name(s.target, found_database): s.schema_metadata.columns for s in statuses if s.of_table}
+    skipped, warnings = warnings_in(task.get("WarningMessage", ""))
     skipped += [s.target for s in statuses if s.incomplete]
     warnings += [f"{s.target}: {s.status} {s.warning}".strip() for s in statuses if s.warning or s.incomplete]
-    names = frozenset(_plain_name(target, database) for target in skipped)
-    return Export(task_identifier, task["SnapshotTime"], database, tables, columns, names, tuple(warnings))
+    names = frozenset(_plain_name(target, found_database) for target in skipped)
+    counts = _counts(command, s3)
+    export = Export(task_identifier, task["SnapshotTime"], found_database, tables, columns, names, tuple(warnings), counts)
+    return replace(export, tables=_landing(export, database))
 
 
-def snapshot_time(task_identifier: str, rds: RDSClient) -> datetime:
-    """When the export's snapshot was taken; later than any other where RDS does not say it: every field is optional.
+def order_of_unusable(command: CopyExport, rds: RDSClient, s3: S3Client) -> Order | None:
+    """Where an export that cannot land would stand among the attempts at its day; None where nobody can say.
 
+    Without a time of its snapshot, later than any other of its upload: every field is optional.
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html
     """
-    return _task(task_identifier, rds).get("SnapshotTime") or datetime.max.replace(tzinfo=UTC)
+    taken = _task(command.export_task_identifier, rds).get("SnapshotTime") or datetime.max.replace(tzinfo=UTC)
+    try:
+        counts = _counts(command, s3)
+    except Terminal:  # a person hears of the export itself
+        return None
+    return order_of(counts.uploaded_at if counts else None, taken, command.export_task_identifier)
 
 
 def _task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
@@ -156,38 +115,6 @@ def _completed_task(task_identifier: str, rds: RDSClient) -> ExportTaskTypeDef:
         case status:
             raise NotYet(f"export task {task_identifier} is {status}, {task.get('PercentProgress', 0)} %")
     return task
-
-
-def _warnings(message: str) -> tuple[list[str], list[str]]:
-    """The names that an export task's WarningMessage calls skipped, and each of its warnings.
-
-    RDS warns of much that takes nothing away: of each conversion of strings, after which "the underlying data exported is
-    always the same", of databases without tables.
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.data-types.html
-    """
-    try:
-        parsed = TaskWarning.model_validate_json(message)
-    except ValidationError:
-        return [], [message] if message else []
-    skipped = [*parsed.skipped_tables, *parsed.skipped_objectives]
-    lines = [f"skipped: {_text(it)}" for it in skipped] + [_text(it) for it in parsed.general]
-    return [name for it in skipped for name in _strings(it)], lines
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in a value of JSON: one of them is the name."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            yield from _strings(list(value.values()))
-        case list():
-            for element in value:
-                yield from _strings(element)
 
 
 def _side_files(
@@ -232,3 +159,45 @@ def _tables(statuses: list[TableStatus], files: list[ExportedFile], where: str) 
 
 def _plain_name(target: str, database: str) -> str:
     return target.removeprefix(f"{database}.").removeprefix(f"{database}.")
+
+
+def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
+    """What the loader counted; None where the command names no dump: then nobody counted."""
+    if command.run.origin is None:
+        logger.warning("No dump is named, so no row counts: the tables are landed unchecked")
+        return None
+    return row_counts.read(naming.row_counts_uri(command.run.origin, command.export_task_identifier), s3)
+
+
+def _landing(export: Export, database: str) -> dict[str, list[naming.ExportedFile]]:
+    """Choose the tables that land: exactly those that were loaded, with data where rows are. Raises ExportUnusable.
+
+    A view has no rows of its own and was not counted: if RDS exports it, it does not land. A warning is of no consequence
+    where every counted table is complete; where nobody counted, it is all that tells of a loss.
+    """
+    counts = export.counts
+    if export.database != database:
+        raise ExportUnusable(
+            f"Export {export.task_identifier} holds database {export.database}; only {database} is landed. "
+            "If DatabaseName has been changed since, load the dump again."
+        )
+    if export.warnings:
+        some = {"export_task": export.task_identifier, "count": len(export.warnings), "first": export.warnings[:20]}
+        logger.warning("RDS completed the export with warnings", extra=some)
+    expected = counts.tables if counts else dict.fromkeys(export.tables, 0)
+    views = counts.views if counts else ()
+    tables = {name: files for name, files in export.tables.items() if name not in views}
+    problems = {
+        "tables not exported": expected.keys() - tables.keys(),
+        "skipped or not complete": expected.keys() & export.skipped if counts else export.warnings,
+        "not counted": tables.keys() - expected.keys(),
+        "with rows but no file": {name for name, files in tables.items() if expected.get(name) and not files},
+    }
+    if any(problems.values()):
+        said = f" RDS says: {'; '.join(export.warnings[:20])}." if export.warnings else ""
+        raise ExportUnusable(
+            f"Export {export.task_identifier} does not match the loaded database: "
+            f"{', '.join(f'{problem} {sorted(names)}' for problem, names in problems.items() if names)}.{said} "
+            "Load the dump again."
+        )
+    return tables
