@@ -101,7 +101,7 @@ build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in
 
 .PHONY: cloud
 cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues
-	@$(BIN)/python -m local.emulator.prepared $(if $(LIVE),--live)
+	@$(BIN)/python -m local.emulator $(if $(LIVE),--live)
 
 .PHONY: sam-local
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.emulator.cloud import PRE_PRODUCTION_BUCKET
-from local.emulator.prepared import ODD_KEY, Standby
+from local.emulator.prepared import ODD_KEY, PreparedCloud
 from tests.contract.test_events import BAD, EVENTS
 
 FUNCTIONS = {
@@ -84,22 +84,22 @@ def of_every_file() -> Any:
 
 
 def bring_about(
-    standby: Standby, function: str, case: str, invoke: Callable[[str, Path], dict[str, Any]]
+    cloud: PreparedCloud, function: str, case: str, invoke: Callable[[str, Path], dict[str, Any]]
 ) -> tuple[dict[str, Any], Outcome]:
     """The function's answer, and what came of it."""
-    for found in standby.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET).get("Contents", []):
-        standby.s3.delete_object(Bucket=PRE_PRODUCTION_BUCKET, Key=found["Key"])
-    sent, told = len(standby.story.messages()), len(standby.told)
+    for found in cloud.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET).get("Contents", []):
+        cloud.s3.delete_object(Bucket=PRE_PRODUCTION_BUCKET, Key=found["Key"])
+    sent, told = len(cloud.story.messages()), len(cloud.told)
     answer = invoke(FUNCTIONS[function], EVENTS / function / f"{case}.json")
-    copied = [o["Key"] for o in standby.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET).get("Contents", [])]
+    copied = [o["Key"] for o in cloud.s3.list_objects_v2(Bucket=PRE_PRODUCTION_BUCKET).get("Contents", [])]
     return answer, Outcome(
         # RDS's own events arrive when they like
         sent=tuple(
             str(e.queue)
-            for e in standby.story.messages()[sent:]
+            for e in cloud.story.messages()[sent:]
             if str(e.queue).endswith("-dlq") or e.stage in {"ExportSnapshot", "CopyExport"}
         ),
-        told=tuple(str(event["kind"]) for event in standby.told[told:]),
+        told=tuple(str(event["kind"]) for event in cloud.told[told:]),
         copied=copied[0] if copied else None,
     )
 

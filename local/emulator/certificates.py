@@ -1,4 +1,7 @@
-"""A certificate authority of one's own for the local database server, as RDS has one for its instances."""
+"""A certificate authority of one's own for the local database server.
+
+Stands in for the one that RDS has for its instances. How it differs: made for each server, without intermediates.
+"""
 
 from __future__ import annotations
 

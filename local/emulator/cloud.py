@@ -1,4 +1,8 @@
-"""The whole system on one machine: the template's resources, wired as the template wires them, and running."""
+"""The whole system on one machine: the template's resources, wired as the template wires them, and running.
+
+Stands in for an AWS account with the stack in it. How it differs: one account holds the pre-production bucket as well, time
+that messages and RDS wait is scaled, and a run with a fresh account begins in seconds and leaves nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Lambda functions of the template: their environments, and hosts that run one invocation at a time and are used again."""
+"""Lambda functions of the template: their environments, and hosts that run one invocation at a time and are used again.
+
+Stands in for Lambda's Invoke. How it differs: as many hosts as there are invocations at once, whatever the account's or the
+function's concurrency; a host that failed is not used again; none is frozen between invocations, or replaced after a while.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Glue workflow runs: MaxConcurrentRuns is enforced, and each run goes through its jobs, or takes a moment and is complete.
 
-Stands in for what moto leaves out, and mends its listing of runs, which fails beyond the first page of 100.
+Stands in for what moto leaves out of Glue, and mends its listing of runs, which fails beyond the first page of 100. How it
+differs: a run's jobs are carried out by glue_jobs.py, or not at all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What AWS gives a resource when it makes it: ARN, `!Ref`, attributes. Computed from its type and name."""
+"""ARN, `!Ref` and attributes, as AWS gives them to a resource when it makes it.
+
+Stands in for the services that name resources. How it differs: computed from type and name, and so always the same.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,8 @@
-"""Spark on this machine, as large as the machine is: what in AWS is a Glue job's cluster."""
+"""Spark on this machine, as large as the machine is.
+
+Stands in for a Glue job's cluster. How it differs: driver and executors are one process, Spark is PyPI's own instead of
+Glue's build of it, and it reads folders instead of S3.
+"""
 
 from __future__ import annotations
 

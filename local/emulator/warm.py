@@ -1,5 +1,7 @@
 """Start Python programs in processes that have the libraries loaded: half a second of a core less for each.
 
+Nothing in AWS is like it: there every container and every new Lambda environment starts Python anew.
+
 One process imports them once and forks for each program. A forked process has an environment, a working folder and
 an import path of its own, as if Python had been started for it; only the libraries' modules are there already.
 On other systems than Linux, Python is started each time: their own libraries do not expect to be forked.

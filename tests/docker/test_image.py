@@ -12,7 +12,7 @@ import pytest
 
 from local import ROOT
 from local.emulator.cloud import Cloud
-from local.emulator.prepared import docker_gateway
+from local.emulator.terminal import docker_gateway
 
 pytestmark = pytest.mark.skipif(docker_gateway() is None, reason="no Docker engine answers")
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from local import ROOT
-from local.emulator.prepared import Standby, docker_gateway, invoke_command, write_files
+from local.emulator.prepared import PreparedCloud
+from local.emulator.terminal import docker_gateway, invoke_command, write_files
 from tests.outcomes import Outcome, bring_about, of_every_file
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-rapid-x86_64"
@@ -21,14 +22,14 @@ pytestmark = pytest.mark.skipif(docker_gateway() is None, reason="no Docker engi
 
 
 @pytest.fixture(scope="module")
-def standby() -> Iterator[Standby]:
-    with Standby(built=True) as running:
+def cloud() -> Iterator[PreparedCloud]:
+    with PreparedCloud(built=True) as running:
         write_files(running)
         yield running
 
 
 @of_every_file()
-def test_an_event_does_what_its_name_says(standby: Standby, function: str, case: str, outcome: Outcome) -> None:
+def test_an_event_does_what_its_name_says(cloud: PreparedCloud, function: str, case: str, outcome: Outcome) -> None:
     have = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode == 0
 
     def invoke(logical_id: str, event: Path) -> dict[str, Any]:
@@ -41,4 +42,4 @@ def test_an_event_does_what_its_name_says(standby: Standby, function: str, case:
         assert lines, done.stderr[-3000:]
         return dict(json.loads(lines[-1]))
 
-    assert bring_about(standby, function, case, invoke) == ({"batchItemFailures": []}, outcome)
+    assert bring_about(cloud, function, case, invoke) == ({"batchItemFailures": []}, outcome)

@@ -14,7 +14,8 @@ import pytest
 from local import ROOT
 from local.emulator.aws import ACCOUNT
 from local.emulator.database_server import DatabaseServer
-from local.emulator.prepared import Standby, shell_variables
+from local.emulator.prepared import PreparedCloud
+from local.emulator.terminal import shell_variables
 from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.timeout(180)
@@ -26,7 +27,7 @@ README_LINES = re.findall(r"^    (QUEUE_URL=.*|aws sqs .*)$", (ROOT / "README.md
 NOT_HERE = ("aws ecs ", "aws logs ", "aws cloudwatch ")
 
 
-class Running(Standby, System):
+class Running(PreparedCloud, System):
     """The states that events/ speak of, with pollers."""
 
     def run_documented(self, *words: str, folder: Path = ROOT) -> None:

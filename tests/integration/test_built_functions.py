@@ -13,7 +13,7 @@ import pytest
 from local import ROOT
 from local.emulator.functions import InvocationFailed
 from local.emulator.lambda_runtime import BUILD
-from local.emulator.prepared import Standby
+from local.emulator.prepared import PreparedCloud
 from tests.contract.test_events import BAD, BATCHES, READ
 from tests.outcomes import OUTCOMES, Outcome, bring_about, event_of, of_every_file
 
@@ -22,17 +22,17 @@ NOBODY = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
-def standby(built: None) -> Iterator[Standby]:
-    with Standby(built=True) as running:
+def cloud(built: None) -> Iterator[PreparedCloud]:
+    with PreparedCloud(built=True) as running:
         yield running
 
 
 @of_every_file()
-def test_an_event_does_what_its_name_says(standby: Standby, function: str, case: str, outcome: Outcome) -> None:
+def test_an_event_does_what_its_name_says(cloud: PreparedCloud, function: str, case: str, outcome: Outcome) -> None:
     def invoke(logical_id: str, path: Path) -> dict[str, Any]:
-        return dict(standby.functions[logical_id].invoke(event_of(path)))
+        return dict(cloud.functions[logical_id].invoke(event_of(path)))
 
-    assert bring_about(standby, function, case, invoke) == ({"batchItemFailures": []}, outcome)
+    assert bring_about(cloud, function, case, invoke) == ({"batchItemFailures": []}, outcome)
 
 
 def test_every_file_has_an_outcome() -> None:
@@ -46,11 +46,11 @@ def test_an_artefact_stays_small(built: None) -> None:
         assert size < MEBIBYTES
 
 
-def test_a_function_that_overruns_its_timeout_is_ended(standby: Standby) -> None:
-    original = standby.functions["SnapshotToS3Function"]
+def test_a_function_that_overruns_its_timeout_is_ended(cloud: PreparedCloud) -> None:
+    original = cloud.functions["SnapshotToS3Function"]
     hurried = replace(original.resource, properties=original.resource.properties | {"Timeout": 1})
     # Nobody answers there, and botocore tries for longer than a second.
-    function = replace(original, resource=hurried, base_environment={**standby.aws.environment, "AWS_ENDPOINT_URL": NOBODY})
+    function = replace(original, resource=hurried, base_environment={**cloud.aws.environment, "AWS_ENDPOINT_URL": NOBODY})
     try:
         with pytest.raises(InvocationFailed):
             function.invoke(event_of(ROOT / "events/snapshot_to_s3/message_daily.json"))
