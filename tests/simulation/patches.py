@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from datetime import datetime, tzinfo
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
@@ -20,19 +21,15 @@ import boto3
 
 # whatever of them a function or the loader uses is in sys.modules now
 import dump_loader.__main__ as loader
-import prod_to_preprod.handler
-import s3_to_s3_copier.handler
-import snapshot_to_s3.handler
 from dump_loader import ingest, progress, snapshot
 from dump_loader.archive import s3_file, unpacking
-from ingestion import telemetry
+from s3_to_s3_copier import handler as copier
 from tests.simulation import rds
 from tests.simulation.world import Killed
 
 if TYPE_CHECKING:
     from tests.simulation.system import System
 
-HANDLERS = {module.__name__: module for module in (prod_to_preprod.handler, s3_to_s3_copier.handler, snapshot_to_s3.handler)}
 _OURS = ("ingestion", "snapshot_to_s3", "s3_to_s3_copier", "prod_to_preprod", "dump_loader")
 
 current: System = None  # type: ignore[assignment]  # the one that was made last
@@ -119,10 +116,8 @@ def installed() -> Iterator[None]:
                     put(module, "datetime", _Datetime)
                 if getattr(module, "time", None) is time:
                     put(module, "time", _TIME)
-        client = lambda service, **_: current.clients[service]  # noqa: E731
-        put(boto3, "client", client)
-        put(s3_to_s3_copier.handler, "session", lambda: SimpleNamespace(client=client))
-        for module in (s3_to_s3_copier.handler, s3_file):
+        put(boto3, "client", lambda service, **_: current.session.client(service))
+        for module in (copier, s3_file):
             put(module, "ThreadPoolExecutor", _Pool)
         put(s3_file, "threading", SimpleNamespace(Event=_Event))
         put(unpacking, "ahead", lambda chunks: chunks)
@@ -132,19 +127,16 @@ def installed() -> Iterator[None]:
         put(loader, "connector", lambda *_: partial(_connect))
         put(loader, "signal", SimpleNamespace(signal=lambda *_: None, SIGTERM=None))
         put(loader, "_return_memory", lambda: None)
-        for name in ("count", "seconds", "size", "flush"):
-            put(telemetry, name, lambda *_: None)
-        stack.enter_context(patch.dict(os.environ))
+        stack.enter_context(patch.dict(os.environ, POWERTOOLS_METRICS_NAMESPACE="Simulation"))
+        stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))  # metrics
         disabled = logging.root.manager.disable
         stack.callback(logging.disable, disabled)
         logging.disable(logging.CRITICAL)
         yield
-        for module in HANDLERS.values():
-            module.consumer.cache_clear()
 
 
 def _connect(_database: str | None) -> rds.Connection:
     return rds.Connection(current.rds)
 
 
-__all__ = ["HANDLERS", "Killed", "current", "installed", "loader"]
+__all__ = ["Killed", "current", "installed", "loader"]

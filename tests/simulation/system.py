@@ -10,6 +10,9 @@ from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
+import prod_to_preprod.handler
+import s3_to_s3_copier.handler
+import snapshot_to_s3.handler
 from ingestion import messages
 from liberator.snapshots import SnapshotStatus, tags_of
 from local import ROOT
@@ -22,7 +25,9 @@ from tests.simulation.glue import Glue, Run
 from tests.simulation.queues import Letter, Queue, Sns, Sqs
 from tests.simulation.rds import ARN, Durations, Rds, Snapshot
 from tests.simulation.s3 import S3
-from tests.simulation.world import Actor, World, brief
+from tests.simulation.world import Actor, World, WorldClock, brief
+
+HANDLERS = {module.__name__: module for module in (prod_to_preprod.handler, s3_to_s3_copier.handler, snapshot_to_s3.handler)}
 
 
 @cache
@@ -79,8 +84,10 @@ class Mapping:
         self.most = int(p.get("ScalingConfig", {}).get("MaximumConcurrency", 5))
         assert p["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         self.running = 0
-        self.module = patches.HANDLERS[self.function.properties["Handler"].removesuffix(".handler")]
-        self.module.consumer.cache_clear()
+        module = HANDLERS[self.function.properties["Handler"].removesuffix(".handler")]
+        environment = {name: str(value) for name, value in self.function.properties["Environment"]["Variables"].items()}
+        self.name = module.__name__.split(".")[0]
+        self.consumer = module.make_consumer(module.Settings.model_validate(environment), system.session, system.clock)
         self.queue.arrived = self.poll
 
     def poll(self) -> None:
@@ -90,16 +97,11 @@ class Mapping:
 
     def invoke(self, letters: list[Letter]) -> None:
         timeout = int(self.function.properties["Timeout"])
-        name = self.module.__name__.split(".")[0]
+        name = self.name
         bodies = tuple(letter.body for letter in letters)
         actor = Actor(name, deadline=self.world.seconds + timeout, queue=self.queue.name, letters=bodies)
-        context = SimpleNamespace(
-            function_name=name,
-            memory_limit_in_mb=512,
-            invoked_function_arn=self.function.arn,
-            aws_request_id="request",
-            get_remaining_time_in_millis=lambda: 1000 * (actor.deadline - self.world.seconds),  # type: ignore[operator]
-        )
+        left = lambda: 1000 * (actor.deadline - self.world.seconds)  # type: ignore[operator]  # noqa: E731
+        context = SimpleNamespace(get_remaining_time_in_millis=left)
         records = [
             {
                 "messageId": letter.id,
@@ -113,11 +115,6 @@ class Mapping:
             for letter in letters
         ]
 
-        def run() -> Any:
-            os.environ.update({k: str(v) for k, v in self.function.properties["Environment"]["Variables"].items()})
-            self.module.consumer()  # reads the environment now, before another function's is put there
-            return self.module.handler({"Records": records}, context)
-
         def ended(answer: object) -> None:
             self.running -= 1
             if isinstance(answer, dict):
@@ -129,10 +126,9 @@ class Mapping:
                 self.world.tell(name, f"did not answer: {answer!r}")
                 if self.world.seconds >= actor.deadline and actor.longest < _LONG_CALL.get(name, _ANY_CALL):  # type: ignore[operator]
                     self.world.violate(f"{name} runs out of time, though no call took longer than {actor.longest:.0f} s")
-                self.module.consumer.cache_clear()
             self.world.after(0.01, self.poll)
 
-        self.world.start(actor, run, ended)
+        self.world.start(actor, lambda: self.consumer({"Records": records}, context), ended)
 
 
 @dataclass
@@ -177,7 +173,9 @@ class System:
         )
         concurrent = {w.ref: int(w.properties["MaxConcurrentRuns"]) for w in found.of_type("AWS::Glue::Workflow")}
         self.glue = Glue(world, concurrent, knobs.workflow, knobs.workflow_stopping, lambda run: self.on_started(run))
-        self.clients = {"sqs": self.sqs, "sns": self.sns, "s3": self.s3, "rds": self.rds, "glue": self.glue}
+        clients = {"sqs": self.sqs, "sns": self.sns, "s3": self.s3, "rds": self.rds, "glue": self.glue}
+        self.session = SimpleNamespace(client=lambda service, **_: clients[service])
+        self.clock = WorldClock(world)
         self.bus = Bus(
             found.of_type("AWS::Events::Rule"),
             {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self._run_task_later(overrides)},

@@ -225,6 +225,22 @@ class World:
         self.violations.append(what)
 
 
+@dataclass(frozen=True)
+class WorldClock:
+    """The world's time, as the functions and the loader ask for it."""
+
+    world: World
+
+    def now(self) -> datetime:
+        return self.world.now
+
+    def monotonic(self) -> float:
+        return self.world.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.world.sleep(seconds)
+
+
 def brief(body: str) -> str:
     """What a message is about, in a few words."""
     said = json.loads(body)
