@@ -23,7 +23,6 @@ import boto3
 import dump_loader.__main__ as loader
 from dump_loader import ingest, progress, snapshot
 from dump_loader.archive import s3_file, unpacking
-from s3_to_s3_copier import handler as copier
 from tests.simulation import rds
 from tests.simulation.world import Killed
 
@@ -44,7 +43,7 @@ class _Datetime(datetime):
 _TIME = SimpleNamespace(monotonic=lambda: current.world.seconds, sleep=lambda seconds: current.world.sleep(seconds))
 
 
-class _Pool:
+class Pool:
     """A ThreadPoolExecutor of one after the other, in an order of chance."""
 
     def __init__(self, *_: object, **__: object) -> None:
@@ -117,8 +116,7 @@ def installed() -> Iterator[None]:
                 if getattr(module, "time", None) is time:
                     put(module, "time", _TIME)
         put(boto3, "client", lambda service, **_: current.session.client(service))
-        for module in (copier, s3_file):
-            put(module, "ThreadPoolExecutor", _Pool)
+        put(s3_file, "ThreadPoolExecutor", Pool)
         put(s3_file, "threading", SimpleNamespace(Event=_Event))
         put(unpacking, "ahead", lambda chunks: chunks)
         put(progress, "logged", lambda *_, **__: nullcontext())
@@ -139,4 +137,4 @@ def _connect(_database: str | None) -> rds.Connection:
     return rds.Connection(current.rds)
 
 
-__all__ = ["Killed", "current", "installed", "loader"]
+__all__ = ["Killed", "Pool", "current", "installed", "loader"]

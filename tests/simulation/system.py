@@ -87,7 +87,9 @@ class Mapping:
         module = HANDLERS[self.function.properties["Handler"].removesuffix(".handler")]
         environment = {name: str(value) for name, value in self.function.properties["Environment"]["Variables"].items()}
         self.name = module.__name__.split(".")[0]
-        self.consumer = module.make_consumer(module.Settings.model_validate(environment), system.session, system.clock)
+        given = {"threads": patches.Pool} if module is s3_to_s3_copier.handler else {}
+        settings = module.Settings.model_validate(environment)
+        self.consumer = module.make_consumer(settings, system.session, system.clock, **given)
         self.queue.arrived = self.poll
 
     def poll(self) -> None:
