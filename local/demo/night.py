@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.s3_uri import split_s3_uri
 from liberator import naming
+from liberator.messages import LandingZoneUpdated
 from local.demo import landed, zones
 from local.demo.view import counted, seconds_of
 from local.emulator.cloud import PRE_PRODUCTION_BUCKET
@@ -67,7 +68,7 @@ def run_night(cloud: Cloud, dump: Path, day: date, override: str | None = None) 
     while not cloud.story.wait_for(lambda entries: _is_over(entries[first_entry:], glue=cloud.glue), MORE_SECONDS):
         pass
     told = cloud.told[first_told:]
-    updates = [event for event in told if event["kind"] == "LandingZoneUpdated"]
+    updates = [LandingZoneUpdated.model_validate(event) for event in told if event["kind"] == "LandingZoneUpdated"]
     failures = [str(event["reason"]) for event in told if event["kind"] == "IngestionFailed"]
     alerts = [str(event["text"]) for event in told if event["kind"] == "Alert"]
     entries = cloud.story.entries[first_entry:]
@@ -104,26 +105,27 @@ def _key_by_hand(override: str) -> str:
         return naming.dump_keys(datetime.now(UTC).date())[0]
 
 
-def _read_back(cloud: Cloud, update: dict[str, Any], *, replicated: bool) -> Night:
-    s3, bucket, run = cloud.s3, cloud.name_of("LandingBucket"), update["run"]
-    manifest = landed.read_manifest(s3, update["manifest"])
+def _read_back(cloud: Cloud, update: LandingZoneUpdated, *, replicated: bool) -> Night:
+    s3, bucket, run = cloud.s3, cloud.name_of("LandingBucket"), update.run
+    manifest = landed.read_manifest(s3, update.manifest)
     tables = landed.read_back(s3, bucket, manifest)
     problems = landed.differences(tables)
     problems += [
         f"not named by the manifest: {key}" for key in landed.unnamed(s3, bucket, manifest, manifest.run.import_date)
     ]
-    there = _replicated(cloud, run["dump"], expected=replicated)
+    dump = str(run.origin)
+    there = _replicated(cloud, dump, expected=replicated)
     if replicated and not there:
-        problems.append(f"{run['dump']} was not copied to pre-production")
-    workflow = cloud.name_of("BackdatedWorkflow" if run["backdated"] else "DailyWorkflow")
+        problems.append(f"{dump} was not copied to pre-production")
+    workflow = cloud.name_of("BackdatedWorkflow" if run.backdated else "DailyWorkflow")
     runs = cloud.aws.client("glue").get_workflow_runs(Name=workflow)["Runs"]
-    [workflow_run] = [r for r in runs if r["WorkflowRunProperties"]["manifest"] == update["manifest"]]
+    [workflow_run] = [r for r in runs if r["WorkflowRunProperties"]["manifest"] == update.manifest]
     report = {
-        "import_date": run["import_date"],
-        "backdated": run["backdated"],
-        "export_task": update["export_task_identifier"],
-        "landing_prefix": update["landing_prefix"],
-        "manifest": update["manifest"],
+        "import_date": f"{run.import_date}",
+        "backdated": run.backdated,
+        "export_task": update.export_task_identifier,
+        "landing_prefix": update.landing_prefix,
+        "manifest": update.manifest,
         "replicated": there,
         "workflow": {
             "name": workflow,
