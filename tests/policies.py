@@ -35,6 +35,6 @@ def covers(grant: tuple[str, str], action: str, arn: str) -> bool:
 def loader_of(template: Template) -> dict[str, Any]:
     """The task's container that loads dumps."""
     [container] = [
-        c for c in template.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"] if c["Essential"]
+        c for c in template.resources["DumpLoaderTaskDefinition"].properties["ContainerDefinitions"] if c["Essential"]
     ]
     return container

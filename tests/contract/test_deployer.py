@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from fnmatch import fnmatch, fnmatchcase
 from typing import Any
 
@@ -30,8 +31,6 @@ NOT_ASKED = {
     "s3files:*": "no function has a file system",
     "s3tables:*": "no bucket has a metadata table",
 }
-# CloudFormation itself is no resource.
-BESIDES = {"cloudformation"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def test_the_deployer_may_do_everything_that_cloudformation_asks_in_its_name(all
 
 def test_the_deployer_may_do_nothing_in_services_that_the_template_does_not_use(allowed: list[dict[str, Any]]) -> None:
     granted = {action.split(":")[0] for statement in allowed for action in statement["Action"]}
-    assert granted == {action.split(":")[0] for action in asked_for()} | BESIDES
+    assert granted == {action.split(":")[0] for action in asked_for()}
 
 
 def test_every_name_of_the_stack_is_among_the_deployers_and_no_other_stacks(allowed: list[dict[str, Any]]) -> None:
@@ -74,6 +73,23 @@ def test_every_name_of_the_stack_is_among_the_deployers_and_no_other_stacks(allo
         for resource in load(TEMPLATE, parameters).resources.values():
             if resource.arn and resource.type not in nameless:
                 assert may_be_made(resource.arn) is ours, resource.arn
+
+
+def test_the_deployer_makes_nested_stacks_and_puts_their_templates_where_sam_puts_them(
+    allowed: list[dict[str, Any]],
+) -> None:
+    """A nested stack's name is `<stack>-<logical id>-<random>`; its template is in the bucket of sam's own stack."""
+    by_sid = {statement["Sid"]: statement for statement in allowed}
+    configured = tomllib.loads((ROOT / "samconfig.toml").read_text())["stg"]["deploy"]["parameters"]
+    assert configured["resolve_s3"] is True
+    assert load(TEMPLATE, STACK).nested
+    for name in load(TEMPLATE, STACK).nested:
+        arn = f"arn:aws:cloudformation:eu-west-2:123456789012:stack/{configured['stack_name']}-{name}-1A2B3C/4d5e"
+        assert by_sid["Stacks"]["Action"] == ["cloudformation:*"]
+        assert any(fnmatchcase(arn, on) for on in by_sid["Stacks"]["Resource"])
+    template = "arn:aws:s3:::aws-sam-cli-managed-default-samclisourcebucket-1a2b3c/liberator-ingestion/1.template"
+    assert any(fnmatchcase(template, on) for on in by_sid["WhatIsNamedByPrefix"]["Resource"])
+    assert "s3:*" in by_sid["WhatIsNamedByPrefix"]["Action"]
 
 
 def test_keys_and_roles_are_lent_to_the_services_that_need_them(allowed: list[dict[str, Any]]) -> None:

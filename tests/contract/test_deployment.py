@@ -135,7 +135,7 @@ def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template
     by_name = {
         "arn:aws:rds:eu-west-2:123456789012:snapshot:*",
         "arn:aws:rds:eu-west-2:123456789012:snapshot:sql-to-parquet-*",
-        template.outputs["TaskDefinitionArn"],
+        template.resources["DumpLoaderTaskDefinition"].ref,
         "arn:aws:glue:eu-west-2:123456789012:catalog",
         *(
             f"arn:aws:glue:eu-west-2:123456789012:table/{database.ref}/*"
@@ -145,10 +145,16 @@ def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template
     for role in template.of_type("AWS::IAM::Role"):
         for arn in {arn for s in role_statements(role) for arn in s["Resource"]} - {"*"} - by_name:
             known = [it for it in ours | given if arn == it or arn.startswith((f"{it}/", f"{it}:"))]
-            of_task = arn.startswith(f"arn:aws:ecs:eu-west-2:123456789012:task/{template.outputs['ClusterName']}/")
+            of_task = arn.startswith(f"arn:aws:ecs:eu-west-2:123456789012:task/{template.resources['Cluster'].ref}/")
             of_secret = arn.startswith("arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds!db-")
             of_zone = any(arn == f"{bucket.arn}/parking*" for bucket in template.of_type("AWS::S3::Bucket"))
             assert known or of_task or of_secret or of_zone, f"{role.logical_id}: {arn}"
+
+
+def test_every_output_is_read_by_somebody(source: dict[str, Any]) -> None:
+    readers = [*(ROOT / "docs").glob("*.md"), ROOT / "ecs/push-image", ROOT / "glue/push-scripts"]
+    text = "\n".join(path.read_text() for path in readers)
+    assert not [name for name in source["Outputs"] if not re.search(rf"(Output `|stack-output\S* \S+ ){name}\b", text)]
 
 
 def test_what_sam_makes_of_each_template_passes_cfn_lint_without_a_suppressed_rule(production: Template) -> None:
@@ -259,7 +265,7 @@ def test_the_environment_of_the_container_that_makes_the_account_makes_its_setti
 ) -> None:
     [container] = [
         c
-        for c in production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+        for c in production.resources["DumpLoaderTaskDefinition"].properties["ContainerDefinitions"]
         if c != loader_of(production)
     ]
     environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
@@ -389,7 +395,7 @@ def test_the_deployment_guide_imports_what_is_made_for_it(source: dict[str, Any]
 def test_samconfig_names_parameters_that_the_template_has_and_takes(environment: str) -> None:
     configured = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
     given = dict(it.split("=", 1) for it in configured["parameter_overrides"])
-    assert load(TEMPLATE, given).parameters["LoaderImageTag"] == given["LoaderImageTag"]
+    assert load(TEMPLATE, given).parameters["DumpLoaderImageTag"] == given["DumpLoaderImageTag"]
     assert configured["stack_name"].startswith(given["Prefix"])
     # The second is for nested applications.
     # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-template-nested-applications.html
@@ -481,7 +487,7 @@ def test_an_alarm_looks_back_no_further_than_cloudwatch_allows(
 
 def test_everybody_who_should_hears_of_every_alarm(production: Template) -> None:
     silent = {a.logical_id for a in production.of_type("AWS::CloudWatch::Alarm") if not a.properties.get("AlarmActions")}
-    assert silent == {"LoaderFailedAlarm"}, "LoaderFailedRule tells of it"
+    assert silent == {"DumpLoaderFailedAlarm"}, "DumpLoaderFailedRule tells of it"
 
 
 # What the documents say
@@ -528,7 +534,7 @@ def _environments(template: Template) -> dict[str, dict[str, str]]:
     functions = {f.logical_id: f.properties["Environment"]["Variables"] for f in template.of_type("AWS::Lambda::Function")}
     return {
         name: {variable: str(value) for variable, value in environment.items()} for name, environment in functions.items()
-    } | {"LoaderTaskDefinition": {e["Name"]: str(e["Value"]) for e in container["Environment"]}}
+    } | {"DumpLoaderTaskDefinition": {e["Name"]: str(e["Value"]) for e in container["Environment"]}}
 
 
 def _names(properties: Any) -> list[Any]:

@@ -66,15 +66,15 @@ REGISTER = (
     "glue:GetPartition glue:CreatePartition glue:UpdatePartition glue:DeletePartition"
 )
 RIGHTS: dict[str, dict[str, str]] = {
-    "LoaderExecutionRole": {
+    "DumpLoaderExecutionRole": {
         "*": "ecr:GetAuthorizationToken",
-        "LoaderRepository": "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
-        "LoaderSecret": "secretsmanager:GetSecretValue",
+        "DumpLoaderRepository": "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "DumpLoaderSecret": "secretsmanager:GetSecretValue",
         "secret:rds!db-*": "secretsmanager:GetSecretValue",
         "Key": "kms:Decrypt",
-        "LoaderLogs:*": LOG,
+        "DumpLoaderLogs:*": LOG,
     },
-    "LoaderTaskRole": {
+    "DumpLoaderTaskRole": {
         "*": "rds:DescribeExportTasks",
         "AlertsTopic": "sns:Publish",
         "SnapshotToS3Queue": "sqs:SendMessage",
@@ -87,10 +87,10 @@ RIGHTS: dict[str, dict[str, str]] = {
         "snapshot:sql-to-parquet-*": "rds:CreateDBSnapshot rds:AddTagsToResource rds:DeleteDBSnapshot",
     },
     "UploadRuleRole": {
-        "LoaderTaskDefinition": "ecs:RunTask",
+        "DumpLoaderTaskDefinition": "ecs:RunTask",
         "task/dataplatform-prod-workers/*": "ecs:TagResource",
-        "LoaderExecutionRole": "iam:PassRole",
-        "LoaderTaskRole": "iam:PassRole",
+        "DumpLoaderExecutionRole": "iam:PassRole",
+        "DumpLoaderTaskRole": "iam:PassRole",
     },
     "SnapshotToS3Role": {
         "*": f"rds:DescribeExportTasks {TRACE}",
@@ -205,8 +205,8 @@ BY_RESOURCE = {
 }
 # The VPC: way, ports, source or destination.
 SECURITY_GROUPS = {
-    "DatabaseSecurityGroup": {("in", "3306-3306", "LoaderSecurityGroup"), ("out", "all", "127.0.0.1/32")},
-    "LoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "3306-3306", "DatabaseSecurityGroup")},
+    "DatabaseSecurityGroup": {("in", "3306-3306", "DumpLoaderSecurityGroup"), ("out", "all", "127.0.0.1/32")},
+    "DumpLoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "3306-3306", "DatabaseSecurityGroup")},
 }
 
 
@@ -291,7 +291,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "PRE_PRODUCTION_BUCKET": OTHER_BUCKET.removeprefix("arn:aws:s3:::"),
         "PRE_PRODUCTION_KMS_KEY_ARN": OTHER_KEY,
     },
-    "LoaderTaskDefinition": POLLS
+    "DumpLoaderTaskDefinition": POLLS
     | {
         "AWS_DEFAULT_REGION": "eu-west-2",
         "DATA_BUCKET": "DataBucket",
@@ -324,9 +324,11 @@ WIRING: dict[str, dict[str, Any]] = {
     "ProdToPreprodQueue": {
         "VisibilityTimeout": "5400", "RedrivePolicy.deadLetterTargetArn": "ProdToPreprodDlq", "DelaySeconds": None,
     },
-    "SnapshotEventSubscription": {"Enabled": True, "SourceType": "db-snapshot", "EventCategories": ["creation"]},
+    "SnapshotToS3EventSubscription": {"Enabled": True, "SourceType": "db-snapshot", "EventCategories": ["creation"]},
     "AlertEmailSubscription": {"TopicArn": "AlertsTopic", "Protocol": "email", "Endpoint": "people@example.org"},
-    "SnapshotQueueSubscription": {"RedrivePolicy": {"deadLetterTargetArn": "UndeliveredEventsDlq"}, "FilterPolicy": None},
+    "SnapshotToS3QueueSubscription": {
+        "RedrivePolicy": {"deadLetterTargetArn": "UndeliveredEventsDlq"}, "FilterPolicy": None,
+    },
     "UploadRule": {
         "State": None,
         "Targets.0.RetryPolicy": {"MaximumEventAgeInSeconds": 21600, "MaximumRetryAttempts": 185},
@@ -335,31 +337,31 @@ WIRING: dict[str, dict[str, Any]] = {
         "Targets.0.EcsParameters.NetworkConfiguration.AwsVpcConfiguration": {
             "AssignPublicIp": "DISABLED",
             "Subnets": ["subnet-1", "subnet-2"],
-            "SecurityGroups": ["LoaderSecurityGroup"],
+            "SecurityGroups": ["DumpLoaderSecurityGroup"],
         },
         "Targets.1.Arn": "ProdToPreprodQueue",
     },
-    "LoaderFailedRule": {"State": None},
+    "DumpLoaderFailedRule": {"State": None},
     "SnapshotCreatedRule": {"State": None},
     "ExportEndedRule": {"State": None},
     "JobFailedRule": {"State": None},
-    "LoaderTaskDefinition": {
+    "DumpLoaderTaskDefinition": {
         "NetworkMode": "awsvpc",
-        "ExecutionRoleArn": "LoaderExecutionRole",
-        "TaskRoleArn": "LoaderTaskRole",
+        "ExecutionRoleArn": "DumpLoaderExecutionRole",
+        "TaskRoleArn": "DumpLoaderTaskRole",
         "Cpu": "2048",
         "Memory": "4096",
         "ContainerDefinitions.0.Image": f"{IMAGES}:not-pushed-yet",
-        "ContainerDefinitions.0.Secrets": [{"Name": "DB_CREDENTIALS", "ValueFrom": "LoaderSecret"}],
+        "ContainerDefinitions.0.Secrets": [{"Name": "DB_CREDENTIALS", "ValueFrom": "DumpLoaderSecret"}],
         "ContainerDefinitions.0.DependsOn": [{"ContainerName": "account", "Condition": "SUCCESS"}],
         "ContainerDefinitions.1.Image": f"{IMAGES}:not-pushed-yet",
         "ContainerDefinitions.1.Secrets": [
             {"Name": "MASTER_CREDENTIALS", "ValueFrom": "secret:rds!db-*"},
-            {"Name": "DB_CREDENTIALS", "ValueFrom": "LoaderSecret"},
+            {"Name": "DB_CREDENTIALS", "ValueFrom": "DumpLoaderSecret"},
         ],
         "ContainerDefinitions.0.StopTimeout": 120,
-        "ContainerDefinitions.0.LogConfiguration.Options.awslogs-group": "LoaderLogs",
-        "ContainerDefinitions.1.LogConfiguration.Options.awslogs-group": "LoaderLogs",
+        "ContainerDefinitions.0.LogConfiguration.Options.awslogs-group": "DumpLoaderLogs",
+        "ContainerDefinitions.1.LogConfiguration.Options.awslogs-group": "DumpLoaderLogs",
     },
 }  # fmt: skip
 
@@ -394,7 +396,7 @@ ALARMS: dict[str, tuple[Any, ...]] = {
         OURS, "LandedDateAge", "s3_to_s3_copier", "Minimum", 3600, "36", "GreaterThanThreshold", "2", "breaching",
     ),
     "ExportFailedAlarm": (OURS, "ExportsFailed", "s3_to_s3_copier", *TROUBLE),
-    "LoaderFailedAlarm": ("AWS/Events", "TriggeredRules", "LoaderFailedRule", *TROUBLE),
+    "DumpLoaderFailedAlarm": ("AWS/Events", "TriggeredRules", "DumpLoaderFailedRule", *TROUBLE),
     "SnapshotToS3ErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "SnapshotToS3Function", *TROUBLE),
     "S3ToS3CopierErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "S3ToS3CopierFunction", *TROUBLE),
     "ProdToPreprodErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "ProdToPreprodFunction", *TROUBLE),
@@ -409,7 +411,7 @@ DIMENSION = {
 
 
 # An export that failed stays failed, and the loader's rule tells people itself.
-NO_ALL_CLEAR = {"ExportFailedAlarm", "LoaderFailedAlarm"}
+NO_ALL_CLEAR = {"ExportFailedAlarm", "DumpLoaderFailedAlarm"}
 
 
 def test_an_alarm_tells_the_people_when_it_rings_and_when_all_is_clear() -> None:
@@ -512,7 +514,7 @@ DATA: dict[str, dict[str, Any]] = {
             "local_infile": "0",
         },
     },
-    "LoaderSecret": {
+    "DumpLoaderSecret": {
         "GenerateSecretString": {
             "SecretStringTemplate": '{"username": "liberator_loader"}',
             "GenerateStringKey": "password",
@@ -539,7 +541,7 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "DailyWorkflow": {"MaxConcurrentRuns": 1},
     "BackdatedWorkflow": {"MaxConcurrentRuns": 1},
-    "LoaderRepository": {"ImageTagMutability": "IMMUTABLE"},
+    "DumpLoaderRepository": {"ImageTagMutability": "IMMUTABLE"},
 }
 
 

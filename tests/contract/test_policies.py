@@ -27,8 +27,8 @@ UNCONDITIONAL = {
 }  # fmt: skip
 # Roles whose service may not say for whom it comes: AWS's page on the role does not promise it. If it does, it must be us.
 IF_SENT = {
-    "LoaderExecutionRole": "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
-    "LoaderTaskRole": "has the trust policy of the role above; https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
+    "DumpLoaderExecutionRole": "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
+    "DumpLoaderTaskRole": "has the trust policy of the role above; https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
     "LandingToRawRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
     "TransformRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
 }  # fmt: skip
@@ -57,8 +57,8 @@ WILD_ACTIONS = {
 # Only the export's role has none: AWS does not say by way of which service an export uses the key.
 # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
 THROUGH = {
-    "LoaderExecutionRole": {"secretsmanager"},
-    "LoaderTaskRole": {"s3", "sns"},
+    "DumpLoaderExecutionRole": {"secretsmanager"},
+    "DumpLoaderTaskRole": {"s3", "sns"},
     "SnapshotToS3Role": {"rds", "sns", "lambda"},
     "S3ToS3CopierRole": {"s3", "sns", "lambda"},
     "ProdToPreprodRole": {"s3", "sns", "lambda"},

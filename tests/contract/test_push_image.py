@@ -78,7 +78,7 @@ def test_the_image_goes_into_the_repository_of_the_environments_stack(
         f"docker login --username AWS --password-stdin {REPOSITORY.split('/')[0]}",
     ]
     assert rest[2:] == [f"docker tag loader:abc123 {REPOSITORY}:abc123", f"docker push {REPOSITORY}:abc123"]
-    assert "LoaderImageTag=abc123" in pushed.stdout
+    assert "DumpLoaderImageTag=abc123" in pushed.stdout
 
 
 def test_an_image_that_is_there_is_not_pushed_again(push: Push, tmp_path: Path) -> None:

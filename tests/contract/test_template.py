@@ -23,8 +23,8 @@ PARAMETERS = {
     "PreProductionBucketName": "dataplatform-pre-liberator-data-storage",
 }
 ROLES = {
-    "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "LoaderTaskRole",
-    "LoaderExecutionRole", "UploadRuleRole", "ExportRole", "LandingToRawRole", "TransformRole",
+    "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "DumpLoaderTaskRole",
+    "DumpLoaderExecutionRole", "UploadRuleRole", "ExportRole", "LandingToRawRole", "TransformRole",
 }  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_the_loader_is_told_which_version_of_which_object_arrived_when(productio
     [to_ecs] = [t for t in production.resources["UploadRule"].properties["Targets"] if "EcsParameters" in t]
     key = 'parking/liberator_dump_21"06\\04.zip'
     overrides = transform(uploaded(key), to_ecs["InputTransformer"])
-    task = production.resources["LoaderTaskDefinition"]
+    task = production.resources["DumpLoaderTaskDefinition"]
     container = loader_of(production)
     assert overrides == {
         "containerOverrides": [
@@ -151,17 +151,17 @@ def test_the_loader_is_told_which_version_of_which_object_arrived_when(productio
 
 def test_the_loader_takes_a_snapshot_of_which_rds_tells_the_topic_and_eventbridge(production: Template) -> None:
     snapshot = "arn:aws:rds:eu-west-2:123456789012:snapshot:sql-to-parquet-2021-06-04-101530"
-    assert roles_that_may(production, "rds:CreateDBSnapshot", snapshot) == {"LoaderTaskRole"}
-    assert roles_that_may(production, "rds:AddTagsToResource", snapshot) == {"LoaderTaskRole"}
-    subscription = production.resources["SnapshotEventSubscription"].properties
-    assert subscription["SnsTopicArn"] == production.resources["SnapshotTopic"].arn
+    assert roles_that_may(production, "rds:CreateDBSnapshot", snapshot) == {"DumpLoaderTaskRole"}
+    assert roles_that_may(production, "rds:AddTagsToResource", snapshot) == {"DumpLoaderTaskRole"}
+    subscription = production.resources["SnapshotToS3EventSubscription"].properties
+    assert subscription["SnsTopicArn"] == production.resources["SnapshotToS3Topic"].arn
     assert (subscription["SourceType"], subscription["EventCategories"]) == ("db-snapshot", ["creation"])
     assert targets(production, rds_event("RDS-EVENT-0042")) == {"SnapshotToS3Queue"}
 
 
 def test_the_topic_hands_on_to_the_queue_in_its_envelope(production: Template) -> None:
-    subscription = production.resources["SnapshotQueueSubscription"].properties
-    assert subscription["TopicArn"] == production.resources["SnapshotTopic"].arn
+    subscription = production.resources["SnapshotToS3QueueSubscription"].properties
+    assert subscription["TopicArn"] == production.resources["SnapshotToS3Topic"].arn
     assert subscription["Endpoint"] == production.resources["SnapshotToS3Queue"].arn
     assert not subscription["RawMessageDelivery"]
 
@@ -260,7 +260,7 @@ def test_nothing_else_starts_anything(production: Template, event: dict[str, Any
 # Who may send to whom
 
 QUEUES = {
-    "SnapshotToS3Queue": {"SnapshotTopic", "SnapshotCreatedRule", "SnapshotToS3Role", "LoaderTaskRole"},
+    "SnapshotToS3Queue": {"SnapshotToS3Topic", "SnapshotCreatedRule", "SnapshotToS3Role", "DumpLoaderTaskRole"},
     "SnapshotToS3Dlq": {"SnapshotToS3Role"},
     "S3ToS3CopierQueue": {"ExportEndedRule", "SnapshotToS3Role", "S3ToS3CopierRole"},
     "S3ToS3CopierDlq": {"S3ToS3CopierRole"},
@@ -268,19 +268,19 @@ QUEUES = {
     "ProdToPreprodDlq": {"ProdToPreprodRole"},
     "UndeliveredEventsDlq": {
         "UploadRule",
-        "LoaderFailedRule",
+        "DumpLoaderFailedRule",
         "SnapshotCreatedRule",
         "ExportEndedRule",
         "JobFailedRule",
-        "SnapshotTopic",
+        "SnapshotToS3Topic",
     },
 }
 TOPICS = {
-    "SnapshotTopic": {"events.rds.amazonaws.com"},
+    "SnapshotToS3Topic": {"events.rds.amazonaws.com"},
     "EventsTopic": {"S3ToS3CopierRole"},
     "AlertsTopic": {
         "events.amazonaws.com", "cloudwatch.amazonaws.com",
-        "LoaderTaskRole", "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole",
+        "DumpLoaderTaskRole", "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole",
     },
 }  # fmt: skip
 
@@ -422,7 +422,7 @@ def test_people_hear_of_a_loader_that_ends_otherwise_than_with_exit_code_0(
         "detail-type": "ECS Task State Change",
         "detail": {
             "clusterArn": production.resources["Cluster"].arn,
-            "taskDefinitionArn": production.resources["LoaderTaskDefinition"].arn.removesuffix("1") + "7",
+            "taskDefinitionArn": production.resources["DumpLoaderTaskDefinition"].arn.removesuffix("1") + "7",
             "lastStatus": "STOPPED",
         }
         | detail,
@@ -435,11 +435,11 @@ def test_people_hear_of_a_loader_that_ends_otherwise_than_with_exit_code_0(
     ["Essential container in task exited", 'CannotPullContainerError: "…/repository:tag": not found', 'a\n\\"{<task>}'],
 )
 def test_people_hear_of_a_loader_in_words_whatever_the_reason(production: Template, reason: str) -> None:
-    [target] = production.resources["LoaderFailedRule"].properties["Targets"]
+    [target] = production.resources["DumpLoaderFailedRule"].properties["Targets"]
     event = {"detail": {"taskArn": "arn:aws:ecs:…:task/1", "stoppedReason": reason}}
     said = transform(event, target["InputTransformer"])
     assert (said["what"], said["task"], said["reason"]) == ("A dump loader stopped", "arn:aws:ecs:…:task/1", reason)
-    assert said["log"] == production.resources["LoaderLogs"].ref
+    assert said["log"] == production.resources["DumpLoaderLogs"].ref
     assert said["do"].endswith("by uploading it again.")
 
 
@@ -479,24 +479,24 @@ def secrets_of(container: dict[str, Any]) -> dict[str, str]:
 
 
 def test_what_reads_a_dump_never_has_the_master_users_password(production: Template) -> None:
-    own = production.resources["LoaderSecret"]
+    own = production.resources["DumpLoaderSecret"]
     assert secrets_of(loader_of(production)) == {"DB_CREDENTIALS": own.ref}
     assert json.loads(own.properties["GenerateSecretString"]["SecretStringTemplate"])["username"] == "liberator_loader"
     assert production.resources["Database"].properties["MasterUsername"] != "liberator_loader"
-    for role in ROLES - {"LoaderExecutionRole"}:
+    for role in ROLES - {"DumpLoaderExecutionRole"}:
         assert not [a for a, _ in grants(production.resources[role]) if a.startswith("secretsmanager:")], role
 
 
 def test_the_loader_begins_when_its_account_is_made_by_a_container_that_has_ended(production: Template) -> None:
-    loader, account = production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]
+    loader, account = production.resources["DumpLoaderTaskDefinition"].properties["ContainerDefinitions"]
     assert loader["DependsOn"] == [{"ContainerName": account["Name"], "Condition": "SUCCESS"}]
     assert account["Essential"] is False
     assert (account["Image"], account["EntryPoint"]) == (loader["Image"], ["python", "-m", "dump_loader.account"])
     passwords = secrets_of(account)
-    assert passwords["DB_CREDENTIALS"] == production.resources["LoaderSecret"].ref
+    assert passwords["DB_CREDENTIALS"] == production.resources["DumpLoaderSecret"].ref
     assert passwords.keys() == {"DB_CREDENTIALS", "MASTER_CREDENTIALS"}
     for secret in passwords.values():
-        assert roles_that_may(production, "secretsmanager:GetSecretValue", secret) == {"LoaderExecutionRole"}
+        assert roles_that_may(production, "secretsmanager:GetSecretValue", secret) == {"DumpLoaderExecutionRole"}
     assert production.resources["Database"].properties["ManageMasterUserPassword"] is True
 
 
@@ -590,13 +590,13 @@ def test_the_database_is_encrypted_private_and_open_to_the_loader_alone(producti
     assert (database["StorageEncrypted"], database["PubliclyAccessible"]) == (True, False)
     assert database["VPCSecurityGroups"] == [production.resources["DatabaseSecurityGroup"].ref]
     [ingress] = production.resources["DatabaseSecurityGroup"].properties["SecurityGroupIngress"]
-    assert ingress["SourceSecurityGroupId"] == production.resources["LoaderSecurityGroup"].ref
+    assert ingress["SourceSecurityGroupId"] == production.resources["DumpLoaderSecurityGroup"].ref
     assert (ingress["FromPort"], ingress["ToPort"]) == (3306, 3306)
     assert production.resources["DatabaseParameters"].properties["Parameters"]["require_secure_transport"] == "1"
 
 
 def test_the_loader_runs_as_nobody_on_a_file_system_that_it_can_not_write(production: Template) -> None:
-    for container in production.resources["LoaderTaskDefinition"].properties["ContainerDefinitions"]:
+    for container in production.resources["DumpLoaderTaskDefinition"].properties["ContainerDefinitions"]:
         assert container["ReadonlyRootFilesystem"] is True
         assert container["User"].split(":")[0] not in ("0", "root")
 

@@ -32,7 +32,7 @@ FUNCTIONS = {
     "ProdToPreprodRole": "prod-to-preprod",
 }
 # AWS itself works in these; tests/contract/test_template.py has what they are for.
-OF_AWS = {"LoaderExecutionRole", "UploadRuleRole", "ExportRole"}
+OF_AWS = {"DumpLoaderExecutionRole", "UploadRuleRole", "ExportRole"}
 # Jobs on folders instead of buckets ask S3 for nothing; tests/contract/test_glue.py has what these may do.
 OF_GLUE_JOBS = {"LandingToRawRole", "TransformRole"}
 
@@ -54,7 +54,7 @@ UNSEEN: dict[tuple[str, str, str], str] = {
     },
     **{
         (role, action, "*:key/*"): "buckets and topics are not encrypted here"
-        for role in [*FUNCTIONS, "LoaderTaskRole"]
+        for role in [*FUNCTIONS, "DumpLoaderTaskRole"]
         for action in ("kms:Decrypt", "kms:GenerateDataKey")
     },
     ("SnapshotToS3Role", "kms:DescribeKey", "*"): "RDS asks in the caller's name when an export starts",
@@ -62,12 +62,12 @@ UNSEEN: dict[tuple[str, str, str], str] = {
     ("SnapshotToS3Role", "iam:PassRole", "*:role/ExportRole"): "IAM is asked when an export starts",
     **{
         (role, "rds:ListTagsForResource", "*:snapshot:*"): "asked by DescribeDBSnapshots itself"
-        for role in ("SnapshotToS3Role", "S3ToS3CopierRole", "LoaderTaskRole")
+        for role in ("SnapshotToS3Role", "S3ToS3CopierRole", "DumpLoaderTaskRole")
     },
     **{
         (role, "s3:ListBucket", f"*{bucket}"): "decides whether a missing object is a 404 or a 403"
         for role, bucket in (
-            ("LoaderTaskRole", "stg-liberator-data-storage"),
+            ("DumpLoaderTaskRole", "stg-liberator-data-storage"),
             ("S3ToS3CopierRole", "stg-liberator-data-storage"),
             ("ProdToPreprodRole", "stg-liberator-data-storage"),
             ("ProdToPreprodRole", "preprod-liberator-data-storage"),
@@ -140,7 +140,7 @@ def _excused(role: str, grant: tuple[str, str]) -> list[tuple[str, str, str]]:
 
 
 def test_every_process_works_in_a_role_of_its_own(run: Run) -> None:
-    assert run.roles.keys() == {*FUNCTIONS, "LoaderTaskRole"}
+    assert run.roles.keys() == {*FUNCTIONS, "DumpLoaderTaskRole"}
     assert all(run.of(role) for role in run.roles)
 
 
