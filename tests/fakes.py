@@ -251,20 +251,30 @@ class InTurn(Executor):
 
 
 class FakeGlue:
-    """Workflows by name, each with its runs. A run goes on until a test sets another `Status`."""
+    """Workflows by name, each with its runs, a page of them at a time. A run goes on until a test sets another `Status`.
 
-    def __init__(self) -> None:
+    A test may put a function of no arguments into `before` or `after` (operation → function), which may raise.
+    """
+
+    def __init__(self, page: int = 100) -> None:
+        self.page = page
         self.workflows: dict[str, list[dict[str, Any]]] = {}
+        self.before: dict[str, Callable[[], object]] = {}
+        self.after: dict[str, Callable[[], object]] = {}
 
     def create_workflow(self, *, Name: str) -> None:  # noqa: N803
         self.workflows[Name] = []
 
-    def get_workflow_runs(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
-        return {"Runs": list(self._runs(Name))}
+    def get_workflow_runs(self, *, Name: str, NextToken: str = "0") -> dict[str, Any]:  # noqa: N803
+        runs, following = self._runs(Name), int(NextToken) + self.page
+        more = {"NextToken": str(following)} if following < len(runs) else {}
+        return {"Runs": runs[int(NextToken) : following]} | more
 
     def start_workflow_run(self, *, Name: str, RunProperties: dict[str, str]) -> dict[str, str]:  # noqa: N803
+        self.before.get("start_workflow_run", lambda: None)()
         runs = self._runs(Name)
         runs.append({"WorkflowRunId": f"r{len(runs)}", "Status": "RUNNING", "WorkflowRunProperties": RunProperties})
+        self.after.get("start_workflow_run", lambda: None)()
         return {"RunId": runs[-1]["WorkflowRunId"]}
 
     def set_status(self, status: str) -> None:

@@ -46,11 +46,13 @@ class Original:
     size: int
 
 
-def copy_all(plan: Mapping[str, Original], zone: LandingZone[Any], seconds_left: SecondsLeft) -> None:
+def copy_all(
+    plan: Mapping[str, Original], zone: LandingZone[Any], seconds_left: SecondsLeft, transfer: TransferConfig = TRANSFER
+) -> None:
     """Copies each original of the plan (key in the zone → original) that is not there with its size.
 
     Raises NotYet without delay where the invocation's time runs short. Safe to repeat: what is there is not copied again,
-    so each invocation goes further.
+    so each invocation goes further. Each attempt must have names of its own: one name and size is taken for one object.
     """
     there = sizes(_folders(plan), zone)
     missing = [(key, original) for key, original in plan.items() if there.get(key) != original.size]
@@ -61,10 +63,10 @@ def copy_all(plan: Mapping[str, Original], zone: LandingZone[Any], seconds_left:
             return False
         with explained(f"copying s3://{original.bucket}/{original.key} to s3://{zone.bucket}/{key}"):
             source: CopySourceTypeDef = {"Bucket": original.bucket, "Key": original.key}
-            if original.size < TRANSFER.multipart_threshold:
+            if original.size < transfer.multipart_threshold:
                 zone.s3.copy_object(CopySource=source, Bucket=zone.bucket, Key=key, **DATA_ONLY)
             else:
-                zone.s3.copy(source, zone.bucket, key, ExtraArgs=DATA_ONLY, Config=TRANSFER)
+                zone.s3.copy(source, zone.bucket, key, ExtraArgs=DATA_ONLY, Config=transfer)
         return True
 
     with zone.threads() as threads:

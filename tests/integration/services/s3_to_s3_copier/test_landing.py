@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import AccessDenied, BadName, CopyMismatch, NotFound, NotYet, UnreadableObject
-from ingestion.landing_zone import commit, copying, manifest
+from ingestion.errors import AccessDenied, BadName, NotFound, NotYet, UnreadableObject
+from ingestion.landing_zone import manifest
 from ingestion.messages import Run
-from liberator.errors import ExportUnusable, WorkflowUnusable
+from liberator.errors import ExportUnusable
 from liberator.manifest import ExportedColumn
 from liberator.messages import CopyExport
-from tests.fakes import SNAPSHOT_TIME, client_error
+from tests.fakes import SNAPSHOT_TIME
 from tests.integration.services.conftest import finish_runs
-from tests.lake import DAY, MANIFEST, RUN, TABLES, UPLOADED_AT, Lake, partition
+from tests.lake import DAY, RUN, TABLES, UPLOADED_AT, Lake, partition
 
 
 def test_an_export_lands_under_its_date_is_committed_and_its_workflow_runs(lake: Lake) -> None:
@@ -109,56 +109,6 @@ def test_a_snapshot_of_no_known_dump_counts_from_when_it_was_taken(lake: Lake) -
     assert lake.manifest().export_task_identifier == "task-3"
 
 
-def test_a_later_snapshot_that_commits_while_the_earlier_one_copies_wins(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
-    copy_all = commit.copy_all
-
-    def overtaken(plan: Any, *args: Any, **options: Any) -> None:
-        copy_all(plan, *args, **options)
-        if any("task-1" in key for key in plan):
-            monkeypatch.setattr(commit, "copy_all", copy_all)
-            lake.copy(later)
-
-    monkeypatch.setattr(commit, "copy_all", overtaken)
-    lake.copy(early)
-    assert [event.export_task_identifier for event in lake.announced] == ["task-2"]
-    assert lake.landed() == lake.manifest().keys
-    assert lake.manifest().export_task_identifier == "task-2"
-
-
-def test_a_copy_that_is_overtaken_and_cleared_away_before_it_is_verified_is_superseded(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
-    sizes, listed = copying.sizes, 0
-
-    def overtaken(*args: Any) -> dict[str, int]:
-        nonlocal listed
-        listed += 1
-        if listed == 2:  # what lists them for the second time is the check after the copying
-            lake.copy(later)
-        return sizes(*args)
-
-    monkeypatch.setattr(copying, "sizes", overtaken)
-    lake.copy(early)
-    assert [event.export_task_identifier for event in lake.announced] == ["task-2"]
-    assert lake.landed() == lake.manifest().keys
-    assert lake.attempts() == set()
-
-
-def test_nothing_of_the_day_is_removed_before_the_commit_that_replaces_it(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake.copy(lake.export("task-1"))
-    monkeypatch.setattr(manifest, "write", _dies)
-    with pytest.raises(RuntimeError):
-        lake.copy(lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1)))
-    assert lake.manifest().export_task_identifier == "task-1"
-    assert lake.landed() >= lake.manifest().keys
-
-
 def test_a_commit_over_a_manifest_that_has_changed_since_it_was_read_is_refused(lake: Lake) -> None:
     lake.copy(lake.export("task-1"))
     read = lake.committed()
@@ -166,87 +116,6 @@ def test_a_commit_over_a_manifest_that_has_changed_since_it_was_read_is_refused(
     assert manifest.write(read.manifest.model_copy(update={"correlation_id": "other"}), lake.zone, over=read)
     assert not manifest.write(read.manifest, lake.zone, over=read)
     assert lake.manifest().correlation_id == "other"
-
-
-def test_a_commit_that_s3_cannot_order_against_another_has_lost(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = lake.export("task-1")
-    put_object = lake.s3.put_object
-
-    def conflict(**request: Any) -> Any:
-        if request["Key"] == MANIFEST:
-            raise client_error("ConditionalRequestConflict", "PutObject")
-        return put_object(**request)
-
-    monkeypatch.setattr(lake.s3, "put_object", conflict)
-    with pytest.raises(NotYet, match="at the same time") as wait:
-        lake.copy(command)
-    assert wait.value.delay_seconds == 0
-
-
-def test_of_two_commits_at_the_same_time_one_loses_and_looks_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    early, later = lake.export("task-1"), lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
-    write = manifest.write
-
-    def raced(*args: Any, **options: Any) -> bool:
-        monkeypatch.setattr(manifest, "write", write)
-        lake.copy(early)  # commits between the read and the write of the later one
-        return write(*args, **options)
-
-    monkeypatch.setattr(manifest, "write", raced)
-    with pytest.raises(NotYet, match="at the same time") as wait:
-        lake.copy(later)
-    assert wait.value.delay_seconds == 0
-    finish_runs()
-    lake.copy(later)
-    assert lake.manifest().export_task_identifier == "task-2"
-    assert lake.landed() == lake.manifest().keys
-
-
-def test_what_a_run_that_died_after_its_commit_left_is_cleared_by_the_next_try(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake.copy(lake.export("task-1"))
-    finish_runs()
-    second = lake.export("task-2", at=SNAPSHOT_TIME + timedelta(hours=1))
-    with monkeypatch.context() as broken:
-        broken.setattr(commit, "delete_all", _dies)
-        with pytest.raises(RuntimeError):
-            lake.copy(second)
-    assert any("task-1" in key for key in lake.landed())
-    lake.copy(second)
-    assert lake.landed() == lake.manifest().keys
-    assert len(lake.runs()) == 2
-
-
-def test_a_start_that_died_after_the_workflow_began_starts_no_second_run(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = lake.export("task-1")
-    start = lake.glue.start_workflow_run
-
-    def started_then_died(**request: Any) -> Any:
-        start(**request)
-        raise RuntimeError("the answer was lost")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(lake.glue, "start_workflow_run", started_then_died)
-        with pytest.raises(RuntimeError):
-            lake.copy(command)
-    assert lake.copy(command) is None
-    assert len(lake.runs()) == 1
-    assert len(lake.announced) == 1
-
-
-def test_a_run_that_died_before_the_workflow_began_is_announced_again_and_started(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = lake.export("task-1")
-    with monkeypatch.context() as broken:
-        broken.setattr(lake.glue, "start_workflow_run", _dies)
-        with pytest.raises(RuntimeError):
-            lake.copy(command)
-    assert lake.copy(command) == lake.announced[0]
-    assert len(lake.runs()) == 1
 
 
 def test_a_workflow_that_runs_for_another_export_is_waited_for_before_anything_is_announced(lake: Lake) -> None:
@@ -259,41 +128,6 @@ def test_a_workflow_that_runs_for_another_export_is_waited_for_before_anything_i
     assert lake.announced == []
     finish_runs()
     assert lake.copy(command)
-
-
-def test_a_start_that_loses_a_race_is_waited_for(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(**_: Any) -> Any:
-        raise client_error("ConcurrentRunsExceededException", "StartWorkflowRun")
-
-    monkeypatch.setattr(lake.glue, "start_workflow_run", busy)
-    with pytest.raises(NotYet):
-        lake.copy(lake.export("task-1"))
-
-
-def test_a_run_beyond_the_first_page_of_runs_is_found(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = lake.export("task-1")
-    for task in ("task-0", "task-1"):
-        lake.glue.start_workflow_run(Name="daily", RunProperties={"export_task_identifier": task})
-        finish_runs()
-    runs = lake.glue.get_workflow_runs(Name="daily")["Runs"]
-
-    def one_by_one(*, Name: str, NextToken: str = "0") -> Any:  # noqa: N803  moto fails where there is a second page
-        following = int(NextToken) + 1
-        return {"Runs": [runs[int(NextToken)]], **({"NextToken": str(following)} if following < len(runs) else {})}
-
-    monkeypatch.setattr(lake.glue, "get_workflow_runs", one_by_one)
-    assert lake.copy(command) is None, "announced before the run that is there"
-
-
-def test_a_workflow_that_cannot_be_started_ends_the_run_and_says_what_it_lacks(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(**_: Any) -> Any:
-        raise client_error("InvalidInputException", "StartWorkflowRun")
-
-    monkeypatch.setattr(lake.glue, "start_workflow_run", refuse)
-    with pytest.raises(WorkflowUnusable, match=r"daily.*start trigger.*redrive"):
-        lake.copy(lake.export("task-1"))
 
 
 def test_when_time_runs_short_the_next_invocation_goes_on(lake: Lake) -> None:
@@ -475,44 +309,11 @@ def test_a_command_that_names_no_dump_lands_without_row_counts(lake: Lake) -> No
     assert (event.rows, {table.rows for table in lake.manifest().tables}) == (None, {None})
 
 
-def test_a_copy_that_differs_afterwards_is_not_committed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_access_denied_ends_the_run_and_names_the_object(lake: Lake) -> None:
     command = lake.export("task-1")
-    real = lake.s3.copy_object
-
-    def truncating(**request: Any) -> None:
-        real(**request)
-        lake.put(request["Key"], b"", "landing")
-
-    monkeypatch.setattr(lake.s3, "copy_object", truncating)
-    with pytest.raises(CopyMismatch, match="4 of 4 objects"):
-        lake.copy(command)
-    assert lake.committed() is None
-    assert lake.runs() == []
-
-
-def test_access_denied_ends_the_run_and_names_the_object(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(**_: Any) -> None:
-        raise client_error("AccessDenied", "CopyObject")
-
-    command = lake.export("task-1")
-    monkeypatch.setattr(lake.s3, "copy_object", denied)
+    lake.deny("s3:PutObject", "landing/parking/*")
     with pytest.raises(AccessDenied, match=r"copying s3://exports/task-1/"):
         lake.copy(command)
-
-
-def test_large_objects_are_copied_by_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    from boto3.s3.transfer import TransferConfig
-
-    command = lake.export("task-1", {"permits": 1}, parts=0)
-    body = bytes(range(256)) * 4096 * 12
-    lake.put("task-1/liberator/liberator.permits/1/part-00000-a-c000.gz.parquet", body)
-    # 12 MiB stand for 5 GB: moto keeps objects in memory.
-    monkeypatch.setattr(copying, "TRANSFER", TransferConfig(multipart_threshold=1 << 20, multipart_chunksize=5 << 20))
-    lake.copy(command)
-    [key] = lake.landed()
-    landed = lake.s3.get_object(Bucket="landing", Key=key)
-    assert landed["Body"].read() == body
-    assert landed["ETag"].strip('"').endswith("-3")
 
 
 def test_the_manifest_of_the_day_is_for_readers_of_any_language(lake: Lake) -> None:
@@ -545,7 +346,3 @@ def test_the_manifest_says_what_mysqls_types_were(lake: Lake) -> None:
     lake.copy(command)
     issued = ExportedColumn(name="issued", original_type="date", exported_type="binary (UTF8)")
     assert {table.name: table.columns for table in lake.manifest().tables} == {"permits": (issued,), "archive": ()}
-
-
-def _dies(*_: Any, **__: Any) -> None:
-    raise RuntimeError("killed")

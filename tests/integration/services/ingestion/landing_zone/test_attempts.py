@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from ingestion.errors import AccessDenied, NotYet
-from ingestion.landing_zone import attempts, commit
-from ingestion.landing_zone.manifest import attempts_prefix
 from liberator.messages import CopyExport
 from tests.fakes import SNAPSHOT_TIME
 from tests.integration.services.conftest import finish_runs
-from tests.lake import DAY, PREFIX, Lake, partition
+from tests.lake import Lake, partition
 
 LATER = SNAPSHOT_TIME + timedelta(hours=1)
 
@@ -78,47 +75,3 @@ def test_a_file_of_one_name_in_both_exports_stays(lake: Lake) -> None:
     denied_half_way(lake, commands[0])
     lake.copy(commands[1])
     assert lake.landed() == lake.manifest().keys == {partition("pcns", "part-00000-a-c000.gz.parquet")}
-
-
-@pytest.mark.parametrize(("module", "step"), [(commit, "delete_all"), (attempts, "end")])
-def test_clearing_away_that_died_is_done_by_the_next_try(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, module: Any, step: str
-) -> None:
-    denied_half_way(lake, lake.export("task-1"))
-    second = lake.export("task-2", at=LATER)
-    with monkeypatch.context() as broken:
-        broken.setattr(module, step, _dies)
-        with pytest.raises(RuntimeError):
-            lake.copy(second)
-    assert lake.attempts() == {"task-1", "task-2"}
-    lake.copy(second)
-    assert lake.landed() == lake.manifest().keys
-    assert lake.attempts() == set()
-
-
-def test_a_copy_that_begins_while_a_later_one_commits_takes_its_record_away_again(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    early, later = lake.export("task-1"), lake.export("task-2", at=LATER)
-    begin = attempts.begin
-
-    def overtaken(*args: Any) -> None:
-        monkeypatch.setattr(attempts, "begin", begin)
-        lake.copy(later)
-        begin(*args)
-
-    monkeypatch.setattr(attempts, "begin", overtaken)
-    lake.copy(early)
-    assert lake.manifest().export_task_identifier == "task-2"
-    assert lake.landed() == lake.manifest().keys
-    assert lake.attempts() == set()
-
-
-def test_a_record_that_another_copy_removes_meanwhile_is_passed_over(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = f"{attempts_prefix(PREFIX, DAY)}task-0.json"
-    monkeypatch.setattr(attempts, "sizes", lambda *_: {gone: 1})
-    assert lake.copy(lake.export("task-1"))
-
-
-def _dies(*_: Any, **__: Any) -> None:
-    raise RuntimeError("killed")

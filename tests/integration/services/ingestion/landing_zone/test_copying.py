@@ -22,9 +22,9 @@ KEY = "parking/liberator/liberator.t/part.parquet"
 GIB = 1024**3
 
 
-def copy(lake: Lake, body: bytes = b"exported") -> None:
+def copy(lake: Lake, body: bytes = b"exported", transfer: TransferConfig = copying.TRANSFER) -> None:
     lake.put("task-1/part.parquet", body)
-    copying.copy_all({KEY: Original("exports", "task-1/part.parquet", len(body))}, lake.zone, lambda: 900)
+    copying.copy_all({KEY: Original("exports", "task-1/part.parquet", len(body))}, lake.zone, lambda: 900, transfer)
 
 
 def asked(lake: Lake, answer: Callable[[str], Any] = lambda _: None) -> list[tuple[str, dict[str, Any]]]:
@@ -62,11 +62,21 @@ def test_tags_and_annotations_are_neither_read_nor_copied(lake: Lake) -> None:
     assert (request["TaggingDirective"], request["AnnotationDirective"]) == ("REPLACE", "EXCLUDE")
 
 
-def test_nor_are_they_where_the_copy_is_made_by_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    # 6 MiB stand for 5 GB: moto keeps objects in memory.
-    monkeypatch.setattr(copying, "TRANSFER", TransferConfig(multipart_threshold=1 << 20, multipart_chunksize=5 << 20))
+# 6 and 12 MiB stand for more than 5 GB: moto keeps objects in memory.
+SMALL_PARTS = TransferConfig(multipart_threshold=1 << 20, multipart_chunksize=5 << 20)
+
+
+def test_large_objects_are_copied_by_parts(lake: Lake) -> None:
+    body = bytes(range(256)) * 4096 * 12
+    copy(lake, body, SMALL_PARTS)
+    landed = lake.s3.get_object(Bucket="landing", Key=KEY)
+    assert landed["Body"].read() == body
+    assert landed["ETag"].strip('"').endswith("-3")
+
+
+def test_nor_are_they_where_the_copy_is_made_by_parts(lake: Lake) -> None:
     calls = asked(lake)
-    copy(lake, b"x" * (6 << 20))
+    copy(lake, b"x" * (6 << 20), SMALL_PARTS)
     used = {operation for operation, _ in calls} - {"PutObject", "ListObjectsV2", "HeadObject"}
     assert used == {"CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"}
 
