@@ -52,7 +52,10 @@ class Mutant:
 
 
 _NO_LOOK = Edit(
-    _INGEST, "ingest", "            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)\n", ""
+    _INGEST,
+    "ingest",
+    "            snapshot.await_none_creating(given.rds, target.instance, waiting=waiting, logger=logger)\n",
+    "",
 )
 _UNVERIFIED = Edit(_COMMIT, "land", "    if wrong:\n", "    if False:\n")
 
@@ -114,7 +117,7 @@ MUTANTS = (
             Edit(
                 _SNAPSHOT,
                 "delete_earlier",
-                "            if reason := _still_needed(rds, snapshot, max_wait):",
+                "            if reason := _still_needed(rds, snapshot, max_wait, clock):",
                 "            if reason := '':",
             ),
         ),
@@ -193,7 +196,7 @@ MUTANTS = (
             Edit(
                 _INGEST,
                 "ingest",
-                "with unanswered(target.database), lock as held:",
+                "with server_errors_explained(target.database), lock as held:",
                 "from unittest import mock\n        with mock.MagicMock() as held:",
             ),
         ),
@@ -208,7 +211,7 @@ MUTANTS = (
     ),
     Mutant(
         "neither the lock nor a look protects a snapshot that is being created",
-        (Edit(_INGEST, "_snapshot", "    snapshot.await_end(", "    (lambda *_, **__: None)("), _NO_LOOK),
+        (Edit(_INGEST, "ingest", "            snapshot.await_end(", "            (lambda *_, **__: None)("), _NO_LOOK),
     ),
     Mutant(
         "a snapshot that has the name already is taken for one's own",
@@ -217,8 +220,8 @@ MUTANTS = (
             Edit(
                 _SNAPSHOT,
                 "take",
-                "        if not reserve(identifier, counts):\n            continue\n",
-                "        reserve(identifier, counts)\n",
+                "        if not write_row_counts(identifier, counts):\n            continue\n",
+                "        write_row_counts(identifier, counts)\n",
             ),
         ),
     ),
@@ -228,7 +231,7 @@ MUTANTS = (
             Edit(
                 _INGEST,
                 "_snapshot",
-                "    announce(ExportSnapshot(",
+                "    given.announce(ExportSnapshot(",
                 "    (lambda *_, **__: None)(ExportSnapshot(",
             ),
         ),
@@ -360,7 +363,7 @@ MUTANTS = (
     ),
     Mutant(
         "row counts are written over those of another load",
-        (Edit(_INGEST, "write_counts", ', IfNoneMatch="*")', ")"),),
+        (Edit(_INGEST, "_written_anew", ', IfNoneMatch="*")', ")"),),
     ),
     Mutant(
         "an export that is being canceled counts as ended",
@@ -375,11 +378,13 @@ MUTANTS = (
         (
             Edit(
                 _INGEST,
-                "_snapshot",
-                "    snapshot.await_end(",
-                "    snapshot.delete_earlier(\n"
-                "        rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger\n    )\n"
-                "    snapshot.await_end(",
+                "ingest",
+                "            snapshot.await_end(",
+                "            snapshot.delete_earlier(\n"
+                "                given.rds, target.instance, identifier,"
+                " max_wait=limits.max_wait, clock=clock, logger=logger\n"
+                "            )\n"
+                "            snapshot.await_end(",
             ),
         ),
     ),
@@ -389,10 +394,17 @@ MUTANTS = (
             Edit(
                 _INGEST,
                 "_snapshot",
-                "    announce(ExportSnapshot(",
-                "    later = lambda: announce(ExportSnapshot(",
+                "    given.announce(ExportSnapshot(",
+                "    later = lambda: given.announce(ExportSnapshot(",
             ),
-            Edit(_INGEST, "_snapshot", "    return identifier", "    later()\n    return identifier"),
+            Edit(_INGEST, "_snapshot", "    return identifier", "    return identifier, later"),
+            Edit(_INGEST, "ingest", "            identifier = _snapshot(", "            identifier, later = _snapshot("),
+            Edit(
+                _INGEST,
+                "ingest",
+                '            logger.info("Snapshot available", snapshot=identifier)\n',
+                "            later()\n",
+            ),
         ),
     ),
     Mutant(

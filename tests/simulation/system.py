@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
+import dump_loader.__main__ as loader
 import prod_to_preprod.handler
 import s3_to_s3_copier.handler
 import snapshot_to_s3.handler
+from dump_loader.database.loading import Loaded
+from dump_loader.ingest import Target
+from dump_loader.settings import Settings
 from ingestion import messages
 from liberator.snapshots import SnapshotStatus, tags_of
 from local import ROOT
@@ -20,11 +25,12 @@ from local.emulator.cloud import PARAMETERS, PRE_PRODUCTION_BUCKET
 from local.emulator.eventbridge import Bus, matches
 from local.emulator.rds import events
 from local.emulator.template import Resource, Template, load
-from tests.simulation import patches
+from tests.simulation import rds
 from tests.simulation.glue import Glue, Run
 from tests.simulation.queues import Letter, Queue, Sns, Sqs
 from tests.simulation.rds import ARN, Durations, Rds, Snapshot
 from tests.simulation.s3 import S3
+from tests.simulation.threads import Threads
 from tests.simulation.world import Actor, World, WorldClock, brief
 
 HANDLERS = {module.__name__: module for module in (prod_to_preprod.handler, s3_to_s3_copier.handler, snapshot_to_s3.handler)}
@@ -87,7 +93,7 @@ class Mapping:
         module = HANDLERS[self.function.properties["Handler"].removesuffix(".handler")]
         environment = {name: str(value) for name, value in self.function.properties["Environment"]["Variables"].items()}
         self.name = module.__name__.split(".")[0]
-        given = {"threads": patches.Pool} if module is s3_to_s3_copier.handler else {}
+        given = {"threads": system.threads} if module is s3_to_s3_copier.handler else {}
         settings = module.Settings.model_validate(environment)
         self.consumer = module.make_consumer(settings, system.session, system.clock, **given)
         self.queue.arrived = self.poll
@@ -178,6 +184,7 @@ class System:
         clients = {"sqs": self.sqs, "sns": self.sns, "s3": self.s3, "rds": self.rds, "glue": self.glue}
         self.session = SimpleNamespace(client=lambda service, **_: clients[service])
         self.clock = WorldClock(world)
+        self.threads = partial(Threads, world.chance)
         self.bus = Bus(
             found.of_type("AWS::Events::Rule"),
             {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self._run_task_later(overrides)},
@@ -186,7 +193,6 @@ class System:
             Mapping(mapping, self)
         self.data, self.landing = name_of("DataBucket"), name_of("LandingBucket")
         self.rds.world.after(0, self._others)
-        patches.current = self
 
     # ── what comes from outside ──
 
@@ -294,7 +300,7 @@ class System:
         environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
         environment |= {"DB_CREDENTIALS": '{"username": "loader", "password": "secret"}'}
         environment |= {e["name"]: e["value"] for e in overrides["containerOverrides"][0]["environment"]}
-        actor = Actor(f"dump_loader {len(self.tasks) + 1}", stopped=patches.loader.Stopped)
+        actor = Actor(f"dump_loader {len(self.tasks) + 1}", stopped=loader.Stopped)
         task = Task(version, actor)
         self.tasks.append(task)
 
@@ -302,7 +308,9 @@ class System:
             for name in ("DUMP_BUCKET", "DUMP_KEY", "DUMP_VERSION_ID", "EVENT_TIME"):
                 os.environ.pop(name, None)
             os.environ.update(environment)
-            return patches.loader.main()
+            aws = loader.Aws(rds=self.rds, s3=self.s3, sns=self.sns, sqs=self.sqs)
+            load_id = UUID(int=self.world.chance.getrandbits(128), version=4)
+            return loader.run(aws, self.clock, self.threads(), self._target, load_id=str(load_id))
 
         def ended(code: object) -> None:
             task.code = code if isinstance(code, int) else 137
@@ -313,6 +321,15 @@ class System:
             self.world.after(self.knobs.message_late(), lambda: self._put(_stopped(task.code)))
 
         self.world.start(actor, run, ended)
+
+    def _target(self, settings: Settings) -> Target:
+        """The database of the model of RDS; the load into it is the model's, too."""
+
+        def load(chunks: Iterable[bytes], *_: object, loaded: Loaded, **__: object) -> None:
+            loaded.bytes += rds.load(self.rds, b"".join(chunks))
+
+        connect = lambda _database: rds.Connection(self.rds)  # noqa: E731
+        return Target(settings.db_instance_identifier, settings.db_name, connect, load)
 
 
 def _stopped(code: int | None) -> dict[str, Any]:

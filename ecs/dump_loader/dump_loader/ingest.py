@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from dump_loader import progress, snapshot
 from dump_loader.archive import unpacking
 from dump_loader.archive.s3_file import S3File
-from dump_loader.database import connection as database
+from dump_loader.database import tables
+from dump_loader.database.connection import describe
 from dump_loader.database.exportable import make_exportable
-from dump_loader.database.failure import unanswered
-from dump_loader.database.loading import Loaded, load
+from dump_loader.database.loading import Loaded
+from dump_loader.database.lock import locked
+from dump_loader.database.server_errors import server_errors_explained
 from dump_loader.settings import LossyLoads
 from dump_loader.sql.signature import Signature
 from ingestion import telemetry
@@ -28,14 +28,18 @@ from liberator.row_counts import Remark, RemarkKind, RowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor
+    from datetime import timedelta
 
     from aws_lambda_powertools import Logger
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
 
     from dump_loader.database.connection import Connect
+    from dump_loader.database.lock import Lock
     from dump_loader.dumps import Dump
-
+    from dump_loader.sql.server import Server
+    from ingestion.clock import Clock
 
 _TOLD = 20  # remarks, of some 300 characters each: an alert has room for 8,000
 
@@ -53,25 +57,47 @@ class Limits:
     max_wait: timedelta
 
 
+class Load(Protocol):
+    """Executes a dump's statements; dump_loader.database.loading.load is the one."""
+
+    def __call__(
+        self,
+        chunks: Iterable[bytes],
+        signature: Signature,
+        connect: Connect,
+        server: Server,
+        *,
+        database: str,
+        connections: int,
+        loaded: Loaded,
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the dump goes: a database on an instance, and how to connect to it."""
+    """Where the dump goes: a database on an instance, how to connect to it, and how to load into it."""
 
     instance: str
     database: str
     connect: Connect
+    load: Load
 
 
-def ingest(
-    s3: S3Client,
-    rds: RDSClient,
-    dump: Dump,
-    target: Target,
-    limits: Limits,
-    announce: Callable[[ExportSnapshot], None],
-    tell: Callable[[LoadedWithRemarks], None],
-    logger: Logger,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """All but the database: AWS, time, threads for reading S3, whom to tell. `load_id` is this load's alone."""
+
+    s3: S3Client
+    rds: RDSClient
+    clock: Clock
+    executor: Executor
+    load_id: str
+    announce: Callable[[ExportSnapshot], None]
+    tell: Callable[[LoadedWithRemarks], None]
+    logger: Logger
+
+
+def ingest(dump: Dump, target: Target, limits: Limits, given: Dependencies) -> None:
     """Loads the dump, takes the snapshot and announces it. Raises IngestionError.
 
     Loads do not begin in the order of their uploads: by the time in the row counts the copier lets the latest one win.
@@ -85,46 +111,52 @@ def ingest(
     Safe to repeat from the beginning at any point: the database is made anew, the snapshot has its own name, and the row
     counts have the snapshot's. Until the snapshot there is nothing for anyone else to see.
     """
-    file = S3File(s3, dump)
+    logger, clock = given.logger, given.clock
+    file = S3File(given.s3, dump, given.executor, clock)
     with closing(file), unpacking.opened(file, dump.size, dump.uri) as opened:
         # everything that can be known without the database is found out before the last load is dropped
         sql = unpacking.member(opened, dump.uri, max_bytes=limits.max_dump_bytes)
         logger.info("Found the dump", dump=dump.uri, member=sql.name, bytes=dump.size, expands_to=sql.info.file_size)
-        lock = database.locked(
-            target.connect, target.database, timeout=limits.lock_timeout, every=limits.progress_seconds, logger=logger
+        lock = locked(
+            target.connect,
+            target.database,
+            timeout=limits.lock_timeout,
+            every=limits.progress_seconds,
+            clock=clock,
+            logger=logger,
         )
-        waiting = snapshot.Waiting(limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
-        with unanswered(target.database), lock as held:
+        waiting = snapshot.Waiting(clock, limits.snapshot_timeout, every=min(5.0, limits.progress_seconds))
+        with server_errors_explained(target.database), lock as held:
             # A load that died has released its lock, but what RDS reads for its snapshot is about to be dropped here.
-            snapshot.await_none_creating(rds, target.instance, waiting=waiting, logger=logger)
-            chunks = unpacking.ahead(unpacking.chunks(opened, sql, max_bytes=limits.max_dump_bytes))
-            loaded = Loaded()
-            with (
-                progress.logged(logger, loaded, lambda: sql.percent(file.tell()), every=limits.progress_seconds),
-                closing(chunks),
+            snapshot.await_none_creating(given.rds, target.instance, waiting=waiting, logger=logger)
+            chunks, loaded = unpacking.chunks(opened, sql, max_bytes=limits.max_dump_bytes), Loaded()
+            with progress.logged(
+                loaded, lambda: sql.percent(file.tell()), every=limits.progress_seconds, clock=clock, logger=logger
             ):
-                counts = _load(chunks, dump, target, limits, loaded, logger)
+                counts = _load(chunks, dump, target, limits, loaded, given)
             if told := [r for r in loaded.remarks.all if r.kind is not RemarkKind.TABLE_CONVERTED]:
                 with explained("telling people of the load's remarks"):
-                    tell(_remarks_on(dump, told))
+                    given.tell(_remarks_on(dump, told))
             # The lock is kept until the snapshot is whole: the next load begins by dropping the database, and when within
             # "creating" RDS has read the volume can't be seen from outside.
-            identifier = _snapshot(s3, rds, dump, target, limits, waiting, held, counts, loaded, announce, logger)
-    snapshot.delete_earlier(rds, target.instance, identifier, max_wait=limits.max_wait, logger=logger)
+            identifier = _snapshot(dump, target, held, counts, loaded, waiting, given)
+            snapshot.await_end(given.rds, identifier, waiting=waiting, every=limits.progress_seconds, logger=logger)
+            logger.info("Snapshot available", snapshot=identifier)
+    snapshot.delete_earlier(given.rds, target.instance, identifier, max_wait=limits.max_wait, clock=clock, logger=logger)
 
 
 def _load(
-    chunks: Iterable[bytes], dump: Dump, target: Target, limits: Limits, loaded: Loaded, logger: Logger
+    chunks: Iterable[bytes], dump: Dump, target: Target, limits: Limits, loaded: Loaded, given: Dependencies
 ) -> dict[str, int]:
     """Rows of each table after the load, by the names that it has then."""
-    began = time.monotonic()
+    logger, began = given.logger, given.clock.monotonic()
     with closing(target.connect(None)) as connection:
-        server = database.describe(connection)
+        server = describe(connection)
         logger.info("Loading into the database", database=target.database, server=f"{server.flavour} {server.version}")
-        database.recreate(connection, target.database)
+        tables.recreate(connection, target.database)
         signature = Signature()
-        load(
-            signature.watch(chunks),
+        target.load(
+            chunks,
             signature,
             target.connect,
             server,
@@ -134,13 +166,13 @@ def _load(
         )
         signature.refuse_unfinished(dump.uri)
         loaded.originals = make_exportable(connection, target.database, logger)
-        counts = database.count_rows(connection, target.database)
+        counts = tables.count_rows(connection, target.database)
     if not any(counts.values()):
         missing = "has no row in any of its tables" if counts else "defines no table"
         raise DumpRejected(f"{dump.uri} {missing}. Ask for the dump again, and upload it under the same name.")
     loaded.remarks.add(Remark(kind=RemarkKind.NO_SIGN_OF_END, text=text) for text in signature.remarks())
     _log_or_refuse(loaded.remarks.all, dump, limits.lossy_loads, logger)
-    seconds = time.monotonic() - began
+    seconds = given.clock.monotonic() - began
     telemetry.count("RowsLoaded", sum(counts.values()))
     telemetry.size("BytesLoaded", loaded.bytes)
     telemetry.seconds("LoadSeconds", seconds)
@@ -163,8 +195,8 @@ def _log_or_refuse(remarks: Sequence[Remark], dump: Dump, lossy_loads: LossyLoad
     changed = [remark for remark in remarks if remark.kind is RemarkKind.VALUES_CHANGED]
     if changed and lossy_loads is LossyLoads.REJECT:
         raise DumpRejected(
-            f"{dump.uri} has what its tables can't hold: {_first(changed)}. Ask for a dump with the values, or the columns, "
-            "corrected, and upload it under the same name; or let such dumps land, with LossyLoads=land."
+            f"{dump.uri} has what its tables can't hold: {_listed(changed)}. Ask for a dump with the values, or the "
+            "columns, corrected, and upload it under the same name; or let such dumps land, with LossyLoads=land."
         )
 
 
@@ -172,34 +204,31 @@ def _remarks_on(dump: Dump, remarks: Sequence[Remark]) -> LoadedWithRemarks:
     return LoadedWithRemarks(
         run=dump.run,
         correlation_id=dump.correlation_id,
-        reason=f"{dump.uri} is loaded, and lands. But see whether this matters to you: {_first(remarks)}. "
+        reason=f"{dump.uri} is loaded, and lands. But see whether this matters to you: {_listed(remarks)}. "
         "The row counts beside the dump have all of it, and so has the day's manifest.",
     )
 
 
-def _first(remarks: Sequence[Remark]) -> str:
-    """Of any number, what a person reads."""
+def _listed(remarks: Sequence[Remark]) -> str:
+    """As many as a person reads, in one text."""
     more = f"; and {len(remarks) - _TOLD} more" if len(remarks) > _TOLD else ""
     return "; ".join(map(str, remarks[:_TOLD])) + more
 
 
 def _snapshot(
-    s3: S3Client,
-    rds: RDSClient,
     dump: Dump,
     target: Target,
-    limits: Limits,
-    waiting: snapshot.Waiting,
-    held: database.Lock,
+    held: Lock,
     counts: dict[str, int],
     loaded: Loaded,
-    announce: Callable[[ExportSnapshot], None],
-    logger: Logger,
+    waiting: snapshot.Waiting,
+    given: Dependencies,
 ) -> str:
+    """Write the row counts, begin the snapshot, announce it, and return its identifier."""
     with closing(target.connect(None)) as connection:
-        views = tuple(database.views(connection, target.database))
+        views = tuple(tables.views(connection, target.database))
 
-    def write_counts(identifier: str, uri: str) -> bool:
+    def write_row_counts(identifier: str, uri: str) -> bool:
         """Before the snapshot, so that whoever hears of a snapshot finds its counts; never over those of another load."""
         body = RowCounts(
             database=target.database,
@@ -211,27 +240,31 @@ def _snapshot(
             remarks=loaded.remarks.all,
             originals=loaded.originals,
         ).model_dump_json()
-        bucket, key = split_s3_uri(uri)
-        with explained(f"writing the row counts {uri}"):
-            try:
-                s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json", IfNoneMatch="*")
-            except ClientError as error:
-                if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
-                    return False
-                raise
-        return True
+        return _written_anew(uri, body, given.s3)
 
     identifier = snapshot.take(
-        rds,
+        given.rds,
         target.instance,
         dump,
-        reserve=write_counts,
+        load_id=given.load_id,
+        write_row_counts=write_row_counts,
         refuse_lost=held.refuse_lost,
         waiting=waiting,
-        logger=logger,
+        logger=given.logger,
     )
-    logger.info("Snapshot begun", snapshot=identifier)
-    announce(ExportSnapshot(run=dump.run, correlation_id=dump.correlation_id, snapshot_identifier=identifier))
-    snapshot.await_end(rds, identifier, waiting=waiting, every=limits.progress_seconds, logger=logger)
-    logger.info("Snapshot available", snapshot=identifier)
+    given.logger.info("Snapshot begun", snapshot=identifier)
+    given.announce(ExportSnapshot(run=dump.run, correlation_id=dump.correlation_id, snapshot_identifier=identifier))
     return identifier
+
+
+def _written_anew(uri: str, body: str, s3: S3Client) -> bool:
+    """Write the object; False if there is one already."""
+    bucket, key = split_s3_uri(uri)
+    with explained(f"writing the row counts {uri}"):
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json", IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise
+    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,18 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from dump_loader.database.loading import Loaded
+    from ingestion.clock import Clock
 
 
 @contextmanager
-def logged(logger: Logger, loaded: Loaded, percent: Callable[[], float], *, every: float) -> Iterator[None]:
+def logged(loaded: Loaded, percent: Callable[[], float], *, every: float, clock: Clock, logger: Logger) -> Iterator[None]:
     """One line every `every` seconds: percent of the packed bytes, MB of SQL in all, and per second since the last line."""
     ended = threading.Event()
 
     def report() -> None:
-        since, before = time.monotonic(), 0
+        since, before = clock.monotonic(), 0
         while not ended.wait(every):
-            now, done = time.monotonic(), loaded.bytes
+            now, done = clock.monotonic(), loaded.bytes
             logger.info(
                 "Loading",
                 percent=round(percent(), 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -22,10 +22,6 @@ class Credentials(BaseModel):
 def _none_if_blank(value: object) -> object:
     """The rule's input transformer leaves an empty text where the event has no such field."""
     return None if isinstance(value, str) and not value.strip() else value
-
-
-def _now_if_blank(value: object) -> object:
-    return _none_if_blank(value) or datetime.now(UTC)
 
 
 Optional = BeforeValidator(_none_if_blank)
@@ -63,7 +59,7 @@ class Settings(DatabaseSettings):
     dump_bucket: Annotated[str | None, Optional] = None
     dump_key: Annotated[str | None, Optional] = None
     dump_version_id: Annotated[str | None, Optional] = None
-    event_time: Annotated[AwareDatetime, BeforeValidator(_now_if_blank)] = Field(default_factory=lambda: datetime.now(UTC))
+    event_time: Annotated[AwareDatetime | None, Optional] = None
     import_date_override: Annotated[str | None, Optional] = None
     daily_window_days: Annotated[int, Field(ge=0)] = 1
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -22,16 +20,18 @@ from liberator.snapshots import SnapshotStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from aws_lambda_powertools import Logger
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_rds.type_defs import ExportTaskTypeDef, TagTypeDef
 
     from dump_loader.dumps import Dump
+    from ingestion.clock import Clock
     from liberator.snapshots import Snapshot
 
 # Writes the row counts for (snapshot identifier, URI); False if there are some already: the name is another load's.
-Reserve = Callable[[str, str], bool]
+WriteRowCounts = Callable[[str, str], bool]
 LOAD_ID = "load-id"
 _LOOKS_AT_TAGS = 5  # RDS doesn't say how soon a new snapshot shows its tags, and the load that hangs on them took hours
 _STATE_ERRORS = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
@@ -46,17 +46,18 @@ _GOES_ON = (
 class Waiting:
     """How often RDS is asked, and for how long in all."""
 
+    clock: Clock
     timeout: timedelta
     every: float = 5.0
 
-    def until(self, deadline: float, waiting_for: str, *, then: str) -> None:
-        """Waits once. Raises Terminal when the time is over; `then` is what a person does about it."""
-        if time.monotonic() >= deadline:
-            raise Terminal(f"Still waiting after {self.timeout} (SNAPSHOT_TIMEOUT_MINUTES) for {waiting_for}. {then}")
-        time.sleep(self.every)
-
     def deadline(self) -> float:
-        return time.monotonic() + self.timeout.total_seconds()
+        return self.clock.monotonic() + self.timeout.total_seconds()
+
+    def sleep_or_give_up(self, deadline: float, waiting_for: str, *, then: str) -> None:
+        """Sleep before RDS is asked again. Raises Terminal when the time is over; `then` tells a person what to do."""
+        if self.clock.monotonic() >= deadline:
+            raise Terminal(f"Still waiting after {self.timeout} (SNAPSHOT_TIMEOUT_MINUTES) for {waiting_for}. {then}")
+        self.clock.sleep(self.every)
 
 
 def await_none_creating(rds: RDSClient, instance: str, *, waiting: Waiting, logger: Logger) -> None:
@@ -67,7 +68,7 @@ def await_none_creating(rds: RDSClient, instance: str, *, waiting: Waiting, logg
     deadline = waiting.deadline()
     while creating := [s.identifier for s in snapshots.ours(rds, instance) if s.status == SnapshotStatus.CREATING]:
         logger.info("Waiting for the snapshot of an earlier load", snapshot=creating[0])
-        waiting.until(deadline, f"snapshot {creating[0]} of an earlier load", then=_BUSY)
+        waiting.sleep_or_give_up(deadline, f"snapshot {creating[0]} of an earlier load", then=_BUSY)
 
 
 def take(
@@ -75,7 +76,8 @@ def take(
     instance: str,
     dump: Dump,
     *,
-    reserve: Reserve,
+    load_id: str,
+    write_row_counts: WriteRowCounts,
     refuse_lost: Callable[[], None],
     waiting: Waiting,
     logger: Logger,
@@ -85,14 +87,14 @@ def take(
     `refuse_lost` raises where the database's lock is lost. It is asked at the last moment: the instance may have been waited
     for, and another load may have begun meanwhile.
 
-    Safe to repeat: the snapshot carries a tag of this load alone, by which a call that did take effect is known again when
-    its repetition (botocore repeats by itself) meets what it created. Any other snapshot of that name is left alone.
+    Safe to repeat: the snapshot has `load_id`, of this load alone, as a tag. botocore repeats a call by itself, even one
+    that took effect: the tag tells that the snapshot of this name is our own. Any other one of that name is left alone.
     """
-    deadline, load_id = waiting.deadline(), str(uuid4())
-    for loaded_at in _seconds_from(datetime.now(UTC)):
+    deadline = waiting.deadline()
+    for loaded_at in _seconds_from(waiting.clock.now()):
         identifier = snapshot_identifier(dump.run, loaded_at)
         counts = row_counts_uri(dump.uri, identifier)
-        if not reserve(identifier, counts):
+        if not write_row_counts(identifier, counts):
             continue
         tags = snapshots.tags_of(dump.run, correlation_id=dump.correlation_id, row_counts_uri=counts)
         while True:
@@ -104,7 +106,9 @@ def take(
                 if error_code(error) not in _STATE_ERRORS:
                     raise
                 # the instance's state has changed since we looked: a backup window, a modification
-                waiting.until(deadline, f"instance {instance} to take a snapshot ({error_code(error)})", then=_BUSY)
+                waiting.sleep_or_give_up(
+                    deadline, f"instance {instance} to take a snapshot ({error_code(error)})", then=_BUSY
+                )
             else:
                 break
         if _load_id(rds, identifier, waiting) == load_id:
@@ -139,7 +143,7 @@ def _load_id(rds: RDSClient, identifier: str, waiting: Waiting) -> str | None:
     """By which load it was taken; None if no look shows it."""
     for look in range(_LOOKS_AT_TAGS):
         if look:
-            time.sleep(waiting.every)
+            waiting.clock.sleep(waiting.every)
         with explained(f"describing snapshot {identifier}"):
             (described,) = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"]
         for tag in described.get("TagList", []):
@@ -160,12 +164,12 @@ def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Wai
                 f"Instance {instance} is {status}, so no snapshot can be taken. Repair it, then load the dump again."
             )
         logger.info("Waiting for the instance", instance=instance, status=status)
-        waiting.until(deadline, f"instance {instance} to be available (it is {status})", then=_BUSY)
+        waiting.sleep_or_give_up(deadline, f"instance {instance} to be available (it is {status})", then=_BUSY)
 
 
 def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float, logger: Logger) -> None:
     """Waits until the snapshot is available. Raises SnapshotUnusable if it will never be."""
-    deadline, spoken = waiting.deadline(), time.monotonic()
+    deadline, spoken = waiting.deadline(), waiting.clock.monotonic()
     while True:
         with explained(f"describing snapshot {identifier}"):
             described = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0]
@@ -176,13 +180,13 @@ def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float
             raise SnapshotUnusable(
                 f"Snapshot {identifier} is {status} instead of available. See RDS's events; then load the dump again."
             )
-        if time.monotonic() - spoken >= every:
-            spoken = time.monotonic()
+        if waiting.clock.monotonic() - spoken >= every:
+            spoken = waiting.clock.monotonic()
             logger.info("Waiting for the snapshot", snapshot=identifier, percent=described.get("PercentProgress"))
-        waiting.until(deadline, f"snapshot {identifier} to be available", then=_GOES_ON)
+        waiting.sleep_or_give_up(deadline, f"snapshot {identifier} to be available", then=_GOES_ON)
 
 
-def delete_earlier(rds: RDSClient, instance: str, keep: str, *, max_wait: timedelta, logger: Logger) -> None:
+def delete_earlier(rds: RDSClient, instance: str, keep: str, *, max_wait: timedelta, clock: Clock, logger: Logger) -> None:
     """Deletes our snapshots from before `keep` whose export has ended, or was never begun while it could have been.
 
     One that is being exported is kept, for the export would fail. So is a young one without an export task: its message may
@@ -195,7 +199,7 @@ def delete_earlier(rds: RDSClient, instance: str, keep: str, *, max_wait: timede
         for snapshot in everything:
             if snapshot.identifier == keep or kept is None or not _older(snapshot, kept):
                 continue
-            if reason := _still_needed(rds, snapshot, max_wait):
+            if reason := _still_needed(rds, snapshot, max_wait, clock):
                 logger.info("Keeping an earlier snapshot", snapshot=snapshot.identifier, reason=reason)
                 continue
             with explained(f"deleting snapshot {snapshot.identifier}"):
@@ -211,14 +215,14 @@ def _older(snapshot: Snapshot, kept: Snapshot) -> bool:
     return snapshot.created_at < kept.created_at
 
 
-def _still_needed(rds: RDSClient, snapshot: Snapshot, max_wait: timedelta) -> str:
+def _still_needed(rds: RDSClient, snapshot: Snapshot, max_wait: timedelta, clock: Clock) -> str:
     """Why the snapshot has to stay, or nothing."""
     if snapshot.status not in (SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED):
         return f"it is {snapshot.status}"
     statuses = {task.get("Status", "").upper() for task in _exports(rds, snapshot)}
     if going_on := statuses - exports.ENDED:
         return f"its export is {', '.join(sorted(going_on))}"
-    if not statuses and snapshot.created_at and datetime.now(UTC) - snapshot.created_at < max_wait:
+    if not statuses and snapshot.created_at and clock.now() - snapshot.created_at < max_wait:
         return "its export has not been started yet"
     return ""
 

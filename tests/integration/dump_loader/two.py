@@ -7,8 +7,9 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dump_loader.database import connection as database
+from dump_loader.database.connection import SESSION, describe, quoted
 from dump_loader.database.loading import Loaded, load
+from dump_loader.database.tables import recreate
 from dump_loader.sql.signature import Signature
 from ingestion.errors import IngestionError
 
@@ -55,7 +56,7 @@ class Two:
     @contextmanager
     def database(self, name: str) -> Iterator[None]:
         """One more, for as long as the context lasts."""
-        database.recreate(self._connection, name)
+        recreate(self._connection, name)
         try:
             yield
         finally:
@@ -72,7 +73,7 @@ class Two:
 
     def by_client(self, script: bytes) -> str:
         """Return the client's complaints."""
-        database.recreate(self._connection, BY_CLIENT)
+        recreate(self._connection, BY_CLIENT)
         return self.client(BY_CLIENT, script)
 
     def client(self, name: str, script: bytes) -> str:
@@ -87,21 +88,21 @@ class Two:
             "--default-character-set=utf8mb4",
             "--comments",
             "--loose-commands",
-            f"--init-command={database.SESSION}",
+            f"--init-command={SESSION}",
         ]
         done = subprocess.run([*command, name], input=script, capture_output=True, check=False, timeout=60)
         return done.stderr.decode() if done.returncode else ""
 
     def by_loader(self, script: bytes, sizes: Sequence[int] = (), *, connections: int = 3) -> str:
         """Return the loader's complaints."""
-        database.recreate(self._connection, BY_LOADER)
+        recreate(self._connection, BY_LOADER)
         signature, loaded = Signature(), Loaded()
         try:
             load(
-                signature.watch(chunked(script, sizes)),
+                chunked(script, sizes),
                 signature,
-                lambda name: self._server.connect(name, autocommit=True, init_command=database.SESSION),
-                database.describe(self._connection),
+                lambda name: self._server.connect(name, autocommit=True, init_command=SESSION),
+                describe(self._connection),
                 database=BY_LOADER,
                 connections=connections,
                 loaded=loaded,
@@ -116,7 +117,7 @@ class Two:
         found = {}
         for kind in _OBJECTS:
             for one in self._objects(name, kind):
-                (row,) = self._raw(f"SHOW CREATE {kind} {name}.{database.quoted(one)}")
+                (row,) = self._raw(f"SHOW CREATE {kind} {name}.{quoted(one)}")
                 told = [b"" if value is None else _NOT_ITS_OWN.sub(b"", value) for value in row]
                 found[kind, one] = [value for value in told if not _TIME.fullmatch(value)]
         return found
@@ -131,8 +132,8 @@ class Two:
             )  # fmt: skip
             # as text, a FLOAT has 6 digits, and an ENUM's '' may be its error value
             exactly = {"float": "{0} * 1e0", "double": "{0} * 1e0", "enum": "CONCAT({0} + 0, {0})"}
-            wanted = ", ".join(exactly.get(kind, "{0}").format(database.quoted(column)) for column, kind in columns)
-            rows = self._raw(f"SELECT {wanted} FROM {name}.{database.quoted(table)}")
+            wanted = ", ".join(exactly.get(kind, "{0}").format(quoted(column)) for column, kind in columns)
+            rows = self._raw(f"SELECT {wanted} FROM {name}.{quoted(table)}")
             found[table] = sorted(rows, key=repr)
         return found
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -17,13 +18,14 @@ from ingestion.errors import AccessDenied, Terminal
 from ingestion.messages import Run
 from liberator import snapshots
 from liberator.errors import SnapshotUnusable
-from tests.fakes import client_error
+from tests.fakes import FakeClock, client_error
 
 INSTANCE = "liberator"
 RUN = Run(import_date=date(2021, 6, 4), backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 DUMP = Dump("data", "parking/liberator_dump_210604.zip", "v1", "etag", 1, datetime(2021, 6, 5, tzinfo=UTC), RUN)
-AT_ONCE = Waiting(timedelta(seconds=5), every=0.0)
-NOW = datetime.now(UTC)
+NOW = datetime(2021, 6, 5, 4, 0, tzinfo=UTC)
+CLOCK = FakeClock(NOW)
+AT_ONCE = Waiting(CLOCK, timedelta(seconds=5), every=0.0)
 LOGGER = Logger(service="test")
 
 
@@ -96,10 +98,10 @@ def take(
     waiting: Waiting = AT_ONCE,
     refuse_lost: Callable[[], None] = lambda: None,
 ) -> tuple[str, list[str]]:
-    """The snapshot's name, and the names that were tried to reserve."""
+    """The snapshot's name, and the names for which row counts were to be written."""
     tried: list[str] = []
 
-    def reserve(identifier: str, uri: str) -> bool:
+    def write_row_counts(identifier: str, uri: str) -> bool:
         assert uri == f"s3://data/parking/liberator_dump_210604.{identifier}.row-counts.json"
         tried.append(identifier)
         return len(tried) > len(reserved)
@@ -108,7 +110,8 @@ def take(
         rds,  # type: ignore[arg-type]
         INSTANCE,
         DUMP,
-        reserve=reserve,
+        load_id=str(uuid4()),
+        write_row_counts=write_row_counts,
         refuse_lost=refuse_lost,
         waiting=waiting,
         logger=LOGGER,
@@ -134,7 +137,7 @@ def test_it_carries_what_the_design_says_and_the_loads_own_tag() -> None:
 class Slow(Waiting):
     """Each wait is one in which RDS goes on."""
 
-    def until(self, *_: object, **__: object) -> None:
+    def sleep_or_give_up(self, *_: object, **__: object) -> None:
         RUNNING.pop().update(Status="available")
 
 
@@ -147,10 +150,10 @@ def test_a_snapshot_of_a_load_that_died_is_waited_for_before_its_database_is_dro
     rds.add("whole", age=timedelta(minutes=2))
     rds.add("by-hand", age=timedelta(minutes=3), ours=False, status="creating")
     with pytest.raises(Terminal, match="snapshot died of an earlier load"):
-        snapshot.await_none_creating(rds, INSTANCE, waiting=Waiting(timedelta(0), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
+        snapshot.await_none_creating(rds, INSTANCE, waiting=Waiting(CLOCK, timedelta(0), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
     rds.add("died-too", age=timedelta(minutes=1), status="creating")
     RUNNING[:] = [rds.snapshots["died"], rds.snapshots["died-too"]]
-    snapshot.await_none_creating(rds, INSTANCE, waiting=Slow(timedelta(seconds=5), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
+    snapshot.await_none_creating(rds, INSTANCE, waiting=Slow(CLOCK, timedelta(seconds=5), every=0.0), logger=LOGGER)  # type: ignore[arg-type]
     assert [rds.snapshots[name]["Status"] for name in ("died", "died-too")] == ["available", "available"]
 
 
@@ -178,7 +181,7 @@ def test_an_instance_that_turns_busy_in_between_is_waited_for_under_the_same_nam
 
 
 def test_an_instance_whose_storage_is_optimised_is_not_waited_for() -> None:
-    assert take(Rds(states=["storage-optimization"]), waiting=Waiting(timedelta(0), every=0.0))[0]
+    assert take(Rds(states=["storage-optimization"]), waiting=Waiting(CLOCK, timedelta(0), every=0.0))[0]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_an_instance_that_will_not_come_back_ends_it(state: str) -> None:
 
 def test_an_instance_that_is_never_available_ends_it() -> None:
     with pytest.raises(Terminal, match="SNAPSHOT_TIMEOUT_MINUTES"):
-        take(Rds(states=["modifying"] * 10_000), waiting=Waiting(timedelta(0), every=0.0))
+        take(Rds(states=["modifying"] * 10_000), waiting=Waiting(CLOCK, timedelta(0), every=0.0))
 
 
 def test_denied_access_ends_it() -> None:
@@ -250,12 +253,12 @@ def test_a_snapshot_that_takes_too_long_goes_on_and_the_alert_says_so() -> None:
     rds = Rds()
     rds.add("s", age=timedelta(0), status="creating")
     with pytest.raises(Terminal, match=r"goes on without this task.*don't load the dump again"):
-        snapshot.await_end(rds, "s", waiting=Waiting(timedelta(0), every=0.0), every=1, logger=LOGGER)  # type: ignore[arg-type]
+        snapshot.await_end(rds, "s", waiting=Waiting(CLOCK, timedelta(0), every=0.0), every=1, logger=LOGGER)  # type: ignore[arg-type]
 
 
 def deleted(rds: Rds, *, max_wait: timedelta = timedelta(hours=12)) -> list[str]:
     rds.add("mine", age=timedelta(0))
-    snapshot.delete_earlier(rds, INSTANCE, "mine", max_wait=max_wait, logger=LOGGER)  # type: ignore[arg-type]
+    snapshot.delete_earlier(rds, INSTANCE, "mine", max_wait=max_wait, clock=CLOCK, logger=LOGGER)  # type: ignore[arg-type]
     return rds.deleted
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import io
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
@@ -21,10 +19,12 @@ from ingestion.errors import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Buffer
+    from concurrent.futures import Executor, Future
 
     from mypy_boto3_s3 import S3Client
 
     from dump_loader.dumps import Dump
+    from ingestion.clock import Clock
 
 BLOCK = 2 * 1024 * 1024
 AHEAD = 3
@@ -34,19 +34,21 @@ _BROKEN = (BotoConnectionError, HTTPClientError, IncompleteReadError, OSError)
 
 
 class S3File(io.RawIOBase):
-    """Holds at most `AHEAD` + 2 blocks. Not for several threads at once."""
+    """Holds at most `AHEAD` + 2 blocks. Not for several threads at once. `executor` fetches `ahead` blocks at a time."""
 
-    def __init__(self, s3: S3Client, dump: Dump, *, block: int = BLOCK, ahead: int = AHEAD) -> None:
+    def __init__(
+        self, s3: S3Client, dump: Dump, executor: Executor, clock: Clock, *, block: int = BLOCK, ahead: int = AHEAD
+    ) -> None:
         super().__init__()
         self._s3 = s3
         self._dump = dump
+        self._executor = executor
+        self._clock = clock
         self._block = block
         self._ahead = ahead
         self._position = 0
         self._blocks: dict[int, Future[bytearray]] = {}
         self._last = -2
-        self._stopped = threading.Event()
-        self._threads = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="s3")
 
     def readable(self) -> bool:
         return True
@@ -76,8 +78,8 @@ class S3File(io.RawIOBase):
                 return len(part)
 
     def close(self) -> None:
-        self._stopped.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for block in self._blocks.values():
+            block.cancel()
         self._blocks.clear()
         super().close()
 
@@ -90,7 +92,7 @@ class S3File(io.RawIOBase):
             self._blocks.pop(i).cancel()
         for i in wanted:
             if i not in self._blocks:
-                self._blocks[i] = self._threads.submit(self._fetch, i)
+                self._blocks[i] = self._executor.submit(self._fetch, i)
         self._last = index
         return self._blocks[index].result()
 
@@ -106,8 +108,9 @@ class S3File(io.RawIOBase):
                 self._get(start + before, end - 1, got)
             except _BROKEN:
                 failures = 1 if len(got) > before else failures + 1
-                if failures == _ATTEMPTS or self._stopped.wait(min(0.1 * 2**failures, 5)):
+                if failures == _ATTEMPTS or self.closed:
                     raise
+                self._clock.sleep(min(0.1 * 2**failures, 5))
         return got
 
     def _get(self, first: int, last: int, got: bytearray) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import queue
 import re
 import struct
-import threading
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -17,10 +15,9 @@ from typing import IO, TYPE_CHECKING
 from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
 CHUNK = 512 * 1024
-_QUEUED = 4
 _BUFFER = 64 * 1024
 _AGAIN = "Ask for the dump again, and upload it under the same name."
 _RUBBISH = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$)")
@@ -222,43 +219,3 @@ def _gunzipped(stream: Iterator[bytes], where: str) -> Iterator[bytes]:
             rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
     if not begun or not unpacker.eof:
         raise DumpRejected(f"{where} is a truncated gzip. {_AGAIN}")
-
-
-class _Failure:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def ahead(source: Iterator[bytes]) -> Generator[bytes]:
-    """The same chunks, made in a thread of their own: unpacking leaves the interpreter free for the splitter."""
-    ready: queue.Queue[bytes | _Failure | None] = queue.Queue(_QUEUED)
-    stopped = threading.Event()
-
-    def put(item: bytes | _Failure | None) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return
-
-    def produce() -> None:
-        try:
-            for chunk in source:
-                put(chunk)
-                if stopped.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001  raised again where the chunks are used
-            put(_Failure(error))
-
-    thread = threading.Thread(target=produce, name="unpack", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, _Failure):
-                raise item.error
-            yield item
-    finally:
-        stopped.set()
-        thread.join(5)

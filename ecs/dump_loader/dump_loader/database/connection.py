@@ -1,14 +1,9 @@
-"""The connection to the instance, and what is done in it apart from the dump's own statements."""
+"""Connect to the instance, and ask its server what it is and how it reads."""
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
-import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -17,12 +12,9 @@ from pymysql.cursors import SSCursor
 
 from dump_loader.sql.reading import MULTI_BYTE, Reading
 from dump_loader.sql.server import Flavour, Server
-from ingestion.errors import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from aws_lambda_powertools import Logger
+    from collections.abc import Callable
 
     from dump_loader.settings import Credentials, DatabaseSettings
     from dump_loader.sql.splitter import Text
@@ -42,7 +34,6 @@ SESSION = f"SET SESSION wait_timeout = {_IDLE_SECONDS} /*!80400 , restrict_fk_on
 # https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
 _KEEPALIVE_SECONDS = 60
 _TCP_KEEPIDLE: int = vars(socket).get("TCP_KEEPIDLE") or vars(socket)["TCP_KEEPALIVE"]  # its name on macOS
-_LOCK_ATTEMPT_SECONDS = 20
 
 
 def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
@@ -135,97 +126,3 @@ def warnings(connection: Connection) -> list[tuple[str, int, str]]:
     finally:
         connection.use_unicode = True
     return [(level.decode(), int(code), text.decode("utf-8", "replace")) for level, code, text in found]
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """An advisory lock of the server, held by a connection and gone with it, however the process ends."""
-
-    connection: Connection
-    name: str
-
-    def refuse_lost(self) -> None:
-        """Raises Terminal if the lock is not held any more: another load may have begun."""
-        try:
-            ((held,),) = rows(self.connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", self.name)
-        except pymysql.err.MySQLError as error:
-            held, reason = 0, f" ({error})"
-        else:
-            reason = ""
-        if not held:
-            raise Terminal(
-                f"The connection that holds the lock {self.name} was lost{reason}: another load may have changed the "
-                "database meanwhile, so no snapshot is taken. Load the dump again."
-            )
-
-
-@contextmanager
-def locked(connect: Connect, database: str, *, timeout: timedelta, every: float, logger: Logger) -> Iterator[Lock]:
-    """Waits until no other load uses the database, and keeps others waiting. Raises Terminal after `timeout`.
-
-    The lock has a connection of its own: nothing in a dump can release it, and no long statement keeps it from answering.
-    """
-    name = f"liberator-load-{database}"[:64]
-    deadline = time.monotonic() + timeout.total_seconds()
-    with connect(None) as connection:
-        patience = 0
-        while not rows(connection, "SELECT GET_LOCK(%s, %s)", name, patience)[0][0]:
-            if time.monotonic() >= deadline:
-                raise Terminal(
-                    f"Another load has used database {database} for {timeout}, longer than LOCK_TIMEOUT_MINUTES. "
-                    "See whether that task still makes progress; stop it if not, and load this dump again."
-                )
-            logger.info("Waiting for another load to end", database=database)
-            # in whole seconds: MySQL makes 0 of less than half a one, and this loop would spin
-            patience = math.ceil(max(0.0, min(_LOCK_ATTEMPT_SECONDS, every, deadline - time.monotonic())))
-        try:
-            yield Lock(connection, name)
-        finally:
-            # a lost connection has lost the lock too, and must not hide why the load ended
-            with suppress(pymysql.err.MySQLError):
-                rows(connection, "SELECT RELEASE_LOCK(%s)", name)
-
-
-def recreate(connection: Connection, database: str) -> None:
-    """An empty database. Safe to repeat: what an earlier load left, whole or half, is gone either way.
-
-    An earlier load that has lost its lock without noticing is ended first: its other connections would go on to fill the new
-    tables, and the transactions of a dead one would keep the database from being dropped.
-    """
-    with connection.cursor() as cursor:
-        # Without further rights an account sees its own connections only, and may end them.
-        # https://dev.mysql.com/doc/refman/8.4/en/kill.html
-        ((own, account),) = rows(connection, "SELECT CONNECTION_ID(), SUBSTRING_INDEX(USER(), '@', 1)")
-        for thread, user, _host, used, *_ in rows(connection, "SHOW PROCESSLIST"):
-            if user == account and used == database and thread != own:
-                with suppress(pymysql.err.OperationalError):  # it has ended by itself
-                    cursor.execute("KILL %s", (thread,))
-        cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database)}")
-        cursor.execute(f"CREATE DATABASE {quoted(database)} CHARACTER SET utf8mb4")
-
-
-def base_tables(connection: Connection, database: str) -> list[str]:
-    """The names of the tables that have rows of their own."""
-    found = rows(
-        connection,
-        "SELECT TABLE_NAME FROM information_schema.TABLES "
-        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_NAME",
-        database,
-    )
-    return [name for (name,) in found]
-
-
-def count_rows(connection: Connection, database: str) -> dict[str, int]:
-    """Rows of every base table, counted, not estimated."""
-    return {
-        table: int(rows(connection, f"SELECT COUNT(*) FROM {quoted(database)}.{quoted(table)}")[0][0])  # noqa: S608  quoted
-        for table in base_tables(connection, database)
-    }
-
-
-def views(connection: Connection, database: str) -> list[str]:
-    """The names of the views, which have no rows of their own to count."""
-    found = rows(
-        connection, "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME", database
-    )
-    return [name for (name,) in found]

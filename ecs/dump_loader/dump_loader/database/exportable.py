@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
-from dump_loader.database.connection import base_tables, quoted, rows, views
+from dump_loader.database.connection import quoted, rows
+from dump_loader.database.tables import base_tables, views
 from liberator.errors import DumpRejected
 from liberator.row_counts import OriginalNames
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from dump_loader.database.connection import execute, reading
-from dump_loader.database.failure import rejected
 from dump_loader.database.pool import BATCH_BYTES, BATCH_STATEMENTS, OUTSTANDING_BYTES, Batch, Pool
 from dump_loader.database.remarks import Remarks, on_table, on_values
+from dump_loader.database.server_errors import statement_errors_explained
+from dump_loader.prefetch import prefetched
 from dump_loader.sql.policy import Policy, Treatment, Verdict
 from dump_loader.sql.splitter import Splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from dump_loader.database.connection import Connect, Connection
     from dump_loader.sql.indexes import Indexes
@@ -58,7 +59,7 @@ class Loaded:
 
 
 def load(
-    chunks: Iterator[bytes],
+    chunks: Iterable[bytes],
     signature: Signature,
     connect: Connect,
     server: Server,
@@ -67,7 +68,7 @@ def load(
     connections: int,
     loaded: Loaded,
 ) -> None:
-    """Executes a whole dump in `database`. `signature` watches the same chunks. Raises DumpRejected.
+    """Execute a whole dump in `database`. Raises DumpRejected. `signature` sees all of it, `loaded` how far the load is.
 
     Only what mysqldump and mariadb-dump wrote goes over several connections: there each INSERT is rows with all their
     values, of a table that is complete before anything depends on it. A script made by hand can depend on the order
@@ -75,8 +76,9 @@ def load(
     connection, statement after statement, as the mysql client would.
     """
     longest, bound = min((server.max_allowed_packet - 1024, _BY_SERVER), (LONGEST_STATEMENT, _BY_LOADER))
-    splitter = Splitter(chunks, max_bytes=longest, bound=bound)
     with ExitStack() as stack:
+        ready = stack.enter_context(closing(prefetched(chunks)))
+        splitter = Splitter(signature.watch(ready), max_bytes=longest, bound=bound)
         executor: _Serial | _Parallel | None = None
         for statement in splitter:
             if executor is None:  # the first statement is here, so the signature has seen the beginning
@@ -102,12 +104,12 @@ def load(
 
 
 def _reading(connection: Connection, statement: Statement) -> Reading:
-    with rejected(statement):
+    with statement_errors_explained(statement):
         return reading(connection)
 
 
 def _execute(connection: Connection, statement: Statement, verdict: Verdict, remarks: Remarks) -> None:
-    with rejected(statement):
+    with statement_errors_explained(statement):
         execute(connection, verdict.sql)
         if verdict.treatment is not Treatment.EVERYWHERE:  # a variable has no value of the dump
             remarks.add(on_values(connection, statement, verdict.sql))
@@ -145,7 +147,7 @@ class _Serial:
     def finish(self) -> None:
         if self._last is None:
             return
-        with rejected(self._last):
+        with statement_errors_explained(self._last):
             self._connection.commit()
         self._pending = self._pending_bytes = 0
         self._last = None  # it may be 64 MB
@@ -233,7 +235,7 @@ class _Parallel:
             self._finish_rows()
             del self._whole[rows.table]
             try:
-                with rejected(table.created, retried=_NEEDED):
+                with statement_errors_explained(table.created, retried=_NEEDED):
                     self._connections[0].query(table.indexes.drop)
             except pymysql.err.MySQLError:
                 return  # they stay

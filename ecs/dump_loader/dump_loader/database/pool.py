@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from dump_loader.database.connection import warned
-from dump_loader.database.failure import rejected
 from dump_loader.database.remarks import Remarks, on_values
+from dump_loader.database.server_errors import statement_errors_explained
 from liberator.errors import DumpRejected
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Pool:
         while batch := self._next():
             try:
                 for statement, sql in self._session[done : batch.session]:
-                    with rejected(statement):
+                    with statement_errors_explained(statement):
                         connection.query(sql)
                 done = batch.session
                 self._execute(connection, batch)
@@ -166,13 +166,13 @@ class Pool:
         for statement, sql, _ in batch.statements:
             if self._stopped:
                 return
-            with rejected(statement, retried=retried):
+            with statement_errors_explained(statement, retried=retried):
                 connection.query(sql)
                 if strictly and warned(connection):
                     raise _Warned
                 remarks += on_values(connection, statement, sql)
         # a commit can fail too: the server is gone, or full
-        with rejected(batch.statements[0][0], retried=retried):
+        with statement_errors_explained(batch.statements[0][0], retried=retried):
             connection.commit()
         self._remarks.add(remarks)
 

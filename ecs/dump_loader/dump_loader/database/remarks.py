@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dump_loader.database.connection import warned, warnings
-from dump_loader.database.failure import printable
+from dump_loader.database.server_errors import printable
 from liberator.row_counts import Remark, RemarkKind
 
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ So MySQL gets them as ordinary columns, with the values that the source computed
 
 from __future__ import annotations
 
-from dump_loader.sql.indexes import first, parts_of
-from dump_loader.sql.tokens import Edit, Token
+from dump_loader.sql.tokens import Edit, Token, first, parts_of
 
 
-def ordinary(tokens: list[Token]) -> list[Edit]:
+def generated_column_edits(tokens: list[Token]) -> list[Edit]:
     """The edits of a CREATE TABLE that take out `[GENERATED ALWAYS] AS (...) [VIRTUAL | STORED | PERSISTENT]`."""
     edits = []
     for part in parts_of(tokens, first(tokens, "("))[0]:

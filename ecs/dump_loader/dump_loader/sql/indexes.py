@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dump_loader.sql.tokens import NOTHING, Kind, Token, tokenised
+from dump_loader.sql.tokens import NOTHING, Kind, Token, first, parts_of, tokenised
 
 _COLUMN = rb"`[^`]+`(?:\(\d+\))?(?: (?:ASC|DESC))?"
 _PLAIN_KEY = re.compile(rb"KEY (`[^`]+`) \(%b(?:, ?%b)*\)(?: USING BTREE)?" % (_COLUMN, _COLUMN))
@@ -33,7 +33,7 @@ def rebuildable(sql: bytes) -> Indexes | None:
     tokens = tokenised(sql)
     opening = first(tokens, "(")
     parts, closing = parts_of(tokens, opening)
-    if not of_innodb(tokens[closing:]) or any(t.says("REFERENCES") for t in tokens):
+    if not _of_innodb(tokens[closing:]) or any(t.says("REFERENCES") for t in tokens):
         return None
     texts = [sql[part[0].start : part[-1].end] for part in parts if part]
     keys = [match for text in texts if text.isascii() and (match := _PLAIN_KEY.fullmatch(text))]
@@ -44,26 +44,6 @@ def rebuildable(sql: bytes) -> Indexes | None:
     return Indexes(table + b", ".join(b"DROP KEY " + k[1] for k in keys), table + b", ".join(b"ADD " + k[0] for k in keys))
 
 
-def parts_of(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]:
-    """What stands between the commas of the outermost parentheses, and where these are closed."""
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for at, token in enumerate(tokens[opening:], opening):
-        depth += token.says("(") - token.says(")")
-        if depth == 0:
-            return parts, at
-        if depth == 1 and token.says(","):
-            parts.append([])
-        elif depth > 1 or not token.says("("):
-            parts[-1].append(token)
-    return [], len(tokens)
-
-
-def first(tokens: list[Token], *words: str) -> int:
-    """Where one of the words stands first; the number of tokens where none does."""
-    return next((i for i, token in enumerate(tokens) if token.says(*words)), len(tokens))
-
-
 def _name_start(tokens: list[Token]) -> int:
     after = next(i for i, token in enumerate(tokens) if token.says("TABLE")) + 1
     while tokens[after].says("IF", "NOT", "EXISTS"):
@@ -71,7 +51,7 @@ def _name_start(tokens: list[Token]) -> int:
     return tokens[after].start
 
 
-def of_innodb(options: list[Token]) -> bool:
+def _of_innodb(options: list[Token]) -> bool:
     """Whether a definition says so."""
     engines = zip(options, [*options[1:], NOTHING], [*options[2:], NOTHING, NOTHING], strict=False)
     return any(a.says("ENGINE") and b.says("=") and c.word.upper() == "INNODB" for a, b, c in engines)

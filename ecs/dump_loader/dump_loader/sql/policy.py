@@ -18,7 +18,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from dump_loader.sql.collations import collation_edits
-from dump_loader.sql.generated_columns import ordinary
+from dump_loader.sql.generated_columns import generated_column_edits
 from dump_loader.sql.indexes import Indexes, rebuildable
 from dump_loader.sql.names import SYSTEM_DATABASES, qualified
 from dump_loader.sql.reading import Reading
@@ -217,7 +217,7 @@ class Policy:
         if kind == "TABLE" and tokens[0].says("CREATE", "ALTER"):
             storage, engine = storage_edits(tokens, at)
             edits += storage
-            edits += ordinary(tokens) if self._generated_are_given and tokens[0].says("CREATE") else []
+            edits += generated_column_edits(tokens) if self._generated_are_given and tokens[0].says("CREATE") else []
             remark = f"It is loaded into InnoDB instead of {engine}" if engine else ""
         verdict = Verdict(Treatment.ONCE, edited(sql, edits), remark=remark)
         if kind == "TRIGGER" and tokens[0].says("CREATE"):

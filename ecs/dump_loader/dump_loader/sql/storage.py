@@ -13,9 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dump_loader.sql.indexes import first, parts_of
 from dump_loader.sql.refusal import Refused
-from dump_loader.sql.tokens import NOTHING, Edit, Kind, Token
+from dump_loader.sql.tokens import NOTHING, Edit, Kind, Token, first, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -134,6 +134,26 @@ def tokenised(sql: bytes, reading: Reading = _USUAL) -> list[Token]:
     return found
 
 
+def parts_of(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]:
+    """What stands between the commas of the outermost parentheses, and where these are closed."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for at, token in enumerate(tokens[opening:], opening):
+        depth += token.says("(") - token.says(")")
+        if depth == 0:
+            return parts, at
+        if depth == 1 and token.says(","):
+            parts.append([])
+        elif depth > 1 or not token.says("("):
+            parts[-1].append(token)
+    return [], len(tokens)
+
+
+def first(tokens: list[Token], *words: str) -> int:
+    """Where one of the words stands first; the number of tokens where none does."""
+    return next((i for i, token in enumerate(tokens) if token.says(*words)), len(tokens))
+
+
 def edited(sql: bytes, edits: list[Edit]) -> bytes:
     """The statement with the edits made, but for those that lie within another."""
     if not edits:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pymysql
 import pytest
 
-from dump_loader.database.connection import describe, quoted, recreate, rows
+from dump_loader.database.connection import describe, quoted, rows
+from dump_loader.database.tables import recreate
 from dump_loader.sql.policy import Policy
 from dump_loader.sql.server import Flavour, Server
 from dump_loader.sql.splitter import Splitter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,8 +18,9 @@ from dump_loader.archive.s3_file import S3File
 from dump_loader.dumps import Dump
 from ingestion.errors import AccessDenied, Terminal
 from ingestion.messages import Run
-from tests.fakes import client_error
+from tests.fakes import FakeClock, client_error
 
+THREADS = ThreadPoolExecutor(3)
 CONTENT = bytes(i * 7 % 251 for i in range(1000))
 
 
@@ -65,7 +67,7 @@ class S3:
 def file(s3: S3, *, version_id: str | None = "v1", block: int = 64) -> S3File:
     run = Run(import_date=date(2021, 6, 4), backdated=False)
     dump = Dump("data", "parking/x.zip", version_id, '"etag"', len(s3.content), datetime(2021, 6, 5, tzinfo=UTC), run)
-    return S3File(s3, dump, block=block)  # type: ignore[arg-type]
+    return S3File(s3, dump, THREADS, FakeClock(), block=block)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -104,12 +106,10 @@ def test_what_breaks_off_is_asked_for_from_there_on(s3: S3) -> None:
     assert all(body.closed for body in s3.bodies)
 
 
-def test_a_connection_that_always_breaks_is_given_up(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_always_breaks_is_given_up(s3: S3) -> None:
     s3.breaks = [0] * 100
-    with file(s3, block=1000) as found:
-        monkeypatch.setattr(found._stopped, "wait", lambda _seconds: False)  # noqa: SLF001
-        with pytest.raises(ReadTimeoutError):
-            found.read(10)
+    with file(s3, block=1000) as found, pytest.raises(ReadTimeoutError):
+        found.read(10)
     assert len(s3.requests) == 6
 
 

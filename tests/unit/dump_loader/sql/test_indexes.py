@@ -108,7 +108,7 @@ def played(*statements: str) -> tuple[list[str], list[Connection]]:
     signature, server = Signature(), Server(Flavour.MYSQL, 80400, 1 << 30, frozenset())
     with patch("dump_loader.database.loading.reading", return_value=Reading()):
         load(
-            signature.watch(chunks()), signature, connect, server,  # type: ignore[arg-type]
+            chunks(), signature, connect, server,  # type: ignore[arg-type]
             database="d", connections=2, loaded=Loaded(),
         )  # fmt: skip
     return told, opened

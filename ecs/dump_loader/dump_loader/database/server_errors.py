@@ -34,7 +34,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def rejected(statement: Statement, *, retried: Container[int] = ()) -> Iterator[None]:
+def statement_errors_explained(statement: Statement, *, retried: Container[int] = ()) -> Iterator[None]:
     """Raises DumpRejected for an error of the server, Terminal where the instance is the reason, Transient for a lost
     connection. Codes in `retried` go through.
     """
@@ -62,7 +62,7 @@ def rejected(statement: Statement, *, retried: Container[int] = ()) -> Iterator[
 
 
 @contextmanager
-def unanswered(database: str) -> Iterator[None]:
+def server_errors_explained(database: str) -> Iterator[None]:
     """Raises Transient for an error of the server about what the loader itself asks: to connect, to count, to commit."""
     try:
         yield
