@@ -1,4 +1,4 @@
-"""Keep apart what simulations share with their process: the environment, and the lines of metrics and log, which are lost."""
+"""Keep from simulations what they would share with their process: its environment, and its lines of metrics and log."""
 
 from __future__ import annotations
 
