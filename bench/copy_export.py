@@ -62,7 +62,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took; `requests` by kind. Seconds are scaled to all objects, the rest is as it was."""
+    """The costs of one process; `requests` by kind. Seconds are scaled to all objects, the rest is as it was."""
 
     seconds: float
     cpu: float

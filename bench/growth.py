@@ -1,4 +1,4 @@
-"""What 1, 3, 10 and 30 times the input cost the loader, the copier and the export's stand-in, each apart.
+"""Measure the loader, the copier and the export's stand-in with 1, 3, 10 and 30 times the input, each apart.
 
     python -m bench.growth [--rounds 3] [--json FILE]
 

@@ -200,7 +200,7 @@ def _peak(pid: int) -> float:
 
 @contextmanager
 def aws(dump: Dump) -> Iterator[dict[str, str]]:
-    """What the loader needs of AWS: moto, but for S3."""
+    """The AWS that the loader needs: moto, but for S3."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()

@@ -99,7 +99,8 @@ def _table(spark: Any, folder: Path, rows: int) -> SourceTable:
     keys = [f"landing/{name}/{path.name}" for path in sorted((folder / "landing" / name).glob("*.parquet"))]
     size = sum((folder / key).stat().st_size for key in keys)
     columns = spark.read.parquet(str(folder / "landing" / name)).columns
-    return SourceTable(name, rows, tuple(keys), size, tuple(SourceColumn(c, TYPES.get(c, ""), "") for c in columns))
+    described = tuple(SourceColumn(c, c, TYPES.get(c, ""), "") for c in columns)
+    return SourceTable(name, name, rows, tuple(keys), size, described)
 
 
 def _print(rows: int, seconds: dict[tuple[str, int], float], size: int) -> None:

@@ -37,7 +37,7 @@ from ingestion import queues
 from liberator import naming
 from local.emulator.rds.events import RdsEvent
 from tests.simulation import patches, s3
-from tests.simulation.rds import Durations
+from tests.simulation.rds import Durations, Ending
 from tests.simulation.system import Knobs, System, name_of, template
 from tests.simulation.world import Actor, World
 
@@ -145,12 +145,13 @@ def main() -> None:
     parser.add_argument("--event-late", type=float, default=5.0, help="seconds that an RDS event takes at most")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    sys.stdout.write(HEADER)
+    out = sys.stdout  # which the simulation takes away
+    out.write(HEADER)
     rows = []
     with patches.installed(), patch.object(s3, "PAGE", 1000):
         for way in WAYS:
             rows.append(_row(way, [_play(way, number, options.event_late) for number in range(options.runs)]))
-            sys.stdout.write(_line(rows[-1]))
+            out.write(_line(rows[-1]))
     if options.json:
         command = f"python -m bench.waiting --runs {options.runs} --event-late {options.event_late:g}"
         options.json.write_text(json.dumps({"name": "waiting", "command": command, "rows": rows}, indent=1) + "\n")
@@ -160,14 +161,17 @@ def _play(way: Way, number: int, event_late: float) -> Seen:
     """One dump, from its upload until nothing is left to happen."""
     chance, export = Random(f"{way} {number}"), Random(number).uniform(*EXPORT_SECONDS)  # noqa: S311  no secret
     seen = Seen()
-    world = TimedWorld(chance, lambda _: None, lambda: chance.uniform(*CALL_SECONDS), seen=seen)
+    world = TimedWorld(chance, lambda _: None, lambda _: chance.uniform(*CALL_SECONDS), seen=seen)
 
     def drawn(between: tuple[float, float]) -> Callable[[], float]:
         return lambda: chance.uniform(*between)
 
     knobs = Knobs(
-        durations=Durations(drawn(LOAD_SECONDS), drawn(SNAPSHOT_SECONDS), lambda: export, lambda _: False),
+        durations=Durations(
+            drawn(LOAD_SECONDS), drawn(SNAPSHOT_SECONDS), lambda: export, lambda: False, lambda: Ending.FINE
+        ),
         workflow=drawn(WORKFLOW_SECONDS),
+        workflow_stopping=lambda: 0.0,
         message_late=drawn(DELIVERY_SECONDS),
         message_copies=lambda: 1,
         event_late=drawn((0, event_late)),

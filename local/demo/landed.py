@@ -59,7 +59,7 @@ def unnamed(s3: Any, bucket: str, manifest: ExportManifest, import_date: date) -
 
 
 def differences(tables: list[TableReport]) -> list[str]:
-    """Where the rows that landed are not those that were loaded."""
+    """Name the tables of which other rows landed than were loaded."""
     return [
         f"{t.name}: {t.rows_loaded} rows loaded, {t.rows_landed} landed" for t in tables if t.rows_loaded != t.rows_landed
     ]

@@ -41,7 +41,7 @@ class Night:
 
     @property
     def sentence(self) -> str:
-        """How the day ended, in one line."""
+        """The end of the day, in one line."""
         day, dump = self.report["import_date"], self.report["dump"]
         if self.landed:
             rows = counted(sum(table.rows_landed for table in self.tables), "row")

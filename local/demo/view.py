@@ -186,7 +186,7 @@ def zones_table(tables: list[ZoneTable]) -> Table:
 
 
 def seconds_of(entries: list[Entry]) -> dict[str, float]:
-    """How long each stage took, and the whole, in seconds."""
+    """Return the seconds that each stage took, and the whole."""
     at: dict[str, float] = {}
     for entry in entries:
         if entry.queue is None:

@@ -45,7 +45,7 @@ def _table(zone: str, name: str, folder: Path) -> ZoneTable:
 
 
 def differences(database: str, landed: list[TableReport], raw: list[ZoneTable]) -> list[str]:
-    """Where the rows of the raw zone are not those that landed."""
+    """Name the tables of which the raw zone has other rows than landed."""
     rows = {table.name: table.rows for table in raw}
     return [
         f"{t.name}: {t.rows_landed} rows landed, {rows.get(clean(f'{database}_{t.name}'), 'none')} in the raw zone"

@@ -79,7 +79,7 @@ class LocalAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to talk to this AWS with any SDK."""
+        """The variables by which a process talks to this AWS, with any SDK."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "local",

@@ -141,16 +141,16 @@ class Cloud:
         self.aws.client("sqs").send_message(QueueUrl=self.queue_url(queue), MessageBody=body)
 
     def upload(self, dump: Path, key: str) -> None:
-        """What the supplier does."""
+        """Upload a dump, as the supplier does."""
         self.s3.upload_file(str(dump), self.name_of("DataBucket"), key)
 
     def run_task_by_hand(self, **environment: str) -> None:
-        """What a person does with RunTask and container overrides."""
+        """Start the loader's task as a person does: by RunTask, with container overrides."""
         variables = [{"name": name, "value": value} for name, value in environment.items()]
         self.ecs.run_task({"containerOverrides": [{"name": self.ecs.essential["Name"], "environment": variables}]})
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """What was published on the topics ingestion-events and ingestion-alerts, of one kind."""
+        """Return the messages of one kind that the topics ingestion-events and ingestion-alerts have published."""
         return [told for told in list(self.told) if told.get("kind") == kind]
 
     def _load(self) -> Template:

@@ -67,7 +67,7 @@ class EcsAgent:
         return container
 
     def environment(self, overrides: Mapping[str, Any], container: Mapping[str, Any] | None = None) -> dict[str, str]:
-        """What a container's environment is, the essential one's if none is named: its definition's, secrets, overrides."""
+        """Put together a container's environment: its definition's, secrets, overrides. None is the essential container."""
         container = container or self.essential
         environment = {e["Name"]: str(e["Value"]) for e in container.get("Environment", [])}
         environment |= {s["Name"]: self.secrets[s["ValueFrom"]] for s in container.get("Secrets", [])}

@@ -1,4 +1,4 @@
-"""What IAM would be asked about a request that reaches this machine's AWS: who, which action, on which resource.
+"""The questions that a request to this machine's AWS would put to IAM: who, which action, on which resource.
 
 Stands in for IAM's view of the API calls that the system makes; nothing is allowed or denied here. The access key is the
 name of the role that a process works in (functions.py, ecs.py). How it differs: KMS, X-Ray and Logs are not called here.

@@ -62,6 +62,6 @@ def create_bucket(s3: Any, properties: dict[str, Any]) -> None:
 
 
 def generated(how: dict[str, Any]) -> str:
-    """What Secrets Manager makes of a secret's GenerateSecretString: letters and digits."""
+    """Generate a secret as Secrets Manager does of its GenerateSecretString: letters and digits."""
     password = secrets.token_hex(how["PasswordLength"] // 2)
     return json.dumps({**json.loads(how["SecretStringTemplate"]), how["GenerateStringKey"]: password})

@@ -1,4 +1,4 @@
-"""What happens in a local run, in order: the messages put on queues, and the stages of the ingestion."""
+"""The events of a local run, in order: the messages put on queues, and the stages of the ingestion."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Story:
 
 
 def kind_of(body: str) -> str:
-    """What a message body is, in one word: our kind, an RDS event's id, an S3 event's type, or `Notice` for plain text."""
+    """Name a message body in one word: our kind, an RDS event's id, an S3 event's type, or `Notice` for plain text."""
     try:
         document: Any = json.loads(body)
     except ValueError:

@@ -357,7 +357,7 @@ def _objects(task: str, mark: str, tables: Tables, database: str, ending: Ending
 
 @dataclass
 class Connection:
-    """What the loader asks of a connection, apart from the load: its lock, an empty database, the counts."""
+    """A connection, as far as the loader uses it apart from the load: its lock, an empty database, the counts."""
 
     rds: Rds
     open: bool = True

@@ -48,7 +48,7 @@ def fill(server: DatabaseServer, *, scale: float = 1.0) -> int:
 
 
 def dump(server: DatabaseServer) -> bytes:
-    """What the supplier's nightly mysqldump writes: routines, triggers, and binary data as it is."""
+    """Dump the database as the supplier's nightly mysqldump does: routines, triggers, and binary data as it is."""
     options = [
         "--single-transaction",
         "--routines",

@@ -49,7 +49,7 @@ _KINDS = ("Street", "Road", "Lane", "Terrace", "Mews", "Gardens")
 
 @dataclass(frozen=True)
 class TableRows:
-    """How a table is filled: its columns, the values clause, `count` rows at scale 1, and what makes each of them."""
+    """The rows of a table: its columns, the values clause, `count` rows at scale 1, and the function that makes each."""
 
     table: str
     columns: str
@@ -271,4 +271,3 @@ TABLES = (
     TableRows("liberator_every_type", f"id, {_EVERY_TYPE}, {_EVERY_GEOMETRY}, `order`", 200, _every_type,
         ", ".join(["%s"] * 46 + [_SHAPE] * 8 + ["%s"])),
 )  # fmt: skip
-EMPTY_TABLES = ("liberator_suspension_archive",)

@@ -25,7 +25,7 @@ Unlike AWS:
   whole snapshot only, and is refused with InvalidExportOnly where ExportOnly has such a name
 """
 
-from local.emulator.rds.events import RdsEvent, eventbridge_entry, eventbridge_event, sns_attributes, sns_message
+from local.emulator.rds.events import RdsEvent, eventbridge_event, sns_attributes, sns_message
 from local.emulator.rds.standin import RdsStandIn
 
-__all__ = ["RdsEvent", "RdsStandIn", "eventbridge_entry", "eventbridge_event", "sns_attributes", "sns_message"]
+__all__ = ["RdsEvent", "RdsStandIn", "eventbridge_event", "sns_attributes", "sns_message"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
@@ -91,17 +90,6 @@ def eventbridge_event(event: RdsEvent) -> dict[str, Any]:
         "region": event.region,
         "resources": [event.source_arn],
         "detail": _detail(event),
-    }
-
-
-def eventbridge_entry(event: RdsEvent) -> PutEventsRequestEntryTypeDef:
-    """The same for `put_events`, which fills in the rest."""
-    return {
-        "Source": "aws.rds",
-        "DetailType": DETAIL_TYPE,
-        "Time": event.time,
-        "Resources": [event.source_arn],
-        "Detail": json.dumps(_detail(event)),
     }
 
 

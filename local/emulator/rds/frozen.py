@@ -1,4 +1,7 @@
-"""A frozen copy of every table of the server: what a snapshot holds, already in the Parquet types of an export."""
+"""A frozen copy of every table of the server: the content of a snapshot, already in the Parquet types of an export.
+
+Stands in for the disk image that RDS takes. How it differs: the tables alone are copied, through a consistent read.
+"""
 
 from __future__ import annotations
 

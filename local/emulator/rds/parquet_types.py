@@ -58,7 +58,7 @@ def arrow_type(column: Column) -> pa.DataType:
 
 
 def exported_type(column: Column) -> str:
-    """How `export_tables_info` names the type."""
+    """Name the type as `export_tables_info` does."""
     kind = arrow_type(column)
     if pa.types.is_timestamp(kind):
         return "int64 (timestamp_micros)"

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Frozen:
-    """What a snapshot holds: the folder of its Parquet files, and the tables in it once they are all there."""
+    """The content of a snapshot: the folder of its Parquet files, and its databases and tables."""
 
     folder: Path
     databases: list[str]
@@ -157,7 +157,7 @@ class RdsStandIn:
         )
 
     def create_automated_snapshot(self, instance: str, identifier: str, *, region: str, account: str = MOTO_ACCOUNT) -> None:
-        """What the daily backup window of RDS does: a snapshot of type `automated`, with its own events."""
+        """Take a snapshot of type `automated`, as RDS does in its daily backup window. Its events have ids of their own."""
         backend = rds_backends[account][region]
         self._create_snapshot(
             backend, db_instance_identifier=instance, db_snapshot_identifier=identifier, snapshot_type="automated"

@@ -70,7 +70,7 @@ class Snapshot:
 
 @dataclass(eq=False, kw_only=True)
 class ExportTask:
-    """What StartExportTask was asked for, and how far it has come. It ends `takes` seconds later, at the earliest."""
+    """The request to StartExportTask, and how far it has come. It ends `takes` seconds later, at the earliest."""
 
     identifier: str
     snapshot: Snapshot
@@ -220,5 +220,5 @@ class RdsStates[S: Snapshot, T: ExportTask]:
 
 
 def _percent(passed: timedelta, takes: float) -> int:
-    """How far something has come that takes so many seconds: never quite finished."""
+    """Return the progress of something that takes so many seconds. At 99 it waits for its end."""
     return min(99, int(100 * passed.total_seconds() / takes)) if takes else 99

@@ -1,4 +1,4 @@
-"""How a template is resolved: parameters, conditions, intrinsics, and what AWS would give."""
+"""A template is resolved: parameters, conditions, intrinsics, and the values that AWS would give."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -22,7 +22,7 @@ def template(tmp_path: Path):
 
 
 def resolved(template, value: str, **options: object) -> object:
-    """What one property becomes, in a template with a queue, a list parameter and two conditions."""
+    """Resolve one property, in a template with a queue, a list parameter and two conditions."""
     return (
         template(
             f"""
