@@ -16,6 +16,9 @@ from botocore.exceptions import ClientError
 
 from ingestion.messages import Run
 from liberator import naming, snapshots
+from liberator.exports import ExportStatus
+from liberator.snapshots import SnapshotStatus
+from s3_to_s3_copier.workflow import RunStatus
 
 SNAPSHOT_TIME = datetime(2021, 6, 4, 10, 15, 30, tzinfo=UTC)
 ARN = "arn:aws:rds:eu-west-2:123456789012:snapshot:"
@@ -34,7 +37,7 @@ class FakeRds:
     refuse: dict[str, str] = field(default_factory=dict)
     started: list[dict[str, Any]] = field(default_factory=list)
 
-    def add_snapshot(self, identifier: str, run: Run, *, status: str = "available", ours: bool = True) -> None:
+    def add_snapshot(self, identifier: str, run: Run, *, status: str = SnapshotStatus.AVAILABLE, ours: bool = True) -> None:
         counts = naming.row_counts_uri(run.origin, identifier) if run.origin else ""
         self.snapshots[identifier] = {
             "DBSnapshotIdentifier": identifier,
@@ -46,7 +49,9 @@ class FakeRds:
             "TagList": snapshots.tags_of(run, correlation_id="dump@1", row_counts_uri=counts) if ours else [],
         }
 
-    def add_task(self, identifier: str, *, status: str = "COMPLETE", at: datetime = SNAPSHOT_TIME, **more: Any) -> None:
+    def add_task(
+        self, identifier: str, *, status: str = ExportStatus.COMPLETE, at: datetime = SNAPSHOT_TIME, **more: Any
+    ) -> None:
         self.tasks[identifier] = {
             "ExportTaskIdentifier": identifier,
             "SourceArn": ARN + identifier,
@@ -71,7 +76,7 @@ class FakeRds:
         if request["ExportTaskIdentifier"] in self.tasks:
             raise client_error("ExportTaskAlreadyExists")
         self.started.append(request)
-        self.add_task(request["ExportTaskIdentifier"], status="STARTING")
+        self.add_task(request["ExportTaskIdentifier"], status=ExportStatus.STARTING)
         return {}
 
     def get_paginator(self, operation: str) -> FakeRds:
@@ -273,7 +278,7 @@ class FakeGlue:
     def start_workflow_run(self, *, Name: str, RunProperties: dict[str, str]) -> dict[str, str]:  # noqa: N803
         self.before.get("start_workflow_run", lambda: None)()
         runs = self._runs(Name)
-        runs.append({"WorkflowRunId": f"r{len(runs)}", "Status": "RUNNING", "WorkflowRunProperties": RunProperties})
+        runs.append({"WorkflowRunId": f"r{len(runs)}", "Status": RunStatus.RUNNING, "WorkflowRunProperties": RunProperties})
         self.after.get("start_workflow_run", lambda: None)()
         return {"RunId": runs[-1]["WorkflowRunId"]}
 

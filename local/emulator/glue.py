@@ -15,6 +15,8 @@ from unittest.mock import patch
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import GlueBackend
 
+from s3_to_s3_copier.workflow import RunStatus
+
 
 @contextmanager
 def workflow_runs(carry_out: Callable[[str, str], None]) -> Iterator[None]:
@@ -30,7 +32,7 @@ def workflow_runs(carry_out: Callable[[str, str], None]) -> Iterator[None]:
             workflow = backend.workflows.get(workflow_name)
             if workflow is None:
                 return start(backend, workflow_name, properties)
-            running = sum(run.status == "RUNNING" for run in workflow.runs.values())
+            running = sum(run.status == RunStatus.RUNNING for run in workflow.runs.values())
             if workflow.max_concurrent_runs and running >= int(workflow.max_concurrent_runs):
                 raise JsonRESTError("ConcurrentRunsExceededException", f"{workflow_name} is running {running} times.")
             run_id = start(backend, workflow_name, properties)
@@ -39,7 +41,7 @@ def workflow_runs(carry_out: Callable[[str, str], None]) -> Iterator[None]:
             try:
                 carry_out(workflow_name, run_id)
             finally:
-                workflow.runs[run_id].status = "COMPLETED"
+                workflow.runs[run_id].status = RunStatus.COMPLETED
 
         threading.Thread(target=run, daemon=True).start()
         return run_id

@@ -24,11 +24,18 @@ class RdsEventId(StrEnum):
     EXPORT_COMPLETED = "RDS-EVENT-0161"
 
 
+class SourceType(StrEnum):
+    """What an event is about, as EventBridge says it (others exist)."""
+
+    SNAPSHOT = "SNAPSHOT"
+    DB_INSTANCE = "DB_INSTANCE"
+
+
 class RdsEvent(Frozen):
     """An RDS event, whichever way it came. An export's event names the snapshot, not the export task."""
 
     event_id: str
-    source_type: str  # "SNAPSHOT" | "DB_INSTANCE" | …
+    source_type: str
     source_identifier: str
 
 
@@ -47,7 +54,9 @@ class RdsSnsMessage(BaseModel):
     event_id: Annotated[str, AfterValidator(_id_of_url)] = Field(alias="Event ID")
 
     def event(self) -> RdsEvent:
-        source_type = {"db-snapshot": "SNAPSHOT", "db-instance": "DB_INSTANCE"}.get(self.event_source, self.event_source)
+        source_type = {"db-snapshot": SourceType.SNAPSHOT, "db-instance": SourceType.DB_INSTANCE}.get(
+            self.event_source, self.event_source
+        )
         return RdsEvent(event_id=self.event_id, source_type=source_type, source_identifier=self.source_identifier)
 
 

@@ -11,7 +11,7 @@ from ingestion.errors import BadName, NotFound
 from ingestion.inbox import Notice
 from liberator import naming, rds_events, snapshots
 from liberator.messages import CopyExport
-from liberator.rds_events import RdsEvent
+from liberator.rds_events import RdsEvent, SourceType
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -37,7 +37,9 @@ def to_command(body: str, rds: RDSClient, instance: str) -> CopyExport | None:
             return command
         case Notice(text=text):
             logger.info("Ignored a notice from SNS", extra={"text": text})
-        case RdsEvent(source_type="SNAPSHOT", source_identifier=identifier) if naming.is_snapshot_identifier(identifier):
+        case RdsEvent(source_type=SourceType.SNAPSHOT, source_identifier=identifier) if naming.is_snapshot_identifier(
+            identifier
+        ):
             try:
                 snapshot = snapshots.find(rds, identifier, instance)
             except NotFound:

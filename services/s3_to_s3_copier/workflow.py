@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 TASK = "export_task_identifier"
-ACTIVE = {"RUNNING", "STOPPING"}
+
+
+class RunStatus(StrEnum):
+    """https://docs.aws.amazon.com/glue/latest/webapi/API_WorkflowRun.html"""
+
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+    ERROR = "ERROR"
+
+
+ACTIVE = frozenset({RunStatus.RUNNING, RunStatus.STOPPING})
 
 
 def has_run(glue: GlueClient, workflow: str, export_task: str) -> bool:

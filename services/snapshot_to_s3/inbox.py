@@ -11,7 +11,7 @@ from ingestion.errors import NotFound
 from ingestion.inbox import Notice
 from liberator import naming, rds_events, snapshots
 from liberator.messages import ExportSnapshot
-from liberator.rds_events import RdsEvent, RdsEventId
+from liberator.rds_events import RdsEvent, RdsEventId, SourceType
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -45,7 +45,7 @@ def to_command(body: str, rds: RDSClient, instance: str) -> ExportSnapshot | Non
 
 def _snapshot_of(event: RdsEvent, rds: RDSClient, instance: str) -> Snapshot | None:
     """The snapshot that the event names, or an instance's latest; None where it is not ours, or was exported and is gone."""
-    if event.source_type != "SNAPSHOT":
+    if event.source_type != SourceType.SNAPSHOT:
         found = snapshots.ours(rds, instance) if event.source_identifier == instance else []
         return found[-1] if found else None
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from s3_to_s3_copier.workflow import ACTIVE, RunStatus
 from tests.simulation.world import World, error
 
 
@@ -17,12 +18,11 @@ class Run:
     id: str
     properties: dict[str, str]
     began: float
-    status: str = "RUNNING"
+    status: RunStatus = RunStatus.RUNNING
 
     @property
     def active(self) -> bool:
-        """https://docs.aws.amazon.com/glue/latest/webapi/API_WorkflowRun.html"""
-        return self.status in {"RUNNING", "STOPPING"}
+        return self.status in ACTIVE
 
 
 @dataclass
@@ -60,8 +60,9 @@ class Glue:
             self.runs.append(run)
             takes = self.takes()
             if stopping := self.stopping():
-                self.world.after(takes, lambda: setattr(run, "status", "STOPPING"))
-            self.world.after(takes + stopping, lambda: setattr(run, "status", "STOPPED" if stopping else "COMPLETED"))
+                self.world.after(takes, lambda: setattr(run, "status", RunStatus.STOPPING))
+            end = RunStatus.STOPPED if stopping else RunStatus.COMPLETED
+            self.world.after(takes + stopping, lambda: setattr(run, "status", end))
             return {"RunId": run.id}
 
         return self.world.call("glue.start_workflow_run", effect)

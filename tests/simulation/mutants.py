@@ -301,7 +301,11 @@ MUTANTS = (
     ),
     Mutant(
         "a run that is stopping does not count as active",
-        (Edit("services/s3_to_s3_copier/workflow.py", "", '{"RUNNING", "STOPPING"}', '{"RUNNING"}'),),
+        (
+            Edit(
+                "services/s3_to_s3_copier/workflow.py", "", "{RunStatus.RUNNING, RunStatus.STOPPING}", "{RunStatus.RUNNING}"
+            ),
+        ),
     ),
     Mutant(
         "of one upload any snapshot may win",

@@ -324,7 +324,7 @@ class Rds:
 
 def _objects(task: str, mark: str, tables: Tables, database: str, ending: Ending, odd: str) -> Iterator[tuple[str, bytes]]:
     """As RDS lays them out; file names differ between two exports. Each file begins with the mark of its dump."""
-    statuses = [{"target": f"{database}.{table}", "status": "COMPLETE"} for table in tables]
+    statuses = [{"target": f"{database}.{table}", "status": ExportStatus.COMPLETE} for table in tables]
     match ending:
         case Ending.SKIPPED:
             del tables[odd]
@@ -336,7 +336,7 @@ def _objects(task: str, mark: str, tables: Tables, database: str, ending: Ending
             statuses = [status for status in statuses if status["target"] != f"{database}.{odd}"]
         case Ending.EXTRA:
             tables["uncounted"] = 1
-            statuses.append({"target": f"{database}.uncounted", "status": "COMPLETE"})
+            statuses.append({"target": f"{database}.uncounted", "status": ExportStatus.COMPLETE})
         case Ending.NO_TABLES:
             statuses.append({"target": "empty", "warningMessage": NO_TABLES})
     for table, rows in tables.items():
@@ -349,7 +349,10 @@ def _objects(task: str, mark: str, tables: Tables, database: str, ending: Ending
         some = statuses[first : first + 2]
         key = f"{task}/export_tables_info_{task}_from_{first + 1}_to_{first + len(some)}.json"
         yield key, json.dumps({"perTableStatus": some}).encode()
-    yield f"{task}/export_info_{task}.json", json.dumps({"exportTaskIdentifier": task, "status": "COMPLETE"}).encode()
+    yield (
+        f"{task}/export_info_{task}.json",
+        json.dumps({"exportTaskIdentifier": task, "status": ExportStatus.COMPLETE}).encode(),
+    )
 
 
 # ── MySQL ──

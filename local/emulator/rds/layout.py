@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+from liberator.exports import ExportStatus
 from local.emulator.rds import parquet_types
 from local.emulator.rds.states import Refused
 
@@ -125,7 +126,7 @@ def _export_info(task: ExportTask) -> dict[str, Any]:
         "exportedFilesPath": root(task),
         "iamRoleArn": task.iam_role_arn,
         "kmsKeyId": task.kms_key_id,
-        "status": "COMPLETE",
+        "status": ExportStatus.COMPLETE,
         "percentProgress": 100,
         "totalExportedDataInGB": task.exported_bytes / _GIB,
     }
@@ -157,7 +158,7 @@ def _table_status(task: ExportTask, table: FrozenTable) -> dict[str, Any]:
                 for column in table.columns
             ]
         },
-        "status": "COMPLETE",
+        "status": ExportStatus.COMPLETE,
         "sizeGB": sum(part.stat().st_size for part in table.parts) / _GIB,
         "target": table.full_name,
     }
