@@ -43,7 +43,7 @@ def land[M: Manifest](mine: M, plan: Mapping[str, Original], zone: LandingZone[M
         return None
     if wrong:
         raise CopyMismatch(
-            f"{len(wrong)} of {len(plan)} objects in s3://{zone.bucket} differ from the export, the first: {wrong[0]}. "
+            f"{len(wrong)} of {len(plan)} objects in s3://{zone.bucket} differ from their originals, the first: {wrong[0]}. "
             "Something else writes there: stop it, then redrive."
         )
     committed = _commit(mine, overtaken, zone, over=before)
@@ -54,11 +54,11 @@ def land[M: Manifest](mine: M, plan: Mapping[str, Original], zone: LandingZone[M
 
 
 def _give_way[M: Manifest](mine: M, winner: M, zone: LandingZone[M]) -> None:
-    """Removes what this attempt left and the winner does not name. Safe to repeat: the record of it goes last."""
+    """Removes what this attempt left and the winner does not name. Safe to repeat: the attempt's record goes last."""
     delete_all(mine.keys - winner.keys, zone)
     attempts.end([mine], zone)
     logger.warning(
-        "Superseded: a later upload or snapshot of the day has been landed",
+        "Superseded: a later attempt at the day has been landed",
         extra={"attempt": mine.order.attempt, "committed": winner.order.attempt},
     )
 
