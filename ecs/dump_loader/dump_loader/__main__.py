@@ -1,4 +1,4 @@
-"""The ECS task: reads the environment, makes the clients, loads one dump, and says how it ended."""
+"""The ECS task: read the environment, make the clients, load one dump, and say how it ended."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _CONFIG = Config(
 
 
 class Stopped(BaseException):
-    """SIGTERM: ECS stops the task. No Exception, so that nothing on the way takes it for a failure it can handle."""
+    """ECS stops the task (SIGTERM). It is no Exception, so that nothing on its way takes it for a failure to handle."""
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -60,7 +60,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _return_memory() -> None:
-    """Makes glibc give freed blocks of a statement's size back at once, instead of learning to keep them for each thread.
+    """Make glibc give freed blocks of a statement's size back at once. It would learn to keep them, for each thread.
 
     https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.html; elsewhere there is nothing to set.
     """
@@ -72,7 +72,7 @@ def _return_memory() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """The clients."""
+    """The clients of AWS's services."""
 
     rds: RDSClient
     s3: S3Client
@@ -81,7 +81,7 @@ class Aws:
 
 
 def main() -> int:
-    """Return the exit code of `run`, with everything real."""
+    """Run with the real clients, clock, threads and database, and return the exit code."""
     _return_memory()
     aws = Aws(
         rds=boto3.client("rds", config=_CONFIG),
@@ -165,7 +165,7 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _failed(request: Request | None, error: Exception, sns: SNSClient, logger: Logger, *, name: str = "") -> int:
-    """Tells people. The topic is read from the environment once more, for the case that the settings are what is wrong."""
+    """Tell people. The topic is read from the environment once more, as it may be the settings that are wrong."""
     telemetry.count("RunsFailed")
     telemetry.flush()
     run = run_of(request) if request else None

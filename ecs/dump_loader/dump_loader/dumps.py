@@ -1,4 +1,4 @@
-"""Which dump is loaded, and for which day: the one of the event, or the one of the day that a person names."""
+"""Find the dump to load, and its day: the upload's that started the task, or that of the day which a person names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AHEAD = timedelta(days=1)  # where the supplier is, the day may have begun alre
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """One version of one object: pinned, so that a file uploaded meanwhile under the same name changes nothing.
+    """One version of one object. It is pinned, so that a file uploaded meanwhile under the same name changes nothing.
 
     `size` is in bytes. `uploaded_at` is aware, to the second: S3's LastModified, which is when a multipart upload began. S3
     orders the versions of a key by it, too.
@@ -49,7 +49,7 @@ class Dump:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the environment asks for, before S3 is asked. `event_time` is aware."""
+    """A request of the environment's, before S3 is asked. `event_time` is when the upload's event came; it is aware."""
 
     bucket: str
     key: str | None
@@ -64,7 +64,7 @@ def uri_of(bucket: str, key: str) -> str:
 
 
 def run_of(request: Request) -> Run | None:
-    """The run as far as the request alone tells it, for an alert; None where its date can't be read."""
+    """Return the run as far as the request alone tells it, for an alert; None where its date can't be read."""
     try:
         if request.override is not None:
             return Run(import_date=_date(request.override), backdated=True)
@@ -74,7 +74,7 @@ def run_of(request: Request) -> Run | None:
 
 
 def find(s3: S3Client, request: Request) -> Dump:
-    """The dump to load. Raises BadName, NotFound, AccessDenied, or Terminal where neither key nor date is given."""
+    """Find the dump to load. Raises BadName, NotFound, AccessDenied, or Terminal where neither key nor date is given."""
     if request.override is not None:
         day = _date(request.override)
         _refuse_future(request, day, f"IMPORT_DATE_OVERRIDE is {day}")
@@ -93,14 +93,14 @@ def find(s3: S3Client, request: Request) -> Dump:
 
 
 def _run_of_key(request: Request, key: str) -> Run:
-    """Backdated if the file's day is longer ago than the window, seen from the (UTC) day on which it arrived."""
+    """Return the file's run: backdated if its day is longer ago than the window, seen from the (UTC) day of its arrival."""
     day = import_date_of(key)
     arrived = request.event_time.astimezone(UTC).date()
     return Run(import_date=day, backdated=day < arrived - request.window, origin=uri_of(request.bucket, key))
 
 
 def _refuse_future(request: Request, day: date, found: str) -> None:
-    """Raises BadName: landed, such a day would be the newest one, and the alarm of its age quiet until it has come."""
+    """Raise BadName for a future day. It would be the newest one, and keep the alarm of its age quiet until it has come."""
     if day > request.event_time.astimezone(UTC).date() + _AHEAD:
         raise BadName(f"{found}, later than tomorrow, so it is not loaded. Upload the file under the name of its day.")
 
@@ -120,7 +120,7 @@ def _date(text: str) -> date:
 
 
 def _of_day(s3: S3Client, bucket: str, day: date) -> Dump:
-    """Whichever of the two names there is; if both, the one uploaded last."""
+    """Find the dump under either of the day's two names. If both exist, the later upload counts."""
     keys = dump_keys(day)
     found = [(key, head) for key in keys if (head := _head(s3, bucket, key))]
     if not found:

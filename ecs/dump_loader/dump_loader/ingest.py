@@ -46,7 +46,7 @@ _TOLD = 20  # remarks, of some 300 characters each: an alert has room for 8,000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The settings that are about sizes, times and losses."""
+    """Settings of sizes, times and losses."""
 
     connections: int
     lossy_loads: LossyLoads
@@ -58,7 +58,7 @@ class Limits:
 
 
 class Load(Protocol):
-    """Executes a dump's statements; dump_loader.database.loading.load is the one."""
+    """Execute a dump's statements, as dump_loader.database.loading.load does."""
 
     def __call__(
         self,
@@ -75,7 +75,7 @@ class Load(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the dump goes: a database on an instance, how to connect to it, and how to load into it."""
+    """The dump's destination: a database on an instance, with ways to connect to it and to load into it."""
 
     instance: str
     database: str
@@ -98,15 +98,16 @@ class Dependencies:
 
 
 def ingest(dump: Dump, target: Target, limits: Limits, given: Dependencies) -> None:
-    """Loads the dump, takes the snapshot and announces it. Raises IngestionError.
+    """Load the dump, take the snapshot and announce it. Raises IngestionError.
 
-    Loads do not begin in the order of their uploads: by the time in the row counts the copier lets the latest one win.
+    Loads do not begin in the order of their uploads. The row counts have the upload's time, by which the copier lets the
+    latest upload win.
 
     RDS's own events announce the snapshot too, and sooner. They are best effort: `announce` is what makes the waiting
     begin when every one of them is lost.
 
-    `tell` comes before the snapshot, which goes on without the loader: a remark may be told of a load that then fails, but
-    none lands untold.
+    Remarks are told before the snapshot begins, which goes on without the loader. So a load may fail whose remarks were
+    told, but none lands whose remarks were not.
 
     Safe to repeat from the beginning at any point: the database is made anew, the snapshot has its own name, and the row
     counts have the snapshot's. Until the snapshot there is nothing for anyone else to see.
@@ -148,7 +149,7 @@ def ingest(dump: Dump, target: Target, limits: Limits, given: Dependencies) -> N
 def _load(
     chunks: Iterable[bytes], dump: Dump, target: Target, limits: Limits, loaded: Loaded, given: Dependencies
 ) -> dict[str, int]:
-    """Rows of each table after the load, by the names that it has then."""
+    """Load the dump, and return the rows of each table, by the names that the tables have then."""
     logger, began = given.logger, given.clock.monotonic()
     with closing(target.connect(None)) as connection:
         server = describe(connection)
@@ -210,7 +211,7 @@ def _remarks_on(dump: Dump, remarks: Sequence[Remark]) -> LoadedWithRemarks:
 
 
 def _listed(remarks: Sequence[Remark]) -> str:
-    """As many as a person reads, in one text."""
+    """Return as many remarks as a person reads, in one text."""
     more = f"; and {len(remarks) - _TOLD} more" if len(remarks) > _TOLD else ""
     return "; ".join(map(str, remarks[:_TOLD])) + more
 
@@ -229,7 +230,7 @@ def _snapshot(
         views = tuple(tables.views(connection, target.database))
 
     def write_row_counts(identifier: str, uri: str) -> bool:
-        """Before the snapshot, so that whoever hears of a snapshot finds its counts; never over those of another load."""
+        """Write them before the snapshot, so that readers of the snapshot find them; never over those of another load."""
         body = RowCounts(
             database=target.database,
             dump=dump.uri,

@@ -1,4 +1,4 @@
-"""Makes chunks in one thread while another one uses those before."""
+"""Make chunks in one thread while another one uses those before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs how far the load is, as long as it goes on, whatever it is waiting for."""
+"""Log how far the load is for as long as it goes on, whatever it is waiting for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def logged(loaded: Loaded, percent: Callable[[], float], *, every: float, clock: Clock, logger: Logger) -> Iterator[None]:
-    """One line every `every` seconds: percent of the packed bytes, MB of SQL in all, and per second since the last line."""
+    """Log a line each `every` seconds: percent of the packed bytes, MB of SQL in all, and per second since the last line."""
     ended = threading.Event()
 
     def report() -> None:

@@ -1,4 +1,4 @@
-"""The environment of the task's two containers: what template.yaml, the EventBridge rule, or a person by hand gives it."""
+"""The environment of the task's two containers, from template.yaml, the EventBridge rule, or a person by hand."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ingestion.errors import Terminal
 
 
 class Credentials(BaseModel):
-    """As ECS injects them from a secret, which may hold more."""
+    """A user's name and password, as ECS injects them from a secret, which may hold more."""
 
     username: str
     password: SecretStr
 
 
 def _none_if_blank(value: object) -> object:
-    """The rule's input transformer leaves an empty text where the event has no such field."""
+    """Take blank as missing: the rule's input transformer leaves an empty text where the event has no such field."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -46,7 +46,7 @@ class AccountSettings(DatabaseSettings):
 
 
 class LossyLoads(StrEnum):
-    """Whether a dump lands of which the server has changed values, or left out rows."""
+    """The treatment of a dump of which the server has changed values or left out rows."""
 
     LAND = "land"
     REJECT = "reject"
@@ -94,7 +94,7 @@ class Settings(DatabaseSettings):
 
 
 def read[S: BaseSettings](settings: type[S]) -> S:
-    """The settings from the environment. Raises Terminal, which says what is wrong and never the values."""
+    """Read the settings from the environment. Raises Terminal, which says what is wrong and never the values."""
     try:
         return settings()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Takes the snapshot that the export starts from, and removes earlier ones of ours that nobody needs any more."""
+"""Take the snapshot that the export starts from, and remove earlier ones of ours that nobody needs any more."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _GOES_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How often RDS is asked, and for how long in all."""
+    """The seconds between two questions to RDS, and the longest wait for an answer."""
 
     clock: Clock
     timeout: timedelta
@@ -61,9 +61,9 @@ class Waiting:
 
 
 def await_none_creating(rds: RDSClient, instance: str, *, waiting: Waiting, logger: Logger) -> None:
-    """Waits until no snapshot of ours is being created: that of a load that died, and its lock with it, goes on without it.
+    """Wait while any of our snapshots is still being created. Raises Terminal when the time is over.
 
-    Raises Terminal when the time is over.
+    If a load dies, RDS still finishes its snapshot, but the lock is released.
     """
     deadline = waiting.deadline()
     while creating := [s.identifier for s in snapshots.ours(rds, instance) if s.status == SnapshotStatus.CREATING]:
@@ -82,10 +82,10 @@ def take(
     waiting: Waiting,
     logger: Logger,
 ) -> str:
-    """Creates the snapshot, and returns its identifier.
+    """Create the snapshot, and return its identifier.
 
-    `refuse_lost` raises where the database's lock is lost. It is asked at the last moment: the instance may have been waited
-    for, and another load may have begun meanwhile.
+    `refuse_lost` raises where the database's lock is lost. It is called at the last moment: another load may have begun
+    while the instance was waited for.
 
     Safe to repeat: the snapshot has `load_id`, of this load alone, as a tag. botocore repeats a call by itself, even one
     that took effect: the tag tells that the snapshot of this name is our own. Any other one of that name is left alone.
@@ -123,12 +123,12 @@ def take(
 
 
 def _seconds_from(start: datetime) -> Iterator[datetime]:
-    """A name has the time of day, no date of the load: another day's load may have the same."""
+    """Yield times to name a snapshot by. A name has no date of the load: another day's load may have the same."""
     return (start + timedelta(seconds=s) for s in count())
 
 
 def _create(rds: RDSClient, instance: str, identifier: str, tags: Sequence[TagTypeDef]) -> bool:
-    """Creates it; False leaves it to the caller to see whose snapshot it is that already exists."""
+    """Create the snapshot. False if there is one of that name: the caller sees whose it is."""
     with explained(f"creating snapshot {identifier} of instance {instance}"):
         try:
             rds.create_db_snapshot(DBSnapshotIdentifier=identifier, DBInstanceIdentifier=instance, Tags=tags)
@@ -140,7 +140,7 @@ def _create(rds: RDSClient, instance: str, identifier: str, tags: Sequence[TagTy
 
 
 def _load_id(rds: RDSClient, identifier: str, waiting: Waiting) -> str | None:
-    """By which load it was taken; None if no look shows it."""
+    """Return the id of the load that took the snapshot; None if RDS does not show it in any look."""
     for look in range(_LOOKS_AT_TAGS):
         if look:
             waiting.clock.sleep(waiting.every)
@@ -153,7 +153,7 @@ def _load_id(rds: RDSClient, identifier: str, waiting: Waiting) -> str | None:
 
 
 def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Waiting, logger: Logger) -> None:
-    """Waits until a snapshot of the instance can be taken. Raises Terminal where it never can, or the time is over."""
+    """Wait until a snapshot of the instance can be taken. Raises Terminal where it never can, or the time is over."""
     while True:
         with explained(f"describing instance {instance}"):
             status = rds.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"][0]["DBInstanceStatus"]
@@ -168,7 +168,7 @@ def _await_instance(rds: RDSClient, instance: str, deadline: float, waiting: Wai
 
 
 def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float, logger: Logger) -> None:
-    """Waits until the snapshot is available. Raises SnapshotUnusable if it will never be."""
+    """Wait until the snapshot is available. Raises SnapshotUnusable if it will never be."""
     deadline, spoken = waiting.deadline(), waiting.clock.monotonic()
     while True:
         with explained(f"describing snapshot {identifier}"):
@@ -187,11 +187,11 @@ def await_end(rds: RDSClient, identifier: str, *, waiting: Waiting, every: float
 
 
 def delete_earlier(rds: RDSClient, instance: str, keep: str, *, max_wait: timedelta, clock: Clock, logger: Logger) -> None:
-    """Deletes our snapshots from before `keep` whose export has ended, or was never begun while it could have been.
+    """Delete our snapshots from before `keep` whose export has ended, or was never begun while it could have been.
 
-    One that is being exported is kept, for the export would fail. So is a young one without an export task: its message may
-    still be on its way (five exports already running, a function throttled), and `max_wait` is how long that can last.
-    Whatever fails here is logged and left for the next load: this one is complete.
+    A snapshot that is being exported is kept, for the export would fail. So is a young one without an export task: its
+    message may still be on its way (five exports already running, a function throttled), for at most `max_wait`. Failures
+    are logged and left for the next load: this one is complete.
     """
     try:
         everything = snapshots.ours(rds, instance)
@@ -216,7 +216,7 @@ def _older(snapshot: Snapshot, kept: Snapshot) -> bool:
 
 
 def _still_needed(rds: RDSClient, snapshot: Snapshot, max_wait: timedelta, clock: Clock) -> str:
-    """Why the snapshot has to stay, or nothing."""
+    """Return why the snapshot has to stay, or nothing."""
     if snapshot.status not in (SnapshotStatus.AVAILABLE, SnapshotStatus.FAILED):
         return f"it is {snapshot.status}"
     statuses = {task.get("Status", "").upper() for task in _exports(rds, snapshot)}

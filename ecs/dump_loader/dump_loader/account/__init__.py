@@ -1,7 +1,7 @@
 """The account that loads dumps: it has rights on their database and on nothing else of the instance.
 
-A container of its own makes it, before the one that reads dumps starts: what executes a supplier's SQL never has the master
-user's password. Decided in docs/adr/0009-the-loader-is-not-the-master-user.md.
+A container of its own makes it, before the one that reads dumps starts. So the process that executes a supplier's SQL
+never has the master user's password. Decided in docs/adr/0009-the-loader-is-not-the-master-user.md.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _NO_SUCH_ACCOUNT = 1396  # ER_CANNOT_USER
 
 
 def make(master: Connection, account: Credentials, database: str) -> None:
-    """Makes the account, or gives it its present password and rights.
+    """Make the account, or give it its present password and rights.
 
-    ALTER comes first: of an account that is a definer (of last night's views, triggers and routines) MySQL refuses CREATE
-    USER IF NOT EXISTS with error 4006, unless one has ALLOW_NONEXISTENT_DEFINER, which RDS gives nobody.
+    ALTER comes first. If the account is a definer, as it is of last night's views, triggers and routines, MySQL refuses
+    CREATE USER IF NOT EXISTS with error 4006, unless one has ALLOW_NONEXISTENT_DEFINER. RDS gives that to nobody.
     https://dev.mysql.com/doc/refman/8.4/en/create-user.html
 
     Safe to repeat, also while another task loads with it: nothing is taken away in between.
@@ -51,7 +51,7 @@ def make(master: Connection, account: Credentials, database: str) -> None:
 
 
 def _pattern(master: Connection, database: str) -> str:
-    """The database's name for GRANT, in which `_` is a wildcard unless the server has partial_revokes.
+    """Return the database's name for GRANT, in which `_` is a wildcard unless the server has partial_revokes.
 
     https://dev.mysql.com/doc/refman/8.4/en/grant.html
     """

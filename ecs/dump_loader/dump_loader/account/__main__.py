@@ -1,4 +1,4 @@
-"""The task's first container: reads the environment, and makes the account that the second one loads with."""
+"""The task's first container: read the environment, and make the account that the second one loads with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingestion.errors import Terminal
 
 
 def main() -> int:
-    """The exit code: 0 only if the account is there. Otherwise ECS does not start the loader, and its rule tells people."""
+    """Return the exit code: 0 only if the account is there. If not, ECS starts no loader, and its rule tells people."""
     logger = Logger(service="loader_account")
     try:
         settings = read(AccountSettings)

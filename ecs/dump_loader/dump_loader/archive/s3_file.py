@@ -1,7 +1,7 @@
 """An S3 object as a seekable file, read by ranges: no download, no temporary file.
 
-Read sequentially, it fetches the next blocks while the present one is used, over several connections: one S3 connection
-gives about 90 MB/s at best, and the network must not wait for the parser nor the parser for the network.
+Read sequentially, it fetches the next blocks over several connections while the present one is used. One S3 connection
+gives about 90 MB/s at best. The network must not wait for the parser, nor the parser for the network.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-guidelines.html
 """
 
@@ -34,7 +34,7 @@ _BROKEN = (BotoConnectionError, HTTPClientError, IncompleteReadError, OSError)
 
 
 class S3File(io.RawIOBase):
-    """Holds at most `AHEAD` + 2 blocks. Not for several threads at once. `executor` fetches `ahead` blocks at a time."""
+    """The file. It holds at most `ahead` + 2 blocks, which `executor` fetches. Only one thread may use it at a time."""
 
     def __init__(
         self, s3: S3Client, dump: Dump, executor: Executor, clock: Clock, *, block: int = BLOCK, ahead: int = AHEAD
@@ -97,7 +97,7 @@ class S3File(io.RawIOBase):
         return self._blocks[index].result()
 
     def _fetch(self, index: int) -> bytearray:
-        """One block. What a broken connection leaves out is asked for again; botocore repeats only requests."""
+        """Return a block. If a connection breaks, the rest is asked for again, as botocore repeats only requests."""
         start = index * self._block
         end = min(start + self._block, self._dump.size)
         got = bytearray()
@@ -114,7 +114,7 @@ class S3File(io.RawIOBase):
         return got
 
     def _get(self, first: int, last: int, got: bytearray) -> None:
-        """Appends to `got` as much as arrives; raises what breaks the connection."""
+        """Append to `got` as much as arrives. Raises the error that breaks the connection."""
         pinned: dict[str, Any] = {"IfMatch": self._dump.etag}
         if self._dump.version_id:
             pinned = {"VersionId": self._dump.version_id}

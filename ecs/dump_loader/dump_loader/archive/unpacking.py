@@ -1,4 +1,4 @@
-"""Opens the zip and gives out the one SQL file in it as chunks; what is wrong with a zip is found and said here."""
+"""Open the zip, and give out the one SQL file in it as chunks. Faults of a zip are found and told here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LARGE_FOLD = 50
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The SQL file in the zip: its name, and which bytes of the zip it takes up."""
+    """The SQL file in the zip: its name, and the bytes of the zip that it takes up."""
 
     info: zipfile.ZipInfo
     uri: str
@@ -57,12 +57,12 @@ class Member:
         return self.info.filename.lower().endswith(".gz")
 
     def percent(self, position: int) -> float:
-        """How much of it has been read, when the zip has been read up to `position`."""
+        """Return how much of it has been read, when the zip has been read up to `position`."""
         return min(100.0, max(0.0, 100 * (position - self.info.header_offset) / max(1, self.info.compress_size)))
 
 
 class _Buffered(io.BufferedReader):
-    """Refuses to be asked for a directory of gigabytes, which zipfile would hold in memory several times over."""
+    """Refuse to read a directory of gigabytes, which zipfile would hold in memory several times over."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or not -1 <= size <= _LARGEST_READ:
@@ -71,13 +71,13 @@ class _Buffered(io.BufferedReader):
 
 
 def _shown(info: zipfile.ZipInfo) -> str:
-    """The name for a message of one line."""
+    """Return the name for a message of one line."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in info.filename[:_NAME_SHOWN])
 
 
 @contextmanager
 def opened(file: io.RawIOBase, size: int, uri: str) -> Iterator[zipfile.ZipFile]:
-    """The zip of `size` bytes. Raises DumpRejected where there is none."""
+    """Open the zip of `size` bytes. Raises DumpRejected where there is none."""
     try:
         archive = zipfile.ZipFile(_Buffered(file, _BUFFER))
     except _DAMAGED as error:
@@ -95,7 +95,7 @@ def opened(file: io.RawIOBase, size: int, uri: str) -> Iterator[zipfile.ZipFile]
 
 
 def member(archive: zipfile.ZipFile, uri: str, *, max_bytes: int) -> Member:
-    """The one SQL file. Raises DumpRejected if there is none, or several, or one that must not be unpacked."""
+    """Return the one SQL file. Raises DumpRejected if there is none, or several, or one that must not be unpacked."""
     files = [i for i in archive.infolist() if not i.is_dir() and not _RUBBISH.search(i.filename)]
     for info in files:
         _refuse_unsafe_name(info, uri)
@@ -141,7 +141,7 @@ def _refuse_unreadable(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> None:
 
 
 def _bomb(info: zipfile.ZipInfo) -> int:
-    """From how many bytes on it is no dump: unpacking all of a bomb would take hours, for nothing."""
+    """Return from how many bytes on it is no dump but a bomb, of which unpacking everything would take hours."""
     return max(_BOMB_BYTES, _BOMB_FOLD * info.compress_size)
 
 
@@ -160,7 +160,7 @@ def _too_large(info: zipfile.ZipInfo, uri: str, max_bytes: int) -> DumpRejected:
 
 
 def chunks(archive: zipfile.ZipFile, sql: Member, *, max_bytes: int) -> Iterator[bytes]:
-    """The SQL, unpacked, never more than a chunk at a time. Raises DumpRejected if it is cut short, damaged or too large."""
+    """Yield the SQL, never more than a chunk at a time. Raises DumpRejected if it is cut short, damaged or too large."""
     total = 0
     where, bomb = f"{sql.name} in {sql.uri}", _bomb(sql.info)
     try:
@@ -183,7 +183,7 @@ def chunks(archive: zipfile.ZipFile, sql: Member, *, max_bytes: int) -> Iterator
 
 
 def _of_its_true_size(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """The same file, for zipfile to read to its end, not to the claimed size, where it may be larger than 4 GiB."""
+    """Make zipfile read the file to its end, not to the claimed size, if it may be larger than 4 GiB."""
     if info.compress_size * _LARGE_FOLD < _FOUR_GIB:
         return info
     unlimited = copy(info)
@@ -192,7 +192,7 @@ def _of_its_true_size(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
 
 
 def _unpacked(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    """Raises BadZipFile unless there are `size` bytes, or that and so many times 4 GiB."""
+    """Yield the file's bytes. Raises BadZipFile unless there are `size` of them, give or take multiples of 4 GiB."""
     total = 0
     while chunk := stream.read(CHUNK):
         total += len(chunk)
@@ -202,7 +202,7 @@ def _unpacked(stream: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def _gunzipped(stream: Iterator[bytes], where: str) -> Iterator[bytes]:
-    """A .gz may have several members one after the other, and zeros at its end."""
+    """Yield the content of a .gz, which may have several members one after the other, and zeros at its end."""
     unpacker = zlib.decompressobj(_GZIP)
     begun = False
     for packed in stream:

@@ -37,7 +37,7 @@ _TCP_KEEPIDLE: int = vars(socket).get("TCP_KEEPIDLE") or vars(socket)["TCP_KEEPA
 
 
 def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
-    """A function that connects as the account, to a database or to none. TLS verifies the server's name and certificate."""
+    """Return a function that connects as the account, to a database or to none, by TLS that verifies the server."""
     # RDS's own CAs are not among the system's: DB_CA_BUNDLE names the file with them
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
     tls = ssl.create_default_context(cafile=settings.db_ca_bundle)
@@ -65,14 +65,14 @@ def connector(settings: DatabaseSettings, account: Credentials) -> Connect:
 
 
 def rows(connection: Connection, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
-    """The result of a query."""
+    """Return the result of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, arguments or None)
         return list(cursor.fetchall())
 
 
 def execute(connection: Connection, sql: Text) -> None:
-    """Executes a statement of the dump; what it answers, of whatever size, is thrown away row by row."""
+    """Execute a statement of the dump. Its answer, of whatever size, is thrown away row by row."""
     with connection.cursor(SSCursor) as cursor:
         cursor.execute(sql)  # type: ignore[call-overload]  # bytes are sent as they are
 
@@ -82,7 +82,7 @@ def quoted(name: str) -> str:
 
 
 def describe(connection: Connection) -> Server:
-    """Asks the server what it is."""
+    """Ask the server for its flavour, version, collations and longest packet."""
     ((version, packet),) = rows(connection, "SELECT VERSION(), @@max_allowed_packet")
     collations = rows(connection, "SELECT * FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY")
     major, minor, patch = (int(part) for part in version.split("-")[0].split("."))
@@ -96,7 +96,7 @@ def describe(connection: Connection) -> Server:
 
 
 def reading(connection: Connection) -> Reading:
-    """How the server reads what comes next. The server is asked, not the dump: there are too many ways to set a variable."""
+    """Ask the server how it reads the next statement. The dump can't tell: there are too many ways to set a variable."""
     # As bytes, which the server sends as they are: the dump may have set another character set for its answers, or none.
     query = "SELECT CAST(@@sql_mode AS BINARY), CAST(@@character_set_client AS BINARY)"
     ((mode, charset),) = ([value.decode() for value in row] for row in rows(connection, query))
@@ -109,13 +109,13 @@ def reading(connection: Connection) -> Reading:
 
 
 def warned(connection: Connection) -> int:
-    """How many warnings the last statement had: the server says it with each answer, up to 65,535."""
+    """Return how many warnings the last statement had. The server says it with each answer, up to 65,535."""
     number: int = connection._result.warning_count  # type: ignore[attr-defined]  # noqa: SLF001
     return number
 
 
 def warnings(connection: Connection) -> list[tuple[str, int, str]]:
-    """Level, code and text of each warning of the last statement, up to max_error_count.
+    """Return level, code and text of each warning of the last statement, up to max_error_count.
 
     That is 1,024 for MySQL, where the loader's account may not change it, and 64 for MariaDB.
     https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_max_error_count

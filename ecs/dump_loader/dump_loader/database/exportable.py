@@ -1,4 +1,4 @@
-"""Gives tables and columns names that RDS exports and that the catalog tells apart.
+"""Give tables and columns names that RDS exports and that the catalog tells apart.
 
 Decided in docs/adr/0011-names-that-rds-cannot-export-are-changed-before-the-snapshot.md.
 """
@@ -47,10 +47,10 @@ _SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00'"
 
 
 def make_exportable(connection: Connection, database: str, logger: Logger) -> dict[str, OriginalNames]:
-    """Renames tables and columns that RDS can't export. Returns what was renamed, by its new name. Raises DumpRejected.
+    """Rename tables and columns that RDS can't export. Returns the original names, by new table. Raises DumpRejected.
 
-    Views go where they may refer to what was renamed: nobody reads them, and what RDS makes of a broken one is not known.
-    Triggers may break, and stay: nothing fires them any more.
+    Views that may refer to something renamed are dropped: nobody reads them, and RDS may not take a broken one. Triggers may
+    break, and stay: nothing fires them any more.
 
     Safe to repeat, but for the names that it returns: the database is made anew by each load.
     """
@@ -78,7 +78,7 @@ def make_exportable(connection: Connection, database: str, logger: Logger) -> di
 
 
 def _rename(connection: Connection, database: str, table: str, name: str, columns: dict[str, str]) -> str:
-    """Renames in place, which changes no row. Where MySQL won't, copies the rows, which are all that is exported."""
+    """Rename in place, which changes no row. Where MySQL refuses that, copy the rows, which are all that is exported."""
     changed = {column: new for column, new in columns.items() if new != column}
     try:
         try:
@@ -101,10 +101,10 @@ def _rename(connection: Connection, database: str, table: str, name: str, column
 
 
 def _copy(connection: Connection, database: str, table: str, name: str, columns: dict[str, str]) -> None:
-    """The copy has the columns' types, and neither keys nor anything that could refer to a column.
+    """Copy the table under its new name, with the columns' types, but no keys and nothing that could refer to a column.
 
-    What would refer to a column of the old name goes first: defaults that are expressions, which CREATE TABLE … SELECT takes
-    over, and foreign keys, which look for their columns in whatever table gets the name.
+    References to columns by their old names are dropped before: defaults that are expressions, which CREATE TABLE … SELECT
+    takes over, and foreign keys, which look for their columns in whatever table gets the name.
     """
     old, copy, new = (f"{quoted(database)}.{quoted(it)}" for it in (table, _marked(table), name))
     selected = ", ".join(f"{quoted(column)} AS {quoted(renamed)}" for column, renamed in columns.items())
@@ -119,11 +119,11 @@ def _copy(connection: Connection, database: str, table: str, name: str, columns:
 
 
 def exportable(names: Collection[str], of: str) -> dict[str, str]:
-    """Each name → one of letters, digits, `$` and `_`, at most 64 of them: the same, wherever it can be.
+    """Map each name to one of at most 64 letters, digits, `$` and `_`: to itself, wherever it can be.
 
-    `names` are those of one database's tables, or of one table's columns, as `of` says. A name that can't stay gets a mark
-    that is made of the whole name: it is called the same on every day, whatever its neighbours are called. So is each of two
-    names that would be one in the catalog, which knows no capitals and no `$`: neither takes over the other's days.
+    `names` are those of one database's tables, or of one table's columns, as `of` says. A name that can't stay gets a mark,
+    made of the whole name. So its new name is the same on every day, whatever its neighbours are called. Two names that
+    would be one in the catalog, which knows no capitals and no `$`, both get one: neither takes over the other's days.
 
     Raises DumpRejected where names are made to have one mark.
     """
@@ -138,7 +138,7 @@ def exportable(names: Collection[str], of: str) -> dict[str, str]:
 
 
 def _in_catalog(name: str) -> str:
-    """As the raw zone's tables and columns are called."""
+    """Return the name that the raw zone's table or column has."""
     return name.lower().replace("$", "_")
 
 

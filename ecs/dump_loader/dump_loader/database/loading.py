@@ -1,4 +1,4 @@
-"""Loads the statements of a dump: rows over several connections, everything else in its place."""
+"""Load the statements of a dump: rows over several connections, everything else in its place."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _UNCHECKED = "SET FOREIGN_KEY_CHECKS = 0, UNIQUE_CHECKS = 0"
 
 @dataclass(slots=True)
 class Loaded:
-    """Seen by the progress log while the load goes on. `remarks` are told when it has ended.
+    """The progress of a load, for the log. `remarks` are told when it has ended.
 
-    `originals` has what was renamed afterwards, by its new name.
+    `originals` has the original names of renamed tables and columns, by the table's new name.
     """
 
     statements: int = 0
@@ -70,10 +70,10 @@ def load(
 ) -> None:
     """Execute a whole dump in `database`. Raises DumpRejected. `signature` sees all of it, `loaded` how far the load is.
 
-    Only what mysqldump and mariadb-dump wrote goes over several connections: there each INSERT is rows with all their
-    values, of a table that is complete before anything depends on it. A script made by hand can depend on the order
-    of its INSERTs (auto-increment values, LAST_INSERT_ID(), foreign keys, user variables): it is executed by one
-    connection, statement after statement, as the mysql client would.
+    Only dumps of mysqldump and mariadb-dump go over several connections. Their INSERTs have rows with all their values, of
+    a table that is complete before anything depends on it. A script made by hand can depend on the order of its INSERTs
+    (auto-increment values, LAST_INSERT_ID(), foreign keys, user variables). One connection executes it, statement after
+    statement, as the mysql client would.
     """
     longest, bound = min((server.max_allowed_packet - 1024, _BY_SERVER), (LONGEST_STATEMENT, _BY_LOADER))
     with ExitStack() as stack:
@@ -118,8 +118,8 @@ def _execute(connection: Connection, statement: Statement, verdict: Verdict, rem
 class _Serial:
     """One connection, strictly in order.
 
-    Committed every megabyte instead of after each statement: many times faster for single-row INSERTs. It makes no
-    difference to the outcome: ROLLBACK is refused, nobody else reads meanwhile, and a load that fails is not used.
+    It commits every megabyte, not after each statement, which is many times faster for single-row INSERTs. The outcome is
+    the same: ROLLBACK is refused, nobody else reads meanwhile, and a load that fails is not used.
     """
 
     def __init__(self, connection: Connection, remarks: Remarks) -> None:
@@ -131,7 +131,7 @@ class _Serial:
         connection.autocommit(False)  # noqa: FBT003  pymysql's signature
 
     def reading(self, statement: Statement) -> Reading:
-        """As `statement`, the last one, has left it."""
+        """Return how the server reads after `statement`, the last one."""
         return _reading(self._connection, statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
@@ -153,7 +153,7 @@ class _Serial:
         self._last = None  # it may be 64 MB
 
     def close(self) -> None:
-        """The connection is its opener's to close."""
+        """Do nothing: whoever opened the connection closes it."""
 
 
 @dataclass(slots=True)
@@ -168,9 +168,9 @@ class _Growing:
 class _Parallel:
     """Rows over all connections but the first; everything else on the first one.
 
-    What defines another table than those that are being filled, and the client's character set, go on beside the rows.
-    Anything else waits until all rows before it are committed, and all indexes built. The rows must be committed, not only
-    executed: a definition waits for every transaction that has touched its table.
+    Definitions of tables that are not being filled, and settings of the client's character set, run while rows load.
+    Everything else waits until the rows before it are committed and the indexes rebuilt. Executed rows are not enough: a
+    definition waits for every transaction that has touched its table.
     """
 
     def __init__(self, connections: list[Connection], remarks: Remarks, longest: int) -> None:
@@ -188,7 +188,7 @@ class _Parallel:
         self._filled: set[str] = set()
 
     def reading(self, statement: Statement) -> Reading:
-        """As `statement`, the last one, has left it."""
+        """Return how the server reads after `statement`, the last one."""
         return _reading(self._connections[0], statement)
 
     def execute(self, statement: Statement, verdict: Verdict) -> None:
@@ -215,7 +215,7 @@ class _Parallel:
             self._whole[verdict.table] = _Growing(statement, verdict.indexes)
 
     def finish(self) -> None:
-        """Waits for the rows, then builds the indexes that were dropped, those of several tables at once."""
+        """Wait for the rows, then build the indexes that were dropped, those of several tables at once."""
         self._finish_rows()
         for table in self._without_indexes.values():
             batch = Batch()
@@ -226,7 +226,7 @@ class _Parallel:
         self._filled.clear()
 
     def _drop_indexes(self, rows: Verdict) -> None:
-        """Once a table turns out to be large: for a small one, two more definitions would take longer than its rows."""
+        """Drop them once a table turns out to be large. For a small one, two more definitions take longer than its rows."""
         table = self._whole.get(rows.table)
         if table is None:
             return

@@ -32,7 +32,7 @@ class Lock:
     name: str
 
     def refuse_lost(self) -> None:
-        """Raises Terminal if the lock is not held any more: another load may have begun."""
+        """Raise Terminal if the lock is not held any more: another load may have begun."""
         try:
             ((held,),) = rows(self.connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", self.name)
         except pymysql.err.MySQLError as error:
@@ -50,7 +50,7 @@ class Lock:
 def locked(
     connect: Connect, database: str, *, timeout: timedelta, every: float, clock: Clock, logger: Logger
 ) -> Iterator[Lock]:
-    """Waits until no other load uses the database, and keeps others waiting. Raises Terminal after `timeout`.
+    """Wait until no other load uses the database, and keep others waiting. Raises Terminal after `timeout`.
 
     The lock has a connection of its own: nothing in a dump can release it, and no long statement keeps it from answering.
     """

@@ -1,4 +1,4 @@
-"""Executes batches of rows on several connections at once, in memory bounded by bytes, not by their number."""
+"""Execute batches of rows on several connections at once, in memory that is bounded in bytes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Pool:
     """Threads, one for each connection. The first failure ends all of them, and is raised at the next call."""
 
     def __init__(self, connections: Sequence[Connection], remarks: Remarks, *, longest: int = JOINED_BYTES) -> None:
-        """`longest`: how many bytes the server takes as one statement. `remarks` gets those on what is committed."""
+        """Start the threads. The server takes statements of `longest` bytes. `remarks` gets those on committed rows."""
         self._remarks = remarks
         self._joined_bytes = min(JOINED_BYTES, longest)
         self._changed = threading.Condition()
@@ -74,11 +74,11 @@ class Pool:
             thread.start()
 
     def everywhere(self, statement: Statement, sql: Text) -> None:
-        """A session statement: each connection executes it before the batches that are submitted from now on."""
+        """Let each connection execute a session statement before the batches that are submitted from now on."""
         self._session.append((statement, sql))
 
     def submit(self, batch: Batch) -> None:
-        """Waits until there is room. A batch larger than the bound gets it to itself."""
+        """Wait until there is room for the batch. One that is larger than the bound gets all of it."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._failure or not self._outstanding or self._outstanding + batch.size <= OUTSTANDING_BYTES
@@ -90,13 +90,13 @@ class Pool:
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Waits until everything submitted is committed."""
+        """Wait until everything submitted is committed."""
         with self._changed:
             self._changed.wait_for(lambda: self._failure or not self._outstanding)
             self._raise_failure()
 
     def stop(self) -> None:
-        """Ends the threads after the statement each is at; what is not committed is rolled back with its connection."""
+        """End the threads after the statement each is at. Uncommitted rows are rolled back with their connection."""
         with self._changed:
             self._stopped = True
             self._waiting.clear()
@@ -133,10 +133,11 @@ class Pool:
             return None if self._stopped else self._waiting.popleft()
 
     def _execute(self, connection: Connection, batch: Batch) -> None:
-        """Joins statements where that makes no difference.
+        """Join statements where that makes no difference.
 
-        NULL in a column that can't hold it is 0, with a warning, in a statement of several rows, and an error in one of a
-        single row. So after any warning the statements are executed as they stand; after an error, too, to see which it is.
+        NULL in a column that can't hold it becomes 0, with a warning, in a statement of several rows. In a statement of one
+        row it is an error. So after any warning the statements are executed as they stand. After an error they are, too, to
+        see which one it is.
         https://dev.mysql.com/doc/refman/8.4/en/insert.html, https://mariadb.com/kb/en/insert/
         """
         together = joined(batch, self._joined_bytes)
@@ -150,7 +151,7 @@ class Pool:
         self._repeated(connection, batch)
 
     def _repeated(self, connection: Connection, batch: Batch, *, strictly: bool = False) -> None:
-        """Safe to repeat: the server has rolled back what a deadlock interrupted."""
+        """Repeat the batch after a deadlock, which is safe: the server has rolled back all of it."""
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS
             try:
@@ -161,7 +162,7 @@ class Pool:
                 return
 
     def _transact(self, connection: Connection, batch: Batch, *, strictly: bool, retried: frozenset[int]) -> None:
-        """Raises _Warned, if `strictly`, at the first warning."""
+        """Execute the batch as one transaction. Raises _Warned, if `strictly`, at the first warning."""
         remarks = []
         for statement, sql, _ in batch.statements:
             if self._stopped:
@@ -178,7 +179,7 @@ class Pool:
 
 
 def joined(batch: Batch, longest: int = JOINED_BYTES) -> Batch:
-    """The same rows in fewer statements: neighbours that differ in nothing but their rows become one."""
+    """Put the same rows into fewer statements: neighbours that differ in nothing but their rows become one."""
     made, group, size = Batch(), [batch.statements[0]], len(batch.statements[0][1])
     for one in batch.statements[1:]:
         first, sql, rows_at = group[0][1], one[1], one[2]
@@ -193,7 +194,7 @@ def joined(batch: Batch, longest: int = JOINED_BYTES) -> Batch:
 
 
 def _one(group: list[tuple[Statement, Text, int]]) -> tuple[Statement, Text, int]:
-    """The first statement with the rows of all; itself, not a copy, if it is alone."""
+    """Return the first statement with the rows of all. If it is alone, it is not copied."""
     statement, sql, rows_at = group[0]
     if len(group) == 1:
         return group[0]

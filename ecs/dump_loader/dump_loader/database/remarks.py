@@ -1,4 +1,4 @@
-"""Collects what a person should know of a load that it does not stop, above all which values the server has changed.
+"""Collect remarks for people on a load that goes on, above all on values that the server has changed.
 
 A dump mostly sets no strict sql_mode, as mysqldump doesn't: what does not fit a column is then cut to what does, with a
 warning. The client of either flavour says nothing of these.
@@ -36,7 +36,7 @@ _TABLE = re.compile(
 
 
 class Remarks:
-    """From any thread. Alike are those of one kind, table and code: the first is kept, and how many there were."""
+    """Take remarks from any thread. Of those of one kind, table and code, the first is kept, and how many there were."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class Remarks:
 
     @property
     def all(self) -> tuple[Remark, ...]:
-        """In the order of the dump."""
+        """Return them in the order of the dump."""
         with self._lock:
             return tuple(sorted(self._found.values(), key=_place))
 
@@ -99,7 +99,7 @@ def on_table(statement: Statement, sql: Text, text: str) -> Remark:
 
 
 def _table(sql: Text) -> str | None:
-    """The table that a statement writes, as far as its first words tell."""
+    """Return the table that a statement writes, as far as its first words tell."""
     match = _TABLE.search(bytes(sql[:500]))
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Turns the server's errors into ones that say which statement of the dump it was, and whether the dump is at fault."""
+"""Turn the server's errors into ones that name the dump's statement and say whether the dump is at fault."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ _LOOK_AT_INSTANCE = "Look at the instance's events, free storage, memory and oth
 
 
 def shown(statement: Statement) -> str:
-    """How it begins, for a person to read."""
+    """Return how the statement begins, for a person to read."""
     return printable(bytes(statement.text[: 4 * _SHOWN]).decode("utf-8", "replace"))
 
 
 def printable(text: str) -> str:
-    """The first 200 characters, on one line, without what a terminal would act on."""
+    """Return the first 200 characters, on one line, without those that a terminal would act on."""
     text = text[:_SHOWN]
     return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @contextmanager
 def statement_errors_explained(statement: Statement, *, retried: Container[int] = ()) -> Iterator[None]:
-    """Raises DumpRejected for an error of the server, Terminal where the instance is the reason, Transient for a lost
-    connection. Codes in `retried` go through.
+    """Turn an error of the server about the statement into one of ours. Codes in `retried` go through.
+
+    That is DumpRejected, but Terminal where the instance is the reason, and Transient for a lost connection.
     """
     try:
         yield
@@ -63,7 +64,7 @@ def statement_errors_explained(statement: Statement, *, retried: Container[int] 
 
 @contextmanager
 def server_errors_explained(database: str) -> Iterator[None]:
-    """Raises Transient for an error of the server about what the loader itself asks: to connect, to count, to commit."""
+    """Raise Transient for an error of the server about requests of the loader itself: to connect, to count, to commit."""
     try:
         yield
     except pymysql.err.MySQLError as error:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def recreate(connection: Connection, database: str) -> None:
-    """An empty database. Safe to repeat: what an earlier load left, whole or half, is gone either way.
+    """Make an empty database. Safe to repeat: all that an earlier load left is gone either way.
 
-    An earlier load that has lost its lock without noticing is ended first: its other connections would go on to fill the new
+    An earlier load that has lost its lock without noticing is ended first. Its other connections would go on to fill the new
     tables, and the transactions of a dead one would keep the database from being dropped.
     """
     with connection.cursor() as cursor:
@@ -32,7 +32,7 @@ def recreate(connection: Connection, database: str) -> None:
 
 
 def base_tables(connection: Connection, database: str) -> list[str]:
-    """The names of the tables that have rows of their own."""
+    """Return the names of the tables that have rows of their own."""
     found = rows(
         connection,
         "SELECT TABLE_NAME FROM information_schema.TABLES "
@@ -43,7 +43,7 @@ def base_tables(connection: Connection, database: str) -> list[str]:
 
 
 def count_rows(connection: Connection, database: str) -> dict[str, int]:
-    """Rows of every base table, counted, not estimated."""
+    """Count the rows of every base table, by name. They are not estimated."""
     return {
         table: int(rows(connection, f"SELECT COUNT(*) FROM {quoted(database)}.{quoted(table)}")[0][0])  # noqa: S608  quoted
         for table in base_tables(connection, database)
@@ -51,7 +51,7 @@ def count_rows(connection: Connection, database: str) -> dict[str, int]:
 
 
 def views(connection: Connection, database: str) -> list[str]:
-    """The names of the views, which have no rows of their own to count."""
+    """Return the names of the views, which have no rows of their own to count."""
     found = rows(
         connection, "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME", database
     )

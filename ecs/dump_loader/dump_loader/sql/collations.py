@@ -1,4 +1,4 @@
-"""Exchanges the collations and type names of the other flavour for the nearest that the server knows."""
+"""Exchange the collations and type names of the other flavour for the nearest that the server knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def collation_edits(tokens: list[Token], server: Server) -> list[Edit]:
-    """Unquoted names of collations and types, and quoted names of collations right behind COLLATE."""
+    """Edit unquoted names of collations and types, and quoted names of collations right behind COLLATE."""
     edits = []
     for i, token in enumerate(tokens):
         behind = [t.word for t in tokens[max(0, i - 2) : i]]

@@ -1,6 +1,7 @@
-"""Columns that the server computes: MariaDB dumps their values too, which MySQL refuses to be given.
+"""Make ordinary columns of those that the server computes.
 
-So MySQL gets them as ordinary columns, with the values that the source computed: what is exported is the same.
+MariaDB dumps the values of such columns, too, and MySQL refuses to be given them. As ordinary columns they have the values
+that the source computed, so that the export is the same.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dump_loader.sql.tokens import Edit, Token, first, parts_of
 
 
 def generated_column_edits(tokens: list[Token]) -> list[Edit]:
-    """The edits of a CREATE TABLE that take out `[GENERATED ALWAYS] AS (...) [VIRTUAL | STORED | PERSISTENT]`."""
+    """Take `[GENERATED ALWAYS] AS (...) [VIRTUAL | STORED | PERSISTENT]` out of a CREATE TABLE."""
     edits = []
     for part in parts_of(tokens, first(tokens, "("))[0]:
         by, opening = first(part, "GENERATED", "AS"), first(part, "AS") + 1

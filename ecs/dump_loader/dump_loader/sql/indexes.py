@@ -1,7 +1,7 @@
 """Secondary indexes of a large table, which are dropped before most of its rows are there, and built when all are.
 
-Sorting once costs a server a fraction of what finding the place of every row in every index does: `make bench` shows
-how much. Nothing else about the table changes, and the index is the same afterwards.
+Sorting once costs a server a fraction of finding the place of every row in every index; `make bench` shows how much.
+Nothing else about the table changes, and the index is the same afterwards.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _PLAIN_KEY = re.compile(rb"KEY (`[^`]+`) \(%b(?:, ?%b)*\)(?: USING BTREE)?" % (_
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The two statements."""
+    """Statements that drop the indexes, and that add them again."""
 
     drop: bytes
     add: bytes
 
 
 def rebuildable(sql: bytes) -> Indexes | None:
-    """Those of a CREATE TABLE as mysqldump writes it; None where nothing is gained, or something else may need them.
+    """Return the indexes of a CREATE TABLE by mysqldump; None where nothing is gained, or something else may need them.
 
     Left alone are unique keys, full-text, spatial and functional ones; tables with foreign keys; an auto-increment column
-    outside the primary key, which needs its index; other engines; names that are not ASCII, as the character set of the
-    session may be another one by then.
+    outside the primary key, which needs its index; other engines; names that are not ASCII, as the session may have another
+    character set by then.
     """
     tokens = tokenised(sql)
     opening = first(tokens, "(")
@@ -52,7 +52,7 @@ def _name_start(tokens: list[Token]) -> int:
 
 
 def _of_innodb(options: list[Token]) -> bool:
-    """Whether a definition says so."""
+    """Tell whether the options of a definition say so."""
     engines = zip(options, [*options[1:], NOTHING], [*options[2:], NOTHING, NOTHING], strict=False)
     return any(a.says("ENGINE") and b.says("=") and c.word.upper() == "INNODB" for a, b, c in engines)
 

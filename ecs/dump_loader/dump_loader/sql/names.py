@@ -1,4 +1,4 @@
-"""Finds the names of tables, views, routines and databases in a statement: where a dump reaches into another database."""
+"""Find the names of tables, views, routines and databases in a statement, to see if it reaches into another database."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class _Level:
 
 
 class _Reader:
-    """Goes through the tokens once. `expected`: the next name is one of a table, view or routine, not of a column.
+    """Go through the tokens once. While `expected`, the next name is one of a table, view or routine, not of a column.
 
-    `in_head`: what is created is still being named; the body of a routine or the columns of a view come later.
+    While `in_head`, the created object is still being named; the body of a routine or the columns of a view come later.
     """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
@@ -83,7 +83,7 @@ class _Reader:
         return in_place + [name for name in elsewhere if name.database.casefold() not in self._aliases]
 
     def _note_alias(self, position: int, length: int) -> None:
-        """The table that stands here is called by its own name, or by the one behind it, in this statement's columns."""
+        """Note the names that this statement's columns may have for the table here: its own, or the one behind it."""
         behind = position + length
         alias = self._at(behind + 1 if self._at(behind).says("AS") else behind)
         self._aliases.update(t.text.casefold() for t in (self._at(behind - 1), alias) if t.name)
@@ -92,7 +92,7 @@ class _Reader:
         return self._tokens[position] if position < len(self._tokens) else NOTHING
 
     def _chain(self, position: int) -> int:
-        """How many tokens the dotted name takes that begins here: 3 for `a`.`b`, 5 for `a`.`b`.`c`."""
+        """Count the tokens of the dotted name that begins here: 3 for `a`.`b`, 5 for `a`.`b`.`c`."""
         tokens = self._tokens
         if not _part(tokens[position]) or (position and tokens[position - 1].says("@", ".")):
             return 1
@@ -153,10 +153,10 @@ class _Reader:
 
 
 def qualified(tokens: Sequence[Token]) -> list[Qualified]:
-    """Every `database`.`name` where a table, view, trigger, event or routine is meant.
+    """Find every `database`.`name` where a table, view, trigger, event or routine is meant.
 
-    A column is qualified the same way (`table`.`column`), so that the place decides: after FROM, JOIN, INTO and so on, in a
-    list of tables, or before a parenthesis. Three parts can only be database, table, column. A system database is found
+    A column is qualified the same way (`table`.`column`). So the place decides: after FROM, JOIN, INTO and so on, in a list
+    of tables, or before a parenthesis. Three parts can only be database, table, column. A system database is found
     wherever it stands, in case a place was not thought of here, unless the statement has a table or an alias of its name.
     """
     return _Reader(tokens).found()
@@ -167,5 +167,5 @@ def _part(token: Token) -> bool:
 
 
 def _row_of_trigger(token: Token) -> bool:
-    """NEW.column and OLD.column of a trigger are no tables."""
+    """Tell NEW.column and OLD.column of a trigger, which are no tables."""
     return token.kind is Kind.WORD and token.word in ("NEW", "OLD")

@@ -1,13 +1,14 @@
-"""Decides about each statement of a dump: executed, executed in another form, left out, or the dump refused.
+"""Decide about each statement of a dump: execute it as it is or in another form, leave it out, or refuse the dump.
 
-An allow-list: what is not known is refused, by name and line. A dump comes from outside. The account that executes it has
-no rights but on its database (docs/adr/0009-the-loader-is-not-the-master-user.md); the policy is what says so in words,
-before the server does, and keeps the dump from what even such an account can do. The statement that is judged is the one
-that the server would execute (tokens.resolved), so that conditional comments can't hide anything. Rows (INSERT ... VALUES of
+It is an allow-list: unknown statements are refused, by name and line. A dump comes from outside. The account that executes
+it has no rights but on its database (docs/adr/0009-the-loader-is-not-the-master-user.md). The policy says so in words,
+before the server does, and keeps the dump from harm that even such an account can do. It judges the statement that the
+server would execute (tokens.resolved), so that conditional comments can't hide anything. Rows (INSERT ... VALUES of
 literals) are never altered, nor looked at again: the splitter has seen that there is nothing else in them.
 
-Nothing that may have an effect is left out. A function may write, and LAST_INSERT_ID(n), FOUND_ROWS() and user variables
-carry from one statement to the next: each SELECT and DO is executed, as the client would, and its result thrown away.
+No statement that may have an effect is left out. A function may write, and LAST_INSERT_ID(n), FOUND_ROWS() and user
+variables carry from one statement to the next. So each SELECT and DO is executed, as by the client, and its result thrown
+away. What all of this buys: docs/adr/0012-the-loader-reads-sql-itself.md.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Treatment(StrEnum):
-    """What is done with a statement."""
+    """The ways to deal with a statement."""
 
     ROWS = auto()  # an INSERT of literals: on any connection, in any order among its like
     ONCE = auto()  # on one connection, after everything before it
@@ -44,10 +45,11 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`table`: what ROWS go into, beginning at `rows_at`, or what a definition of a table defines.
+    """The treatment of a statement, and the SQL to execute.
 
-    `trigger_on`: the table that is given a trigger. `indexes`: those of a new table that can be built after its rows.
-    `apart`: it has nothing to do with any other table. `remark`: what a person should know of what was changed.
+    `table` is the one that ROWS go into, from `rows_at` on, or that a definition defines. `trigger_on` is the one that gets
+    a trigger. `indexes` are those of a new table that can be built after its rows. A statement `apart` has nothing to do
+    with any other table. `remark` tells people of a change to the statement.
     """
 
     treatment: Treatment
@@ -102,7 +104,7 @@ _PLAIN_INSERT = re.compile(
 
 
 class Policy:
-    """Judges the statements of one dump, in order. `own` is what the dump calls its database, as far as is known.
+    """Judge the statements of one dump, in order. `own` is the dump's name for its database, as far as is known.
 
     Everything lands in `database`, whatever the dump calls its own. `of_mariadb`: MariaDB's own tool wrote the dump.
     """
@@ -117,7 +119,7 @@ class Policy:
         self._heads: dict[bytes, Verdict] = {}
 
     def judge(self, statement: Statement) -> Verdict:
-        """Raises DumpRejected, naming kind, number and line."""
+        """Decide about the statement. Raises DumpRejected, naming kind, number and line."""
         if self.reading.charset and not bytes(statement.text).isascii():
             raise DumpRejected(
                 f"Statement {statement.number}, line {statement.line}, is refused: with the client's character set "
@@ -144,7 +146,7 @@ class Policy:
             ) from None
 
     def _rows(self, statement: Statement) -> Verdict:
-        """INSERT ... VALUES of literals: only what comes before the rows is looked at, and that once per table."""
+        """Judge an INSERT ... VALUES of literals. Only its head, before the rows, is looked at, and each head once."""
         head = bytes(statement.text[: statement.values_at])
         if (known := self._heads.get(head)) is None:
             tokens = tokenised(head)
@@ -164,7 +166,7 @@ class Policy:
 
     @staticmethod
     def _plain_write(sql: bytes) -> bool:
-        """An INSERT of expressions that a look in C finds nothing in; megabytes of them need not become tokens."""
+        """Tell whether an INSERT of expressions has nothing to judge. A pattern does: megabytes need not become tokens."""
         return len(sql) > 10_000 and _PLAIN_INSERT.match(sql) is not None and not _WORTH_A_LOOK.search(sql)
 
     def _judged(self, sql: bytes, tokens: list[Token]) -> Verdict:
@@ -198,7 +200,7 @@ class Policy:
         )
 
     def _definition(self, sql: bytes, tokens: list[Token]) -> Verdict:
-        """CREATE, ALTER, DROP, RENAME and TRUNCATE, without DEFINER."""
+        """Judge CREATE, ALTER, DROP, RENAME and TRUNCATE. DEFINER is taken out."""
         at, edits = _object(tokens)
         kind = tokens[at].word if at < len(tokens) and tokens[at].kind is Kind.WORD else ""
         if tokens[0].says("TRUNCATE") and kind not in _DEFINED:
@@ -232,7 +234,7 @@ class Policy:
         return verdict
 
     def _database_itself(self, tokens: list[Token], at: int) -> Verdict:
-        """The loader makes the database itself; of the dump's own definition the character set remains."""
+        """Judge a definition of the database. The loader makes the database itself, and takes the character set only."""
         rest = at + 1
         while rest < len(tokens) and tokens[rest].kind is Kind.WORD and tokens[rest].word in ("IF", "NOT", "EXISTS"):
             rest += 1
@@ -263,7 +265,7 @@ class Policy:
             raise Refused(f"it concerns database {name}, and the dump's own is {self._own}: a dump of two databases")
 
     def _moved(self, tokens: list[Token]) -> list[Edit]:
-        """The dump's own database in front of a name becomes ours; any other is refused."""
+        """Exchange the dump's own database in front of a name for ours. Any other is refused."""
         edits = []
         for found in qualified(tokens):
             if found.database.casefold() == "information_schema":  # read-only, and tells nothing but what it itself defined
@@ -275,7 +277,7 @@ class Policy:
 
     @staticmethod
     def _refuse_forbidden(tokens: list[Token]) -> None:
-        """What a body of a routine must not hold either, and what can stand in the middle of a statement."""
+        """Refuse forbidden words wherever they stand, in the body of a routine or in the middle of a statement."""
         statement = ""
         for before, token, following in zip([NOTHING, *tokens], tokens, [*tokens[1:], NOTHING], strict=False):
             if before.says("@", ".") or token.kind not in (Kind.SIGN, Kind.WORD):
@@ -296,7 +298,7 @@ class Policy:
 
 
 def _name_at(tokens: list[Token], at: int) -> str:
-    """The name there, as written and without its database; empty where there is none."""
+    """Return the name there, as written and without its database; empty where there is none."""
     while at < len(tokens) and tokens[at].says("IF", "NOT", "EXISTS"):
         at += 1
     name = tokens[at : at + 3]
@@ -304,7 +306,7 @@ def _name_at(tokens: list[Token], at: int) -> str:
 
 
 def _stands_apart(tokens: list[Token]) -> bool:
-    """What mysqldump does before a table's rows, and depends on no other table."""
+    """Tell whether it is a definition before a table's rows, as of mysqldump, that depends on no other table."""
     if tokens[0].says("DROP"):
         return not any(token.says(",") for token in tokens)
     return tokens[0].says("CREATE") and not any(token.says("REFERENCES", "SELECT", "LIKE") for token in tokens)
@@ -315,7 +317,7 @@ def _quoted(name: str) -> bytes:
 
 
 def _object(tokens: list[Token]) -> tuple[int, list[Edit]]:
-    """Where the word is that says what is created, and the edits that take out DEFINER.
+    """Return the place of the word for the kind of object, and the edits that take out DEFINER.
 
     RDS has no account with SUPER or SET_ANY_DEFINER for a dump; without DEFINER, the object belongs to whoever loads.
     """
@@ -337,7 +339,7 @@ def _object(tokens: list[Token]) -> tuple[int, list[Edit]]:
 
 
 def _end_of_account(tokens: list[Token], at: int) -> int:
-    """Past `user`@`host`, CURRENT_USER, CURRENT_USER() or a role."""
+    """Return the place after `user`@`host`, CURRENT_USER, CURRENT_USER() or a role."""
     if at + 2 < len(tokens) and tokens[at + 1].says("@"):
         at += 3
         while at + 1 < len(tokens) and tokens[at].says("."):  # root@my.host, unquoted
@@ -349,7 +351,7 @@ def _end_of_account(tokens: list[Token], at: int) -> int:
 
 
 def _never_runs(tokens: list[Token], at: int) -> list[Edit]:
-    """The event is kept, but disabled: one that ran between the load and the snapshot would change what is exported."""
+    """Disable the event. If it ran between the load and the snapshot, it would change the rows that are exported."""
     behind_name = at + 1
     while behind_name < len(tokens) and tokens[behind_name].says("IF", "NOT", "EXISTS"):
         behind_name += 1
@@ -371,7 +373,7 @@ def _never_runs(tokens: list[Token], at: int) -> list[Edit]:
 
 
 def _database_charset(options: list[Token], server: Server) -> bytes:
-    """` CHARACTER SET x COLLATE y` out of the options of CREATE or ALTER DATABASE."""
+    """Take ` CHARACTER SET x COLLATE y` out of the options of CREATE or ALTER DATABASE."""
     charset = b""
     words = [t for t in options if not t.says("=", "DEFAULT")]
     for token, following, third in zip(words, [*words[1:], NOTHING], [*words[2:], NOTHING, NOTHING], strict=False):

@@ -1,4 +1,4 @@
-"""How the server reads the text of a session, which its sql_mode and the client's character set decide."""
+"""The rules by which the server reads a session's text. Its sql_mode and the client's character set decide them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MULTI_BYTE = frozenset({"big5", "cp932", "gb18030", "gbk", "sjis"})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`escapes`: a backslash escapes in strings. `names_in_quotes`: "x" is a name, as `x` is, not a string.
+    """With `escapes`, a backslash escapes in strings. With `names_in_quotes`, "x" is a name, as `x` is, not a string.
 
-    `charset`: the client's, if it is one of those above; else empty.
+    `charset` is the client's, if it is one of those above; else empty.
     """
 
     escapes: bool = True

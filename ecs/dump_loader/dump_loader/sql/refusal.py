@@ -1,5 +1,5 @@
-"""Why a statement is refused, before its number and line are known."""
+"""The refusal of a statement whose number and line are not known yet."""
 
 
 class Refused(Exception):
-    """The reason only."""
+    """It has the reason only."""

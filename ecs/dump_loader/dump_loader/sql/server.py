@@ -1,4 +1,4 @@
-"""What the loader has to know of the server it loads into: which of the two it is, and what it understands.
+"""The server that is loaded into: its flavour, and the SQL that it understands.
 
 RDS runs MySQL 8.4; the local run and the tests use a newer MySQL, and MariaDB 10.11. Where the flavours differ for a dump:
 
@@ -11,7 +11,7 @@ RDS runs MySQL 8.4; the local run and the tests use a newer MySQL, and MariaDB 1
 - warnings: MySQL lists 1,024 of a statement, MariaDB 64; MySQL warns of literals of a BLOB that are no text (remarks.py);
 - RENAME COLUMN: MySQL refuses it where a CHECK, a default, a generated column, a functional index or partitioning refers to
   the column, MariaDB changes these too (exportable.py);
-- GET_LOCK: MySQL waits whole seconds, MariaDB fractions (connection.py);
+- GET_LOCK: MySQL waits whole seconds, MariaDB fractions (lock.py);
 - SEQUENCE, SETVAL and system versioning are MariaDB's only, functional indexes MySQL's: they fail with the server's error.
 """
 
@@ -65,7 +65,7 @@ class Server:
     collations: frozenset[str] = field(repr=False)
 
     def executes(self, marker: str, version: str) -> bool:
-        """Whether the server executes what is in `/*!version …*/` or, `marker` being `M`, in `/*M!version …*/`.
+        """Tell whether the server executes the SQL in `/*!version …*/` or, `marker` being `M`, in `/*M!version …*/`.
 
         https://dev.mysql.com/doc/refman/8.4/en/comments.html, https://mariadb.com/kb/en/comment-syntax/
         """
@@ -75,11 +75,11 @@ class Server:
 
     @property
     def refuses_generated_values(self) -> bool:
-        """Whether an INSERT may not have values for the columns that the server computes, which MariaDB's dumps have."""
+        """Tell whether an INSERT may have no values for columns that the server computes, as MariaDB's dumps have them."""
         return self.flavour is Flavour.MYSQL
 
     def collation(self, name: str) -> str:
-        """The nearest collation that this server knows, for a name of the other one; any other name as it is.
+        """Return the nearest collation that this server knows, for a name of the other one; any other name as it is.
 
         To a collation that does not pad, 'a' and 'a ' are two values, also in a unique key. One that does not pad becomes
         another that doesn't, where the server has any for the character set.
@@ -87,17 +87,17 @@ class Server:
         return next((c for c in _relatives(name.lower()) if c in self.collations), name)
 
     def type_name(self, name: str) -> str:
-        """The name that this server has for a type."""
+        """Return the name that this server has for a type."""
         return "GEOMETRYCOLLECTION" if self.flavour is Flavour.MARIADB and name == "GEOMCOLLECTION" else name
 
     def sql_mode(self, modes: str) -> str:
-        """The modes without those that this server refuses."""
+        """Return the modes without those that this server refuses."""
         refused = _MODES_MYSQL_DROPPED if self.flavour is Flavour.MYSQL else _MODES_MARIADB_LACKS
         return ",".join(m for m in modes.split(",") if m.strip().upper() not in refused)
 
 
 def _relatives(name: str) -> Iterator[str]:
-    """The collation itself, then others like it, the nearest first."""
+    """Yield the collation itself, then others like it, the nearest first."""
     yield name
     if not (match := _OF_MYSQL.fullmatch(name) or _OF_MARIADB.fullmatch(name) or _OLD_OF_MARIADB.fullmatch(name)):
         return

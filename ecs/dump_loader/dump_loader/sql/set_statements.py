@@ -1,4 +1,4 @@
-"""Rewrites SET: session variables stay, what RDS forbids or the loader decides itself is taken out."""
+"""Rewrite SET: session variables stay; those that RDS forbids, or that the loader decides, are taken out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SCOPES = _SERVER_WIDE | {"SESSION", "LOCAL"}
 
 
 def rewritten_set(sql: bytes, tokens: list[Token], server: Server, moved: list[Edit]) -> bytes | None:
-    """The SET statement without server-wide variables and those above, and with `moved`; None where nothing is left.
+    """Return the SET statement without server-wide variables and those above, and with `moved`; None if nothing is left.
 
     Raises Refused for the statements that only begin with SET.
     """
@@ -62,12 +62,12 @@ def rewritten_set(sql: bytes, tokens: list[Token], server: Server, moved: list[E
 
 
 def _transaction(tokens: list[Token]) -> bool:
-    """SET [GLOBAL | SESSION] TRANSACTION ...: what is read meanwhile does not matter to a load."""
+    """Tell SET [GLOBAL | SESSION] TRANSACTION, which is about reading and does not matter to a load."""
     return any(t.says("TRANSACTION") for t in tokens[1:3])
 
 
 def _assignments(tokens: list[Token]) -> list[list[Token]]:
-    """The parts between the commas that are in no parentheses."""
+    """Return the parts between the commas that are in no parentheses."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
@@ -80,7 +80,7 @@ def _assignments(tokens: list[Token]) -> list[list[Token]]:
 
 
 def _variable(assignment: list[Token]) -> tuple[str, str]:
-    """Name of the system variable (empty for a user variable), and the scope that is written with it."""
+    """Return the name of the system variable (empty for a user variable), and the scope that is written with it."""
     signs = 0
     while signs < len(assignment) and assignment[signs].says("@"):
         signs += 1
@@ -97,7 +97,7 @@ def _variable(assignment: list[Token]) -> tuple[str, str]:
 
 
 def _mode_edits(tokens: list[Token], server: Server) -> list[Edit]:
-    """In sql_mode, the only string that is altered: the modes that the server refuses."""
+    """Take the modes that the server refuses out of sql_mode, the only string that is altered."""
     edits = []
     for i, token in enumerate(tokens):
         if token.says("SQL_MODE"):

@@ -1,6 +1,6 @@
 """Recognise the tool that wrote the SQL, and see whether all of it is there.
 
-A cut shows in what a whole dump would have said at its end:
+A whole dump says so at its end, and one that was cut does not:
 
     mysqldump, mariadb-dump, Adminer       a last line of their own
     the same without comments, mysqlpump,  variables that were saved at the beginning are restored
@@ -58,7 +58,7 @@ _NO_SIGN = (
 
 
 class Signature:
-    """Watches the chunks go by. `by_mysqldump` and `database` are known once the first chunk has been seen.
+    """Watch the chunks go by. `by_mysqldump` and `database` are known once the first chunk has been seen.
 
     `note` takes each statement, in order; `refuse_unfinished` and `remarks` are for the end.
     """
@@ -84,7 +84,7 @@ class Signature:
 
     @property
     def of_mariadb(self) -> bool:
-        """`-- MariaDB dump 10.19 Distrib 10.11.6-MariaDB`; up to 10.4 `-- MySQL dump 10.16 Distrib 10.1.48-MariaDB`."""
+        """See `-- MariaDB dump 10.19 Distrib 10.11.6-MariaDB`, up to 10.4 `-- MySQL dump 10.16 Distrib 10.1.48-MariaDB`."""
         return (header := _MYSQLDUMP.search(self._first[:_KEPT])) is not None and b"MariaDB" in header[0]
 
     @property
@@ -93,7 +93,7 @@ class Signature:
         return match[1].decode("utf-8", "replace") if match else None
 
     def note(self, statement: Statement) -> None:
-        """Raises DumpRejected for a last statement without its delimiter: nothing else says that its last row is whole."""
+        """Take the next statement. Raises DumpRejected for one without its delimiter: its last row may not be whole."""
         if not statement.ended:
             raise DumpRejected(
                 f"The SQL ends in the middle of the statement that begins at line {statement.line}: the dump is truncated. "
@@ -133,7 +133,7 @@ class Signature:
         return _PHPMYADMIN.match(self._first) is not None
 
     def refuse_unfinished(self, uri: str) -> None:
-        """Raises DumpRejected for a dump that lacks the end that its beginning promises."""
+        """Raise DumpRejected for a dump that lacks the end that its beginning promises."""
         if self._signed:
             return
         if self.by_mysqldump:

@@ -1,4 +1,4 @@
-"""Splits a stream of SQL into statements, as the mysql client does, in memory bounded by the longest statement.
+"""Split a stream of SQL into statements, as the mysql client does, in memory bounded by the longest statement.
 
 The text is read by a few compiled patterns whose possessive quantifiers let the C engine consume whole strings, comments
 and rows without ever going back: about 250 MB/s for the extended INSERTs that a dump consists of.
@@ -57,9 +57,9 @@ _LITERAL_LENGTH = 64  # longer than any literal of VALUES that is neither a stri
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`line` is where it begins, from 1. `values_at`: what follows that offset is rows of literals only; 0: not known.
+    """A statement that begins at `line`, from 1. From offset `values_at` on there are rows of literals only; 0: not known.
 
-    `ended`: its delimiter was there; only the last one may be without.
+    It is `ended` if its delimiter was there; only the last one may be without.
     """
 
     number: int
@@ -79,7 +79,7 @@ class _Patterns:
 
 @lru_cache(maxsize=32)
 def _patterns(delimiter: bytes, reading: Reading) -> _Patterns:
-    """What runs on until the delimiter, or until a token that the buffer doesn't hold to its end."""
+    """Compile what runs on until the delimiter, or until a token that the buffer doesn't hold to its end."""
     names = b'`"' if reading.names_in_quotes else b"`"
     body = {quote: _body(quote, escapes=reading.escapes and quote not in names) for quote in (b"'", b'"', b"`")}
     strings = [quote + inside + quote for quote, inside in body.items()]
@@ -121,21 +121,21 @@ def _patterns(delimiter: bytes, reading: Reading) -> _Patterns:
 
 
 def _body(quote: bytes, *, escapes: bool) -> bytes:
-    """A string up to its closing quote. A doubled quote ends it and begins the next one: the same for splitting."""
+    """Return the pattern of a string up to its closing quote. A doubled quote ends it and begins the next one."""
     if not escapes:
         return rb"[^%b]*+" % quote
     return rb"[^%b\\]*+(?:\\.[^%b\\]*+)*+" % (quote, quote)
 
 
 class Splitter:
-    """Iterates over the statements of `chunks`. Raises DumpRejected for text that ends in the middle of something,
+    """Iterate over the statements of `chunks`. Raises DumpRejected for text that ends in the middle of something,
     for a client command, and for a statement longer than `max_bytes`.
 
-    `reading` mirrors the server's session: whoever executes the statements sets it in between.
+    `reading` mirrors the server's current sql_mode and character set. The caller sets it after each statement.
     """
 
     def __init__(self, chunks: Iterator[bytes], *, max_bytes: int, bound: str = "") -> None:
-        """`bound`: whose limit `max_bytes` is and what to do about it, a sentence for whoever reads the refusal."""
+        """Begin with the first chunk. `bound` tells a person whose limit `max_bytes` is, and what to do about it."""
         self.reading = Reading()
         self._chunks = chunks
         self._max_bytes = max_bytes
@@ -164,7 +164,7 @@ class Splitter:
             raise DumpRejected("The SQL is UTF-16, which no MySQL client reads. Export it again as UTF-8.")
 
     def _fill(self) -> bool:
-        """Appends the next chunk; at the end, once, a line feed or more, so that no pattern has to know about the end."""
+        """Append the next chunk; at the end, once, a line feed or more, so that no pattern has to know about the end."""
         if self._ended:
             return False
         if self._start:
@@ -183,7 +183,7 @@ class Splitter:
         self._start = to
 
     def _find_start(self) -> bool:
-        """Goes to the first byte of the next statement, past blanks and comments. False at the end of the text."""
+        """Go to the first byte of the next statement, past blanks and comments. False at the end of the text."""
         while True:
             match = _SKIPPED.match(self._buffer, self._start)
             self._advance(match.end() if match else self._start)
@@ -199,7 +199,7 @@ class Splitter:
                 self._fill()
 
     def _skip_long_comment(self, closing: bytes) -> None:
-        """A comment that the buffer doesn't hold to its end: thrown away as it comes."""
+        """Throw away, as it comes, a comment that the buffer doesn't hold to its end."""
         at = self._start + 2 if closing == b"*/" else self._start
         while (found := self._buffer.find(closing, at)) < 0:
             self._advance(max(self._start, len(self._buffer) - 1))
@@ -209,7 +209,7 @@ class Splitter:
         self._advance(found + len(closing))
 
     def _client_command(self) -> bool:
-        """DELIMITER, which ends with its line whatever the delimiter is."""
+        """Take DELIMITER, which ends with its line whatever the delimiter is."""
         if not (match := _DELIMITER.match(self._buffer, self._start)):
             return False
         word = _DELIMITER_WORD.match(match[1].strip())
@@ -223,7 +223,7 @@ class Splitter:
         return True
 
     def _statement(self) -> Statement | None:
-        """From the start to the next delimiter, and past it; None where there is nothing between two delimiters."""
+        """Take the text up to the next delimiter, and go past that. None if there is nothing between two delimiters."""
         line = self._line
         if (use := _USE.match(self._buffer, self._start)) and self._delimiter not in use[0]:
             self._advance(use.end())
@@ -241,7 +241,7 @@ class Splitter:
         return Statement(self._number, line, text, values_at, ended)
 
     def _cut(self, length: int) -> Text:
-        """The next bytes, and past them. A large statement takes the buffer with it instead of being copied."""
+        """Take the next bytes. A large statement takes the buffer with it instead of being copied."""
         end = self._start + length
         self._line += self._buffer.count(b"\n", self._start, end)
         if length < _LARGE:
@@ -255,7 +255,7 @@ class Splitter:
         return text
 
     def _measure(self, line: int) -> tuple[int, int, int]:
-        """Length of the statement, length of what ends it, and where its rows begin if it is rows of literals only.
+        """Return the lengths of the statement and of its end, and where its rows begin if they have literals only.
 
         Positions are kept relative to the start, because filling the buffer moves it.
         """
@@ -284,7 +284,7 @@ class Splitter:
                 position = self._token(position, line)
 
     def _literal(self, patterns: _Patterns, position: int, values_at: int, line: int) -> tuple[int, int]:
-        """Among rows: a literal that the buffer doesn't hold to its end, or something that is none, as a function's name."""
+        """Pass, among rows, a literal that the buffer doesn't hold to its end, or something else, as a function's name."""
         at = self._start + position
         if (byte := self._buffer[at]) in patterns.names:
             return position, 0
@@ -297,7 +297,7 @@ class Splitter:
         return position, values_at
 
     def _token(self, position: int, line: int) -> int:
-        """Outside rows: a token that the buffer doesn't hold to its end, or a client command."""
+        """Pass, outside rows, a token that the buffer doesn't hold to its end. Raises DumpRejected for a client command."""
         at = self._start + position
         if self._buffer.startswith(b"/*", at) and len(self._buffer) - at > 3:
             return self._end_of_comment(position, line)
@@ -306,7 +306,7 @@ class Splitter:
         return position if self._fill() else position + 1
 
     def _end_of(self, inside: re.Pattern[bytes], position: int, closing: bytes, line: int) -> int:
-        """The position after a string that the buffer may not hold to its end; every byte is looked at once."""
+        """Return the position after a string that the buffer may not hold to its end. Every byte is looked at once."""
         while True:
             match = inside.match(self._buffer, self._start + position)
             position = match.end() - self._start if match else position

@@ -1,7 +1,7 @@
-"""Takes out of a table's definition how and where the source kept its rows: here that is the instance's business.
+"""Take engines, directories and formats of the source out of a table's definition: storage is the instance's business.
 
 Every table becomes InnoDB's. "Point-In-Time restore and snapshot restore require a recoverable storage engine and are
-supported for the InnoDB storage engine only." An export reads such a snapshot, in which a MEMORY table is empty and a MyISAM
+supported for the InnoDB storage engine only." An export reads such a snapshot. In it, a MEMORY table is empty and a MyISAM
 table may be damaged, without a word. https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.FeatureSupport.html
 
 Directories, tablespaces and keyrings of the source do not exist on the instance, whose volume is encrypted as a whole. A row
@@ -36,7 +36,7 @@ _BEGINS_KEY = frozenset({"CONSTRAINT", "INDEX", "KEY", "PRIMARY", "UNIQUE"})
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """`name` is upper case: the tokens from `first` up to `end`, of which the last is the value."""
+    """An option: the tokens from `first` up to `end`, of which the last is the value. Its `name` is upper case."""
 
     name: str
     first: int
@@ -44,7 +44,7 @@ class _Option:
 
 
 def storage_edits(tokens: list[Token], at: int) -> tuple[list[Edit], str]:
-    """The edits of CREATE TABLE or ALTER TABLE, `at` being TABLE; and the engine that InnoDB stands in for, mostly none.
+    """Return the edits of CREATE or ALTER TABLE, and the engine that InnoDB stands in for, mostly none. TABLE is `at`.
 
     Raises Refused for an engine that keeps no rows in the table itself.
     """
@@ -66,7 +66,7 @@ def storage_edits(tokens: list[Token], at: int) -> tuple[list[Edit], str]:
 
 
 def _numbered_in_groups(tokens: list[Token]) -> list[Edit]:
-    """AUTO_INCREMENT of a column that begins no key, which MyISAM has and InnoDB refuses: the rows bring their numbers.
+    """Take out AUTO_INCREMENT where no key begins with the column, as InnoDB wants. The rows bring their numbers.
 
     https://dev.mysql.com/doc/refman/8.4/en/example-auto-increment.html
     """
@@ -84,7 +84,7 @@ def _numbered_in_groups(tokens: list[Token]) -> list[Edit]:
 
 
 def _options(tokens: list[Token], at: int) -> Iterator[_Option]:
-    """Those of the table and of its partitions: not what stands in other parentheses, nor in a query behind."""
+    """Yield the options of the table and of its partitions. Other parentheses and a query behind have none."""
     may_stand = [True]
     position = at + 1
     while position < len(tokens):

@@ -1,6 +1,6 @@
-"""Takes one statement apart into tokens, and resolves conditional comments as the server would.
+"""Take one statement apart into tokens, and resolve conditional comments as the server would.
 
-Only for what is not rows: definitions, SET, and the head of an INSERT.
+It serves for definitions, SET, and the head of an INSERT, not for rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`text` is as written, without quotes; `word` the same, but upper case if unquoted."""
+    """A token. `text` is as written, without quotes; `word` is the same, but upper case if unquoted."""
 
     kind: Kind
     text: str
@@ -35,7 +35,7 @@ class Token:
     word: str
 
     def says(self, *words: str) -> bool:
-        """Whether it is one of these keywords or signs: never what is quoted."""
+        """Tell whether it is one of these keywords or signs. Quoted text never is."""
         return self.word in words and self.kind in (Kind.WORD, Kind.SIGN)
 
     @property
@@ -48,7 +48,7 @@ NOTHING = Token(Kind.SIGN, "", 0, 0, "")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replaces the bytes from `start` to `end`."""
+    """A replacement for the bytes from `start` to `end`."""
 
     start: int
     end: int
@@ -82,10 +82,10 @@ _COMMENT_EDGE = re.compile(rb"/\*|\*/")
 
 
 def resolved(sql: bytes, server: Server, reading: Reading = _USUAL) -> bytes:
-    """The statement as the server executes it: what it executes of the conditional comments laid open, the rest gone.
+    """Return the statement as the server executes it: conditional comments are laid open, or gone if it ignores them.
 
-    What is judged afterwards is then exactly what is executed: there is nothing left that a server of another version
-    would read in another way.
+    So exactly the statement is judged that is executed. Nothing is left that a server of another version would read
+    otherwise.
     """
     if b"/*!" not in sql and b"/*M!" not in sql:
         return sql
@@ -108,7 +108,7 @@ def resolved(sql: bytes, server: Server, reading: Reading = _USUAL) -> bytes:
 
 
 def _end_of_ignored(sql: bytes, position: int) -> int:
-    """Past the end of a conditional comment that the server ignores; one comment may be nested in it."""
+    """Return the place after a conditional comment that the server ignores; one comment may be nested in it."""
     depth = 1
     while depth and (edge := _COMMENT_EDGE.search(sql, position)):
         position = edge.end()
@@ -117,7 +117,7 @@ def _end_of_ignored(sql: bytes, position: int) -> int:
 
 
 def tokenised(sql: bytes, reading: Reading = _USUAL) -> list[Token]:
-    """The tokens of a statement without conditional comments; blanks and comments left out."""
+    """Return the tokens of a statement without conditional comments. Blanks and comments are left out."""
     found = []
     for match in _pattern(reading).finditer(sql):
         text = match[0].decode("utf-8", "replace")
@@ -135,7 +135,7 @@ def tokenised(sql: bytes, reading: Reading = _USUAL) -> list[Token]:
 
 
 def parts_of(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]:
-    """What stands between the commas of the outermost parentheses, and where these are closed."""
+    """Return the parts between the commas of the outermost parentheses, and where these are closed."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for at, token in enumerate(tokens[opening:], opening):
@@ -150,12 +150,12 @@ def parts_of(tokens: list[Token], opening: int) -> tuple[list[list[Token]], int]
 
 
 def first(tokens: list[Token], *words: str) -> int:
-    """Where one of the words stands first; the number of tokens where none does."""
+    """Return the place of the first of these words; the number of tokens if there is none."""
     return next((i for i, token in enumerate(tokens) if token.says(*words)), len(tokens))
 
 
 def edited(sql: bytes, edits: list[Edit]) -> bytes:
-    """The statement with the edits made, but for those that lie within another."""
+    """Return the statement with the edits made, but for those that lie within another."""
     if not edits:
         return sql
     parts, position = [], 0
