@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pymysql
 import pytest
-from tests.integration.local.conftest import eventually
 
 from dump_loader.sql.server import Flavour
 from local.emulator import database_server as module
 from local.emulator.database_server import DatabaseServer, DatabaseServerError
+from tests.eventually import eventually
 
 
 def alive(pid: int) -> bool:
