@@ -153,7 +153,7 @@ class FakeS3:
         self.before: dict[str, Callable[[dict[str, Any]], object]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.meta = SimpleNamespace(events=self)
-        self._handlers: list[tuple[str, Callable[..., object]]] = []
+        self.handlers: list[tuple[str, Callable[..., object]]] = []
         self._versions = count(1)
 
     def create_bucket(self, *, Bucket: str, **_: Any) -> None:  # noqa: N803
@@ -179,7 +179,7 @@ class FakeS3:
         return stored.described()
 
     def copy_object(self, *, CopySource: dict[str, str], Bucket: str, Key: str, **more: Any) -> dict[str, Any]:  # noqa: N803
-        self._called("copy_object", Bucket=Bucket, Key=Key)
+        self._called("copy_object", Bucket=Bucket, Key=Key, **more)
         source = self._version(CopySource["Bucket"], CopySource["Key"], CopySource.get("VersionId"))
         if source is None:
             raise client_error("NoSuchKey", "CopyObject")
@@ -191,16 +191,16 @@ class FakeS3:
     def copy(self, source: dict[str, str], bucket: str, key: str, *, ExtraArgs: dict[str, Any], Config: Any) -> None:  # noqa: N803
         """boto3's managed copy, which lets others add parameters to its requests."""
         parameters = dict(ExtraArgs)
-        for name, handler in self._handlers:
+        for name, handler in self.handlers:
             if name == "provide-client-params.s3.CopyObject":
                 handler(params=parameters)
         self.copy_object(CopySource=source, Bucket=bucket, Key=key, **parameters)
 
     def register(self, name: str, handler: Callable[..., object]) -> None:
-        self._handlers.append((name, handler))
+        self.handlers.append((name, handler))
 
     def unregister(self, name: str, handler: Callable[..., object]) -> None:
-        self._handlers.remove((name, handler))
+        self.handlers.remove((name, handler))
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         self._called("delete_objects", Bucket=Bucket, Keys=[it["Key"] for it in Delete["Objects"]])
@@ -290,6 +290,16 @@ class FakeGlue:
         if name not in self.workflows:
             raise client_error("EntityNotFoundException", "GetWorkflowRuns")
         return self.workflows[name]
+
+
+class FakeSession:
+    """boto3's session: gives the clients that a test has made."""
+
+    def __init__(self, **clients: Any) -> None:
+        self.clients = clients
+
+    def client(self, service: str, **_: Any) -> Any:
+        return self.clients[service]
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 
 from local.emulator.cloud import PRE_PRODUCTION_BUCKET
 from local.emulator.prepared import ODD_KEY, PreparedCloud
-from tests.contract.test_events import BAD, EVENTS
+from tests.events import BAD, EVENTS
 
 FUNCTIONS = {
     "snapshot_to_s3": "SnapshotToS3Function",

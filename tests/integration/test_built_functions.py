@@ -14,7 +14,7 @@ from local import ROOT
 from local.emulator.functions import InvocationFailed
 from local.emulator.lambda_runtime import BUILD
 from local.emulator.prepared import PreparedCloud
-from tests.contract.test_events import BAD, BATCHES, READ
+from tests.events import BAD, BATCHES, READ
 from tests.outcomes import OUTCOMES, Outcome, bring_about, event_of, of_every_file
 
 MEBIBYTES = 60  # of one artefact, unzipped; Lambda takes 250. boto3 is in it: docs/adr/0005

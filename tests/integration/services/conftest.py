@@ -9,10 +9,41 @@ from typing import Any
 import boto3
 import pytest
 from moto.glue.models import glue_backends
+from moto.rds.models import rds_backends
 from moto.sqs.models import sqs_backends
 
-from tests.fakes import FakeContext
-from tests.lake import Lake
+import prod_to_preprod.handler
+import s3_to_s3_copier.handler
+import snapshot_to_s3.handler
+from ingestion.messages import Run
+from tests.fakes import SNAPSHOT_TIME, FakeContext
+from tests.lake import DAY, Lake
+
+SNAPSHOT = {
+    "COPIER_QUEUE_URL": "http://unused",
+    "EXPORT_BUCKET": "exports",
+    "EXPORT_ROLE_ARN": "arn:aws:iam::123456789012:role/export",
+    "EXPORT_KMS_KEY_ARN": "arn:aws:kms:eu-west-2:123456789012:key/k",
+    "DATABASE_NAME": "liberator",
+}
+COPIER = {
+    "EXPORT_BUCKET": "exports",
+    "LANDING_BUCKET": "landing",
+    "DATABASE_NAME": "liberator",
+    "EVENTS_TOPIC_ARN": "arn:aws:sns:eu-west-2:123456789012:events",
+    "DAILY_WORKFLOW": "daily",
+    "BACKDATED_WORKFLOW": "backdated",
+}
+DATA = "dataplatform-stg-liberator-data-storage"
+REPLICATOR = {"DATA_BUCKET": DATA, "PRE_PRODUCTION_BUCKET": "pre-production"}
+MODULES = {
+    "snapshot_to_s3": (snapshot_to_s3.handler, SNAPSHOT),
+    "s3_to_s3_copier": (s3_to_s3_copier.handler, COPIER),
+    "prod_to_preprod": (prod_to_preprod.handler, REPLICATOR),
+}
+NAME = "sql-to-parquet-2021-06-04-101530"
+RUN = Run(import_date=DAY, backdated=False, origin=f"s3://{DATA}/parking/liberator_dump_210604.zip")
+COUNTS = f"parking/liberator_dump_210604.{NAME}.row-counts.json"
 
 
 @dataclass
@@ -110,3 +141,42 @@ def stage(environment: dict[str, str]) -> Any:
         return Stage(module.handler, environment["QUEUE_URL"], environment["DEAD_LETTER_QUEUE_URL"], environment["people"])
 
     return make
+
+
+@pytest.fixture
+def function(stage: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def make(name: str) -> Any:
+        module, variables = MODULES[name]
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+        return stage(module)
+
+    return make
+
+
+def snapshot_in(status: str) -> None:
+    """A snapshot of ours as events/ speaks of it, in moto, which knows no states but `available`."""
+    rds = boto3.client("rds")
+    rds.create_db_instance(DBInstanceIdentifier="i", DBInstanceClass="db.t3.micro", Engine="mysql", MasterUsername="u",
+                           MasterUserPassword="password", AllocatedStorage=20)  # fmt: skip
+    tags = {"import-date": "2021-06-04", "backdated": "false", "dump-uri": "s3://b/k.zip", "row-counts-uri": "s3://b/k.json"}
+    rds.create_db_snapshot(
+        DBInstanceIdentifier="i",
+        DBSnapshotIdentifier=NAME,
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    rds_backends["123456789012"]["eu-west-2"].database_snapshots[NAME].status = status
+
+
+def exported() -> Lake:
+    """The complete export of that snapshot, which moto gives no time of its own."""
+    rds = boto3.client("rds")
+    lake = Lake(boto3.client("s3"), boto3.client("glue"))
+    lake.s3.create_bucket(Bucket=DATA, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    lake.export(NAME, run=RUN)
+    snapshot_in("available")
+    [snapshot] = rds.describe_db_snapshots(DBSnapshotIdentifier=NAME)["DBSnapshots"]
+    rds.start_export_task(ExportTaskIdentifier=NAME, SourceArn=snapshot["DBSnapshotArn"], S3BucketName="exports",
+                          IamRoleArn="arn:aws:iam::123456789012:role/export", KmsKeyId="k")  # fmt: skip
+    rds_backends["123456789012"]["eu-west-2"].export_tasks[NAME].snapshot_time = SNAPSHOT_TIME
+    return lake

@@ -21,10 +21,8 @@ from ingestion.messages import Run
 from liberator import naming
 from liberator.manifest import ExportManifest
 from tests.fakes import SNAPSHOT_TIME
-from tests.integration.services.test_handlers import DATA, NAME, RUN, _exported, function
+from tests.integration.services.conftest import DATA, NAME, RUN, exported
 from tests.lake import DAY, MANIFEST, PREFIX, Lake
-
-__all__ = ["function"]
 
 OWNED = ("parking/liberator/", "_manifests/parking/liberator/")
 OTHER_DAY = "sql-to-parquet-2021-06-03-101530"
@@ -118,7 +116,7 @@ def lake(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Lake:
     monkeypatch.setenv("COPIER_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="copier")["QueueUrl"])
     topic = boto3.client("sns").create_topic(Name="events")["TopicArn"]
     assert topic.endswith("123456789012:events")
-    lake = _exported()
+    lake = exported()
     for bucket in ("pre-production", "somebody-elses"):
         lake.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     for bucket, key in FOREIGN:

@@ -10,56 +10,14 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto.rds.models import rds_backends
 
-import prod_to_preprod.handler
-import s3_to_s3_copier.handler
-import snapshot_to_s3.handler
 from ingestion.errors import NotFound, NotYet
-from ingestion.messages import Run
-from tests.contract.test_events import EVENTS, bodies
-from tests.fakes import SNAPSHOT_TIME
-from tests.lake import DAY, Lake
+from tests.events import EVENTS, bodies
+from tests.integration.services.conftest import COUNTS, DATA, NAME, exported, snapshot_in
 from tests.messages import parse_message
 
-SNAPSHOT = {
-    "COPIER_QUEUE_URL": "http://unused",
-    "EXPORT_BUCKET": "exports",
-    "EXPORT_ROLE_ARN": "arn:aws:iam::123456789012:role/export",
-    "EXPORT_KMS_KEY_ARN": "arn:aws:kms:eu-west-2:123456789012:key/k",
-    "DATABASE_NAME": "liberator",
-}
-COPIER = {
-    "EXPORT_BUCKET": "exports",
-    "LANDING_BUCKET": "landing",
-    "DATABASE_NAME": "liberator",
-    "EVENTS_TOPIC_ARN": "arn:aws:sns:eu-west-2:123456789012:events",
-    "DAILY_WORKFLOW": "daily",
-    "BACKDATED_WORKFLOW": "backdated",
-}
-DATA = "dataplatform-stg-liberator-data-storage"
-REPLICATOR = {"DATA_BUCKET": DATA, "PRE_PRODUCTION_BUCKET": "pre-production"}
-MODULES = {
-    "snapshot_to_s3": (snapshot_to_s3.handler, SNAPSHOT),
-    "s3_to_s3_copier": (s3_to_s3_copier.handler, COPIER),
-    "prod_to_preprod": (prod_to_preprod.handler, REPLICATOR),
-}
 MESSAGE = {"snapshot_to_s3": "ExportSnapshot", "s3_to_s3_copier": "CopyExport"}
-NAME = "sql-to-parquet-2021-06-04-101530"
-RUN = Run(import_date=DAY, backdated=False, origin=f"s3://{DATA}/parking/liberator_dump_210604.zip")
-COUNTS = f"parking/liberator_dump_210604.{NAME}.row-counts.json"
 SNS_LIMIT = 262_144  # bytes
-
-
-@pytest.fixture
-def function(stage: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def make(name: str) -> Any:
-        module, variables = MODULES[name]
-        for variable, value in variables.items():
-            monkeypatch.setenv(variable, value)
-        return stage(module)
-
-    return make
 
 
 def body_of(name: str) -> str:
@@ -129,7 +87,7 @@ def _fails_for_an_unknown_reason(*_: Any) -> None:
 
 def test_a_waiting_message_is_put_back_counted_up_for_the_usual_delay(function: Any) -> None:
     running = function("snapshot_to_s3")
-    _snapshot_in("creating")
+    snapshot_in("creating")
     assert running.invoke(body_of("ExportSnapshot")) == []
     [again] = running.queued()
     assert (again["poll"]["attempt"], again["delay"]) == (2, 7)
@@ -138,7 +96,7 @@ def test_a_waiting_message_is_put_back_counted_up_for_the_usual_delay(function: 
 
 def test_a_copy_that_time_runs_short_for_is_put_back_without_delay(function: Any) -> None:
     running = function("s3_to_s3_copier")
-    _exported()
+    exported()
     assert running.invoke(body_of("CopyExport"), seconds=60) == []
     [again] = running.queued()
     assert (again["poll"]["attempt"], again["delay"]) == (2, 0)
@@ -148,7 +106,7 @@ def test_a_started_export_is_looked_at_after_the_usual_delay(function: Any, monk
     running = function("snapshot_to_s3")
     copier = boto3.client("sqs").create_queue(QueueName="copier")["QueueUrl"]
     monkeypatch.setenv("COPIER_QUEUE_URL", copier)
-    _snapshot_in("available")
+    snapshot_in("available")
     assert running.invoke(body_of("ExportSnapshot")) == []
     [copy] = running.queued(copier)
     assert (copy["kind"], copy["export_task_identifier"], copy["delay"]) == ("CopyExport", NAME, 7)
@@ -199,14 +157,14 @@ def test_a_bucket_that_refuses_the_copier_reaches_the_dlq_and_a_person(
     function: Any, action: str, resource: str, named: str
 ) -> None:
     running = function("s3_to_s3_copier")
-    _exported().deny(action, resource)
+    exported().deny(action, resource)
     assert running.invoke(body_of("CopyExport"), seconds=900) == []
     _ended(running, "AccessDenied", named)
 
 
 def test_row_counts_that_cannot_be_read_reach_the_dlq_and_a_person(function: Any) -> None:
     running = function("s3_to_s3_copier")
-    _exported().put(COUNTS, b'{"tables": null}', DATA)
+    exported().put(COUNTS, b'{"tables": null}', DATA)
     assert running.invoke(body_of("CopyExport"), seconds=900) == []
     _ended(running, "UnreadableObject", f"s3://{DATA}/{COUNTS}")
 
@@ -256,7 +214,7 @@ def test_so_is_one_that_is_no_message_at_all(function: Any, ugly: str) -> None:
 
 def test_a_spent_budget_ends_the_wait_and_the_dead_letter_can_wait_again(function: Any) -> None:
     running = function("snapshot_to_s3")
-    _snapshot_in("creating")
+    snapshot_in("creating")
     old = {"attempt": 48, "started_at": (datetime.now(UTC) - timedelta(hours=12, seconds=1)).isoformat()}
     assert running.invoke(json.dumps(json.loads(body_of("ExportSnapshot")) | {"poll": old})) == []
     assert running.queued() == []
@@ -284,31 +242,3 @@ def test_each_object_of_a_notification_is_replicated(function: Any) -> None:
     uploads = [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": DATA}, "object": {"key": key}}} for key in keys]
     assert running.invoke(json.dumps({"Records": uploads})) == []
     assert [o["Key"] for o in s3.list_objects_v2(Bucket="pre-production")["Contents"]] == keys
-
-
-def _snapshot_in(status: str) -> None:
-    """A snapshot of ours as events/ speaks of it, in moto, which knows no states but `available`."""
-    rds = boto3.client("rds")
-    rds.create_db_instance(DBInstanceIdentifier="i", DBInstanceClass="db.t3.micro", Engine="mysql", MasterUsername="u",
-                           MasterUserPassword="password", AllocatedStorage=20)  # fmt: skip
-    tags = {"import-date": "2021-06-04", "backdated": "false", "dump-uri": "s3://b/k.zip", "row-counts-uri": "s3://b/k.json"}
-    rds.create_db_snapshot(
-        DBInstanceIdentifier="i",
-        DBSnapshotIdentifier=NAME,
-        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-    )
-    rds_backends["123456789012"]["eu-west-2"].database_snapshots[NAME].status = status
-
-
-def _exported() -> Lake:
-    """The complete export of that snapshot, which moto gives no time of its own."""
-    rds = boto3.client("rds")
-    lake = Lake(boto3.client("s3"), boto3.client("glue"))
-    lake.s3.create_bucket(Bucket=DATA, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-    lake.export(NAME, run=RUN)
-    _snapshot_in("available")
-    [snapshot] = rds.describe_db_snapshots(DBSnapshotIdentifier=NAME)["DBSnapshots"]
-    rds.start_export_task(ExportTaskIdentifier=NAME, SourceArn=snapshot["DBSnapshotArn"], S3BucketName="exports",
-                          IamRoleArn="arn:aws:iam::123456789012:role/export", KmsKeyId="k")  # fmt: skip
-    rds_backends["123456789012"]["eu-west-2"].export_tasks[NAME].snapshot_time = SNAPSHOT_TIME
-    return lake

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ingestion.errors import CopyMismatch, NotFound, Transient
 from prod_to_preprod.inbox import UploadedObject
 from prod_to_preprod.replication import Destination, replicate
-from tests.fakes import FakeS3
+from tests.fakes import FakeS3, client_error
 
 KEY = "parking/liberator_dump_210604.zip"
 TO = Destination("pre-production", None)
@@ -91,6 +93,45 @@ def test_a_copy_that_is_replaced_before_it_is_checked_is_an_error(s3: Any) -> No
     s3.before["head_object"] = replaced
     with pytest.raises(CopyMismatch, match="something else writes there"):
         replicate(uploaded, s3, TO)
+
+
+def test_a_source_without_versions_that_is_replaced_meanwhile_is_copied_as_it_is_then(s3: Any) -> None:
+    upload(s3, b"first")
+
+    def meanwhile(_: Any) -> None:
+        s3.before = {}
+        upload(s3, b"second")
+
+    s3.before["copy_object"] = meanwhile
+    assert replicated(s3, UploadedObject(bucket="production", key=KEY, version_id=None)) == b"second"
+
+
+def test_the_other_account_owns_a_copy_that_says_what_it_is_of_and_takes_neither_tags_nor_annotations(s3: Any) -> None:
+    first = upload(s3, b"first")
+    replicated(s3, first)
+    [request] = [parameters for operation, parameters in s3.calls if operation == "copy_object"]
+    assert request["ACL"] == "bucket-owner-full-control"
+    assert (request["TaggingDirective"], request["AnnotationDirective"]) == ("REPLACE", "EXCLUDE")
+    assert request["Metadata"] == {"source-version": first.version_id, "source-last-modified": s3.now.isoformat()}
+
+
+@pytest.mark.parametrize("code", [None, "InternalError"])
+def test_the_condition_of_one_copy_is_not_on_the_next(s3: Any, code: str | None) -> None:
+    def fail(_: Any) -> None:
+        if code:
+            raise client_error(code)
+
+    s3.before["copy_object"] = fail
+    with suppress(ClientError):
+        replicated(s3, upload(s3, b"first"))
+    assert s3.handlers == []
+
+
+def test_half_a_copy_from_before_is_replaced(s3: Any) -> None:
+    first = upload(s3, b"first")
+    replicated(s3, first)
+    s3.buckets["pre-production"][KEY][-1].body = b"fi"
+    assert replicated(s3, first) == b"first"
 
 
 def test_a_version_that_is_gone_ends_the_run(s3: Any) -> None:

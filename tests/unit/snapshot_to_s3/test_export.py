@@ -4,15 +4,10 @@ from typing import Any
 import pytest
 
 from ingestion.errors import AccessDenied, NotFound, NotYet
-from ingestion.inbox import unwrap
 from ingestion.messages import Run
 from liberator.errors import ExportUnusable, SnapshotUnusable
 from liberator.messages import CopyExport, ExportSnapshot
-from liberator.rds_events import RdsEvent, event_in
-from s3_to_s3_copier import inbox as copier_inbox
 from snapshot_to_s3.export import ExportTarget, export_snapshot
-from snapshot_to_s3.inbox import to_command
-from tests.contract.test_events import CREATING, NEW, bodies
 from tests.fakes import ARN, FakeRds
 
 NAME = "sql-to-parquet-2021-06-04-101530"
@@ -132,73 +127,3 @@ def test_never_exports_a_snapshot_that_is_not_ours_and_says_so(rds: FakeRds) -> 
     with pytest.raises(SnapshotUnusable, match="not exported"):
         export(rds)
     assert not rds.started
-
-
-@pytest.mark.parametrize(
-    ("case", "snapshot"),
-    [
-        ("sns_snapshot_creating", CREATING),
-        ("sns_snapshot_created", NEW),
-        ("eventbridge_snapshot_created", NEW),
-        ("sns_raw_snapshot_created", NEW),
-    ],
-)
-def test_an_event_becomes_a_command_with_the_run_of_the_tags(rds: Any, case: str, snapshot: str) -> None:
-    rds.add_snapshot(snapshot, RUN)
-    [body] = bodies("snapshot_to_s3", case)
-    command = to_command(body, rds, "liberator")
-    assert command
-    assert (command.snapshot_identifier, command.run, command.correlation_id) == (snapshot, RUN, "dump@1")
-
-
-def test_an_event_of_the_instance_means_its_latest_snapshot_of_ours(rds: Any) -> None:
-    [body] = bodies("snapshot_to_s3", "sns_instance_backed_up")
-    instance = "dataplatform-stg-liberator-to-rds-snapshot"
-    for identifier, hour, ours in [("sql-old", 1, True), ("sql-new", 3, True), ("by-hand", 5, False)]:
-        rds.add_snapshot(identifier, RUN, ours=ours)
-        created = rds.snapshots[identifier]["SnapshotCreateTime"].replace(hour=hour)
-        rds.snapshots[identifier] |= {"DBInstanceIdentifier": instance, "SnapshotCreateTime": created}
-    command = to_command(body, rds, instance)
-    assert command
-    assert command.snapshot_identifier == "sql-new"
-    assert to_command(body, rds, "another instance") is None
-    rds.snapshots.clear()
-    assert to_command(body, rds, instance) is None
-
-
-@pytest.mark.parametrize(
-    "case",
-    ["sns_subscription_notice", "sns_subscription_notice_as_json", "sns_snapshot_deleted", "sns_automated_snapshot_created"],
-)
-def test_what_is_not_ours_is_ignored(rds: Any, case: str) -> None:
-    [body] = bodies("snapshot_to_s3", case)
-    assert to_command(body, rds, "liberator") is None
-
-
-def test_an_event_of_our_snapshot_that_is_gone_reaches_a_person(rds: Any) -> None:
-    rds.snapshots.clear()
-    [body] = bodies("snapshot_to_s3", "sns_snapshot_created")
-    with pytest.raises(NotFound, match=NEW):
-        to_command(body, rds, "liberator")
-
-
-@pytest.mark.parametrize(
-    ("to_command", "function", "case"),
-    [
-        (to_command, "snapshot_to_s3", "sns_snapshot_created"),
-        (copier_inbox.to_command, "s3_to_s3_copier", "eventbridge_export_completed"),
-    ],
-)
-def test_a_late_event_of_an_exported_snapshot_that_is_gone_is_ignored(to_command: Any, function: str, case: str) -> None:
-    [body] = bodies(function, case)
-    event = event_in(unwrap(body))
-    assert isinstance(event, RdsEvent)
-    gone = event.source_identifier
-    rds = FakeRds()
-    with pytest.raises(NotFound, match=gone):
-        to_command(body, rds, "liberator")
-    rds.add_task("another", SourceArn=ARN + gone)
-    with pytest.raises(NotFound, match=gone):
-        to_command(body, rds, "liberator")
-    rds.add_task(gone)
-    assert to_command(body, rds, "liberator") is None
