@@ -216,8 +216,7 @@ def ours(workers: int | None) -> None:
     landing_keys = naming.landing_keys(files, date(2021, 6, 4))
     plan = {key: copying.Original("a", file.key, file.size) for key, file in landing_keys.items()}
     zone = LandingZone(s3, "b", ExportManifest, threads)
-    copying.copy_all(plan, zone, lambda: 900.0)
-    if wrong := copying.differences(plan, zone):
+    if wrong := copying.copy_all(plan, zone, lambda: 900.0):
         sys.exit(wrong[0])
 
 

@@ -103,7 +103,7 @@ MUTANTS = (
     ),
     Mutant(
         "a second export of a day leaves the first one's files beside its own",
-        (Edit(_COMMIT, "land", "    delete_all(committed.stale, zone)\n", ""),),
+        (Edit(_COMMIT, "land", "[mine, *overtaken], committed.stale,", "[mine, *overtaken], (),"),),
         firsts=True,
     ),
     Mutant(

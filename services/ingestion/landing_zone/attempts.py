@@ -39,6 +39,7 @@ def overtaken_by[M: Manifest](mine: M, zone: LandingZone[M]) -> list[M]:
     return [other.manifest for other in found if other and other.manifest.order < mine.order]
 
 
-def end[M: Manifest](attempts: Iterable[M], zone: LandingZone[M]) -> None:
-    """Forgets attempts of which nothing is left but what the day's manifest names. Safe to repeat."""
+def end[M: Manifest](attempts: Iterable[M], left: Iterable[str], zone: LandingZone[M]) -> None:
+    """Removes what attempts have left and no manifest names, then their records, which tell of it. Safe to repeat."""
+    delete_all(left, zone)
     delete_all((attempt.attempt_key for attempt in attempts), zone)

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from ingestion.errors import CopyMismatch, NotYet
 from ingestion.landing_zone import attempts, manifest
-from ingestion.landing_zone.copying import copy_all, delete_all, differences
+from ingestion.landing_zone.copying import copy_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,8 +34,7 @@ def land[M: Manifest](mine: M, plan: Mapping[str, Original], zone: LandingZone[M
         _give_way(mine, before.manifest, zone)
         return None
     attempts.begin(mine, zone)
-    copy_all(plan, zone, seconds_left)
-    wrong = differences(plan, zone)
+    wrong = copy_all(plan, zone, seconds_left)
     overtaken = attempts.overtaken_by(mine, zone)
     before = manifest.read(mine.key, zone)
     if before and before.wins_over(mine):  # and has cleared away what was copied here, so that it is missing
@@ -47,16 +46,14 @@ def land[M: Manifest](mine: M, plan: Mapping[str, Original], zone: LandingZone[M
             "Something else writes there: stop it, then redrive."
         )
     committed = _commit(mine, overtaken, zone, over=before)
-    # Readers follow the new manifest by now; only earlier manifests and attempts of the day named these.
-    delete_all(committed.stale, zone)
-    attempts.end([mine, *overtaken], zone)
+    # Readers follow the new manifest by now; only earlier manifests and attempts of the day named what is stale.
+    attempts.end([mine, *overtaken], committed.stale, zone)
     return committed
 
 
 def _give_way[M: Manifest](mine: M, winner: M, zone: LandingZone[M]) -> None:
-    """Removes what this attempt left and the winner does not name. Safe to repeat: the attempt's record goes last."""
-    delete_all(mine.keys - winner.keys, zone)
-    attempts.end([mine], zone)
+    """Ends this attempt: whatever it left goes, but for what the winner names."""
+    attempts.end([mine], mine.keys - winner.keys, zone)
     logger.warning(
         "Superseded: a later attempt at the day has been landed",
         extra={"attempt": mine.order.attempt, "committed": winner.order.attempt},

@@ -48,8 +48,8 @@ class Original:
 
 def copy_all(
     plan: Mapping[str, Original], zone: LandingZone[Any], seconds_left: SecondsLeft, transfer: TransferConfig = TRANSFER
-) -> None:
-    """Copies each original of the plan (key in the zone → original) that is not there with its size.
+) -> list[str]:
+    """Copies each original of the plan (key in the zone → original) that is not there; answers with what differs then.
 
     Raises NotYet without delay where the invocation's time runs short. Safe to repeat: what is there is not copied again,
     so each invocation goes further. Each attempt must have names of its own: one name and size is taken for one object.
@@ -73,6 +73,7 @@ def copy_all(
         copied = sum(threads.map(copy, missing))
     if copied < len(missing):
         raise NotYet(f"{len(missing) - copied} of {len(plan)} objects still to be copied", delay_seconds=0)
+    return differences(plan, zone)
 
 
 def differences(plan: Mapping[str, Original], zone: LandingZone[Any]) -> list[str]:

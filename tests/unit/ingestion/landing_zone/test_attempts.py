@@ -16,7 +16,7 @@ def test_an_attempt_is_recorded_as_it_is_and_forgotten() -> None:
         attempts.begin(attempt(1), zone(s3))
         assert s3.keys("landing") == {attempt(1).attempt_key: attempt(1).model_dump_json(indent=1).encode()}
     for _ in range(2):
-        attempts.end([attempt(1)], zone(s3))
+        attempts.end([attempt(1)], attempt(1).keys, zone(s3))
         assert s3.keys("landing") == {}
 
 
