@@ -15,7 +15,7 @@ from dump_loader.sql.server import Flavour
 from local import ROOT
 from local.demo.sample import BUNDLED
 
-TRANSFORMS = ROOT / "glue" / "transforms"  # written for the sample's tables
+TRANSFORMS = ROOT / "glue" / "liberator" / "transforms"  # written for the sample's tables
 MOST_DAYS = 31  # DailyWindowDays takes no more: each night's dump is to be that day's own, not a backdated one
 
 

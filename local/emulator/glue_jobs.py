@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
+from ingestion.s3_uri import split_s3_uri
 from local import ROOT
 from local.emulator import folders, guard, spark
 from local.emulator.aws import event_of
@@ -95,7 +96,7 @@ class GlueJobs:
     def _run(self, job: Resource, workflow: str, run_id: str) -> tuple[str, str]:
         """The job's state in the end, and its error."""
         p = job.properties
-        script = ROOT / "glue" / p["Command"]["ScriptLocation"].rsplit("/", 1)[-1]
+        script = ROOT / "glue" / split_s3_uri(p["Command"]["ScriptLocation"])[1]
         arguments = {name: self._local(str(value)) for name, value in p["DefaultArguments"].items()}
         arguments |= {"--JOB_NAME": p["Name"], "--WORKFLOW_NAME": workflow, "--WORKFLOW_RUN_ID": run_id}
         arguments |= {"--aws_endpoint_url": self.aws.endpoint}
@@ -153,7 +154,7 @@ class GlueJobs:
             return value
         bucket, _, key = value.removeprefix("s3://").partition("/")
         if bucket == self.bucket("GlueAssetsBucket"):
-            return f"file://{self.transforms}" if key == "transforms" else value
+            return f"file://{self.transforms}" if key == "liberator/transforms" else value
         return f"file://{self.folder(bucket)}{'/' if key else ''}{key}"
 
 

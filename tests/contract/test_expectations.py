@@ -537,7 +537,7 @@ DATA: dict[str, dict[str, Any]] = {
         "DefaultArguments.--raw_database": "RawDatabase",
         "DefaultArguments.--refined": "s3://dataplatform-prod-refined-zone",
         "DefaultArguments.--refined_database": "RefinedDatabase",
-        "DefaultArguments.--transforms": "s3://dataplatform-prod-liberator-glue-assets/transforms",
+        "DefaultArguments.--transforms": "s3://dataplatform-prod-liberator-glue-assets/liberator/transforms",
     },
     "DailyWorkflow": {"MaxConcurrentRuns": 1},
     "BackdatedWorkflow": {"MaxConcurrentRuns": 1},

@@ -36,7 +36,7 @@ def bucket() -> Iterator[Any]:
     with LocalAws(1.0) as aws:
         s3 = aws.client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-        s3.put_object(Bucket=BUCKET, Key="transforms/no_longer_there.sql", Body=b"")
+        s3.put_object(Bucket=BUCKET, Key="liberator/transforms/no_longer_there.sql", Body=b"")
         aws.client("cloudformation").create_stack(
             StackName="dataplatform-stg-liberator-ingestion",
             TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}),
@@ -53,6 +53,7 @@ def test_the_scripts_and_the_library_are_where_the_jobs_look_for_them(
     for job in template.of_type("AWS::Glue::Job"):
         script = job.properties["Command"]["ScriptLocation"].removeprefix(f"s3://{BUCKET}/")
         library = job.properties["DefaultArguments"]["--extra-py-files"].removeprefix(f"s3://{BUCKET}/")
+        (tmp_path / script).parent.mkdir(exist_ok=True)
         (tmp_path / script).write_bytes(bucket.get_object(Bucket=BUCKET, Key=script)["Body"].read())
         (tmp_path / library).write_bytes(bucket.get_object(Bucket=BUCKET, Key=library)["Body"].read())
         # without a workflow's arguments a script that could be imported says which it lacks
@@ -68,7 +69,7 @@ def test_the_queries_are_those_of_the_working_tree(bucket: Any, template: Templa
     )
     found = bucket.list_objects_v2(Bucket=BUCKET, Prefix=f"{folder}/")["Contents"]
     names = [item["Key"].removeprefix(f"{folder}/") for item in found]
-    assert sorted(names) == sorted(path.name for path in (ROOT / "glue/transforms").glob("*.sql"))
+    assert sorted(names) == sorted(path.name for path in (ROOT / "glue/liberator/transforms").glob("*.sql"))
     for name in names:
         query_of(name, bucket.get_object(Bucket=BUCKET, Key=f"{folder}/{name}")["Body"].read().decode())
 

@@ -35,7 +35,7 @@ def command(*options: str | Path) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    paths = [folder, ROOT, ROOT / "services", ROOT / "ecs" / "dump_loader", ROOT / "glue"]
+    paths = [folder, ROOT, ROOT / "services", ROOT / "ecs" / "dump_loader", ROOT / "glue", ROOT / "glue" / "liberator"]
     return os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "TMPDIR": str(temporary(folder))}
 
 

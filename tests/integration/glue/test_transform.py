@@ -170,7 +170,7 @@ def test_two_files_for_one_target_or_a_check_of_none_are_refused(lake: Lake) -> 
 
 
 def of_the_sample() -> list[Query]:
-    folder = ROOT / "glue" / "transforms"
+    folder = ROOT / "glue" / "liberator" / "transforms"
     return [query_of(path.name, path.read_text()) for path in sorted(Path(folder).glob("*.sql"))]
 
 

@@ -43,10 +43,10 @@ def events() -> list[dict[str, Any]]:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> Iterator[Run]:
     """Runs the daily workflow with jobs that end so; what the story has of it."""
-    (tmp_path / "glue").mkdir()
+    (tmp_path / "glue" / "liberator").mkdir(parents=True)
     (tmp_path / "lake").mkdir()
     for name in ("landing_to_raw", "transform"):
-        (tmp_path / "glue" / f"{name}.py").write_text(SCRIPT)
+        (tmp_path / "glue" / "liberator" / f"{name}.py").write_text(SCRIPT)
     monkeypatch.setattr(glue_jobs, "ROOT", tmp_path)
     template = load(ROOT / "template.yaml", PARAMETERS)
     with LocalAws(1.0) as aws:
@@ -57,7 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, 
         s3.put_object(Bucket="dataplatform-stg-landing-zone", Key="_manifests/m.json", Body=b"{}")
 
         def carry_out(**ends: list[int | str]) -> list[tuple[str, str]]:
-            (tmp_path / "glue" / "ends").write_text(json.dumps(ends))
+            (tmp_path / "glue" / "liberator" / "ends").write_text(json.dumps(ends))
             story = Story()
             jobs = GlueJobs(template, aws, tmp_path / "lake", tmp_path / "sql", io.BytesIO(), story, events.append)
             jobs.carry_out(WORKFLOW, "wr_1")
@@ -67,7 +67,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, 
 
 
 def given(folder: Path) -> list[tuple[str, dict[str, str]]]:
-    lines = [json.loads(line) for line in (folder / "glue" / "given").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "glue" / "liberator" / "given").read_text().splitlines()]
     return [(name, dict(zip(arguments[::2], arguments[1::2], strict=True))) for name, arguments in lines]
 
 
