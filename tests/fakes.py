@@ -293,7 +293,7 @@ class FakeGlue:
 
 
 class FakeSession:
-    """boto3's session: gives the clients that a test has made."""
+    """A session of boto3 whose clients a test has made."""
 
     def __init__(self, **clients: Any) -> None:
         self.clients = clients

@@ -12,7 +12,7 @@
         ├── BadName                    a key or name that is not of the form it must have
         └── CopyMismatch               a copy that differs from its source
 
-Each source has leaves of its own below Terminal, e.g. liberator/errors.py.
+Each source has leaves of its own below Terminal: see liberator/errors.py.
 
 An error that is none of these is unknown, hence treated as Transient. Each message says what is wrong,
 where (bucket, key, task) and what to do next: a person reads it in an alert.

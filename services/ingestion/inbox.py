@@ -1,4 +1,4 @@
-"""Unwraps what a queue's messages hold, whichever way they came: our own, from EventBridge, or through SNS.
+"""Unwrap the messages of a queue: our own and EventBridge's events, either of them perhaps in SNS's envelope.
 
 Only the fields that are used are modelled, here and in each source's models of its events, so that neither a field that AWS
 adds nor one that a person leaves out of a replayed event stops it.
@@ -50,7 +50,7 @@ type Unwrapped = Document | EventBridgeEvent | Notice
 
 
 def unwrap(body: str) -> Unwrapped:
-    """A message body without SNS's envelope, if it has one. Raises UnreadableMessage."""
+    """Return a message body without SNS's envelope, if it has one. Raises UnreadableMessage."""
     document = _document(body)
     if "Type" in document.fields:
         text = documented(SnsEnvelope, document.fields).Message
@@ -64,7 +64,7 @@ def unwrap(body: str) -> Unwrapped:
 def read[M: Message, E](
     body: str, kinds: type[M] | UnionType, event_in: Callable[[Unwrapped], E | Notice | None]
 ) -> M | E | Notice:
-    """The event that a message body holds, or our message, which is of one of these kinds. Raises UnreadableMessage.
+    """Return the event that a message body holds, or our message of one of these kinds. Raises UnreadableMessage.
 
     `event_in` finds the event of the queue's source; None where there is none.
     """
@@ -81,7 +81,7 @@ def read[M: Message, E](
 
 
 def documented[T: BaseModel](model: type[T], fields: object) -> T:
-    """Fields that AWS wrote. Raises UnreadableMessage where they are not as AWS documents them."""
+    """Read fields that AWS wrote. Raises UnreadableMessage where they are not as AWS documents them."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:

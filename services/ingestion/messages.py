@@ -76,7 +76,7 @@ class IngestionFailed(Frozen):
 
 
 def parse[M: Frozen](body: str | bytes, kinds: type[M] | UnionType) -> M:
-    """One of the messages of these kinds, a class or a union of them, from its JSON.
+    """Read a message of one of these kinds, a class or a union of them, from its JSON.
 
     Raises UnreadableMessage, which says what the kinds are, and which field is wrong.
     """

@@ -72,7 +72,7 @@ class RdsEventDetail(BaseModel):
 
 
 def event_in(unwrapped: Unwrapped) -> RdsEvent | Notice | None:
-    """The RDS event of a message; None where it holds none. Raises UnreadableMessage.
+    """Return the RDS event of a message; None where it holds none. Raises UnreadableMessage.
 
     An event of no source announces a subscription.
     """

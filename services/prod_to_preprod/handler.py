@@ -19,7 +19,7 @@ logger, tracer = Logger(), Tracer()
 
 
 def make_consumer(settings: Settings, session: boto3.Session, clock: Clock) -> Consumer[list[UploadedObject]]:
-    """The function without its environment."""
+    """Make the function of what an environment gives it."""
     s3 = session.client("s3", config=Config(read_timeout=300))  # a CopyObject of 5 GB answers when it is done
     sqs, sns = session.client("sqs"), session.client("sns")
     destination = Destination(settings.pre_production_bucket, settings.pre_production_kms_key_arn or None)

@@ -54,7 +54,7 @@ def _timestamp(value: Any) -> datetime:
 def make_consumer(
     settings: Settings, session: boto3.Session, clock: Clock, threads: Callable[[], Executor]
 ) -> Consumer[CopyExport]:
-    """The function without its environment."""
+    """Make the function of what an environment gives it."""
     aws = Aws(session.client("rds"), session.client("s3", config=S3_CONFIG), session.client("glue"), threads)
     sqs, sns = session.client("sqs"), session.client("sns")
     places = Places(

@@ -20,7 +20,7 @@ logger, tracer = Logger(), Tracer()
 
 
 def make_consumer(settings: Settings, session: boto3.Session, clock: Clock) -> Consumer[ExportSnapshot]:
-    """The function without its environment."""
+    """Make the function of what an environment gives it."""
     rds, sqs, sns = session.client("rds"), session.client("sqs"), session.client("sns")
     instance = settings.db_instance_identifier
     target = ExportTarget(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain, count, islice, zip_longest
 from multiprocessing import get_context
 
-from tests.simulation import patches, plays, scenario
+from tests.simulation import isolation, plays, scenario
 
 _EVERY_SECONDS = 10
 
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--stop", action="store_true", help="end at the first violation; races and seeds only")
     asked = parser.parse_args()
     if asked.seed is not None:
-        with patches.installed():
+        with isolation.isolated():
             outcome = scenario.play(scenario.seeded(asked.seed))
         print(*outcome.story, sep="\n")  # noqa: T201
         return bool(outcome.violations)

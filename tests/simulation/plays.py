@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from tests.simulation import patches, scenario
+from tests.simulation import isolation, scenario
 from tests.simulation.scenario import BACKDATED, DAILY, Outcome, Scenario
 from tests.simulation.world import Fault
 
-_installed = patches.installed()
+_isolated = isolation.isolated()
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ def every_race() -> Iterator[Single]:
 
 
 def _calls(run: str) -> int:
-    with patches.installed():
+    with isolation.isolated():
         return len(Single(run).play().calls)
 
 
 def install() -> None:
     """For the life of a worker process."""
-    _installed.__enter__()
+    _isolated.__enter__()
 
 
 def play(what: Seed | Single) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from itertools import product
 
 import pytest
 
-from tests.simulation import patches, scenario
+from tests.simulation import isolation, scenario
 from tests.simulation.plays import Single
 from tests.simulation.world import Fault
 
@@ -18,8 +18,8 @@ SHARE = 6
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _installed() -> Iterator[None]:
-    with patches.installed():
+def _isolated() -> Iterator[None]:
+    with isolation.isolated():
         yield
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation import mutants, patches
+from tests.simulation import isolation, mutants
 from tests.simulation.mutants import MUTANTS, ROOT, Mutant
 from tests.simulation.plays import Seed
 
@@ -17,8 +17,8 @@ _PER_TEST = 50
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _installed() -> Iterator[None]:
-    with patches.installed():
+def _isolated() -> Iterator[None]:
+    with isolation.isolated():
         yield
 
 

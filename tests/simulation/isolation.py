@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 
 @contextmanager
-def installed() -> Iterator[None]:
+def isolated() -> Iterator[None]:
     """For as long as simulations run."""
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, POWERTOOLS_METRICS_NAMESPACE="Simulation"))
