@@ -24,10 +24,6 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-# As the template gives it to every program.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tests")
-
-
 @pytest.fixture(scope="session")
 def built() -> None:
     """Built from the working tree, so that what is tested is what would be deployed."""

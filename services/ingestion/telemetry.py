@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 """
 
 import json
+import os
 import sys
 from functools import cache
 
@@ -14,8 +15,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 @cache
 def _metrics() -> Metrics:
-    """Made with the first metric, since importing needs no environment: Powertools reads the namespace from it."""
-    return Metrics()
+    """Made with the first metric, since importing needs no environment. Without a namespace Powertools would refuse to write."""
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Ingestion"))
 
 
 def count(name: str, value: float = 1) -> None:

@@ -25,3 +25,12 @@ def test_a_metric_is_a_log_line_that_cloudwatch_reads(capsys: Any, monkeypatch: 
     telemetry.flush()
     assert capsys.readouterr().out == "", "each is written once"
     telemetry._metrics.cache_clear()  # noqa: SLF001
+
+
+def test_a_program_that_was_given_no_namespace_does_not_fail_for_it(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_NAMESPACE", raising=False)
+    telemetry._metrics.cache_clear()  # noqa: SLF001
+    telemetry.count("RunsFailed")
+    telemetry.flush()
+    assert json.loads(capsys.readouterr().out)["RunsFailed"] == [1.0]
+    telemetry._metrics.cache_clear()  # noqa: SLF001
