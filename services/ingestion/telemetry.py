@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 @cache
 def _metrics() -> Metrics:
-    """Made with the first metric, since importing needs no environment. Without a namespace Powertools would refuse to write."""
+    """Made with the first metric, since importing needs no environment. Without a namespace Powertools refuses to write."""
     return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Ingestion"))
 
 
