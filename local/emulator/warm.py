@@ -49,11 +49,17 @@ class WarmProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         """The same, once it has ended. Raises subprocess.TimeoutExpired after so many seconds."""
-        if self.returncode is None and not select.select([self._status], [], [], timeout)[0]:
-            raise subprocess.TimeoutExpired("a warm process", timeout or 0)
-        with self._lock:  # of several threads that wait, the first one reads
-            if self.returncode is None:
-                self.returncode = self._number()
+        if self.returncode is None:
+            try:
+                ended = select.select([self._status], [], [], timeout)[0]
+            except ValueError:  # another thread, which waited too, has just closed it
+                ended = [self._status]
+            if not ended:
+                raise subprocess.TimeoutExpired("a warm process", timeout or 0)
+            with self._lock:  # of several threads that wait, the first one reads
+                if self.returncode is None:
+                    self.returncode = self._number()
+                    self._status.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
