@@ -50,7 +50,7 @@ class Cloud:
     `built` runs what `sam build` built, under Lambda's runtime, instead of the source; without `polling` messages stay on
     their queues and functions run only when they are invoked;
     `glue` lets Glue's workflows run their jobs, on Spark, with the queries of the folder `transforms`, if any; without it a
-    run only takes `workflow_seconds`;
+    run only takes `workflow_seconds`, or longer, while `hold_workflows` is true;
     `server` is one that runs already, otherwise one of `flavour` is started;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
@@ -76,6 +76,7 @@ class Cloud:
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
         self.workflow_seconds = workflow_seconds
+        self.hold_workflows = False
         self.glue, self.transforms = glue, transforms
         self.copies = copies
         self.story = story or Story()
@@ -209,6 +210,8 @@ class Cloud:
             self.glue_jobs.carry_out(workflow, run_id)
         else:
             time.sleep(self.workflow_seconds)
+            while self.hold_workflows:
+                time.sleep(0.05)
 
     def _start_functions(self, stack: ExitStack, log: Any) -> None:
         sqs = self.aws.client("sqs")

@@ -83,10 +83,12 @@ def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, t
     # are told apart by the run that is active.
     running = system(time_scale=1 / 900, snapshot_seconds=0.2, export_seconds=1.0, workflow_seconds=2.5)
     running.ecs.base_environment = {**running.ecs.base_environment, "PROGRESS_SECONDS": "0.4"}  # how often RDS is asked, too
-    running.rds.hold_exports = True
+    running.rds.hold_exports = running.hold_workflows = True
     uploads = [upload(running, tmp_path, number, day, key) for number, (day, key) in enumerate(keys_at_once())]
     await_log(running, "ExportTaskLimitReached")  # RDS runs five at once
     running.rds.hold_exports = False
+    await_log(running, "is running for another export")  # Glue runs one at once
+    running.hold_workflows = False
     assert running.story.wait_for(lambda _: len(running.ecs.exit_codes) == DUMPS, SECONDS)
     running.wait_until_idle(SECONDS)
     assert running.ecs.exit_codes == [0] * DUMPS
@@ -104,7 +106,6 @@ def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, t
     in_line = {load for load in arrived if any(begin < arrived[load] < end - timedelta(seconds=0.3) for begin, end in turns)}
     assert in_line
     assert in_line <= waited.keys()
-    assert "is running for another export" in running.log_path.read_text()  # Glue runs one at once
 
     updates = {update["export_task_identifier"]: update for update in running.updates()}
     assert len(updates) == len(running.updates())
