@@ -255,4 +255,4 @@ class Log:
 
     def superseded(self) -> set[str]:
         """The exports whose copier found a later one of their day."""
-        return {line["export_task"] for line in self._lines if line.get("message", "").startswith("Superseded: ")}
+        return {line["attempt"] for line in self._lines if line.get("message", "").startswith("Superseded: ")}
