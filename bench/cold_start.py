@@ -1,4 +1,4 @@
-"""How long each function takes to start and what it needs, beside handlers that do less, under Lambda's own client.
+"""Measures each function's start beside handlers that do less, under Lambda's own client.
 
     make build && python -m bench.cold_start [--rounds 9] [--json FILE]
 

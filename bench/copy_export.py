@@ -1,4 +1,4 @@
-"""How fast an export is copied, beside other ways of copying the same objects, in one run.
+"""Times the copy of an export beside other ways of copying the same objects, in one run.
 
     python -m bench.copy_export [--rounds 5] [--latency 0.05] [--json FILE]
 

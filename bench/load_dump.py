@@ -1,4 +1,4 @@
-"""How fast the loader is, beside what a user would pick instead: the same data, server and machine, A B A B.
+"""Times the loader beside what a user would pick instead: the same data, server and machine, A B A B.
 
     python -m bench.load_dump [--rounds 5] [--inputs oltp,sample] [--ways myloader,loader] [--json FILE]
 

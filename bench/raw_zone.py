@@ -1,4 +1,4 @@
-"""How fast a landed day becomes a day of the raw zone, beside the plain way, on the same files in the same Spark session.
+"""Times the way of a landed day into the raw zone beside the plain way, on the same files in the same Spark session.
 
     python -m bench.raw_zone [--rows 5000000] [--rounds 3]
 

@@ -1,4 +1,4 @@
-"""How long a complete export waits for its copy, and what the waiting costs: polling, events, and both.
+"""Measures how long a complete export waits for its copy, and what the waiting costs: polling, events, and both.
 
     python -m bench.waiting [--runs 300] [--event-late 5] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""What tests of more than one kind use."""
+"""Fixtures of more than one kind of test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests put in the place of AWS where a state is hard to bring about with moto."""
+"""Fakes of AWS, for states that are hard to bring about with moto."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each file under events/ brings about in the cloud of `make cloud`, whoever runs the function."""
+"""The outcome of each file under events/ in the cloud of `make cloud`, whoever runs the function."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _PARQUET = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table comes from: a database, and the names there of the table and of its columns (by their names here)."""
+    """The origin of a table: a database, and the names there of the table and of its columns (by their names here)."""
 
     database: str
     table: str = ""
@@ -84,7 +84,7 @@ class Catalog:
         return [t["Name"] for t in tables if t.get("Parameters", {}).get(SOURCE_DATABASE) == source_database]
 
     def location(self, table: str, day: date) -> str | None:
-        """Where the day's files are; None where the table has no such partition."""
+        """The location of the day's files; None where the table has no such partition."""
         try:
             found = self.glue.get_partition(
                 DatabaseName=self.database, TableName=table, PartitionValues=partition.values(day)

@@ -30,14 +30,14 @@ _YEAR_ZERO = r"^0000-"
 
 @dataclass(frozen=True)
 class Plain:
-    """What to select of a table to make its columns plain; `not_dates` counts, for each date, what no calendar has."""
+    """Expressions that make a table's columns plain; `not_dates` counts, for each date, what no calendar has."""
 
     columns: list[Column]
     not_dates: dict[str, Column]
 
 
 def plain(schema: T.StructType, source: Sequence[SourceColumn] | None = None) -> Plain:
-    """How columns of this schema become plain, by what RDS says of MySQL's types; None where they are not MySQL's.
+    """Plans how columns of this schema become plain, by what RDS says of MySQL's types; None where they are not MySQL's.
 
     Raises Unsupported, too where RDS says nothing of a column: a date taken for a string would keep out all later days.
     """

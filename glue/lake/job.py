@@ -47,7 +47,7 @@ class JobFailed(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """What the copier gave the workflow run as its RunProperties. `manifest` is an S3 URI."""
+    """The RunProperties that the copier gave the workflow run. `manifest` is an S3 URI."""
 
     run_id: str
     import_date: date

@@ -60,7 +60,7 @@ class Zone:
         return Staged(table, types, self._files(types, uri).count(), uri)
 
     def staged(self, staged: Staged) -> DataFrame:
-        """What is staged, as its files have it."""
+        """The staged rows, as their files have them."""
         return self._files(staged.types, staged.uri)
 
     def publish(self, staged: Staged, day: date, source: Source) -> None:

@@ -39,7 +39,7 @@ class CountMismatch(Exception):
 
 @dataclass(frozen=True)
 class Landing:
-    """What the job takes: the tables of a manifest, from the landing zone at `root`, whose raw names match `wanted`."""
+    """The job's input: the tables of a manifest, from the landing zone at `root`, whose raw names match `wanted`."""
 
     root: str
     manifest: Manifest
@@ -106,7 +106,7 @@ def _reasons(failures: Mapping[str, Exception]) -> dict[str, str]:
 
 
 def _each(names: Iterable[str], work: Callable[[str], R], failures: dict[str, Exception]) -> dict[str, R]:
-    """What `work` makes of each name, several at once. One that fails goes to `failures` and stops no other."""
+    """Calls `work` for each name, several at once. One that fails goes to `failures` and stops no other."""
     made: dict[str, R] = {}
     with ThreadPoolExecutor(TABLES_AT_ONCE) as pool:
         for name, future in [(name, pool.submit(work, name)) for name in names]:
@@ -148,7 +148,7 @@ def _publish(staged: Staged, table: SourceTable, run: Run, landing: Landing, raw
 
 
 def _others(landing: Landing, raw: Zone) -> list[str]:
-    """What earlier runs of the day may have had and the dump has no more."""
+    """Names tables that earlier runs of the day may have had and the dump has no more."""
     database = landing.manifest.database
     landed = {schema.clean(f"{database}_{table.name}") for table in landing.manifest.tables}
     return [name for name in raw.catalog.tables_of(database) if name not in landed and landing.wanted.search(name)]

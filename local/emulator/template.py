@@ -113,7 +113,7 @@ def load(
 
 
 def translate(path: Path | str, parameters: Mapping[str, str], *, region: str = "eu-west-2") -> dict[str, Any]:
-    """What SAM makes of the template: plain CloudFormation, its intrinsics as they are. Raises TemplateError."""
+    """Lets SAM make plain CloudFormation of the template, with its intrinsics as they are. Raises TemplateError."""
     document = _read(path)
     return _translate(document, _parameter_values(document.get("Parameters", {}), parameters), region)
 

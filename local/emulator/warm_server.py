@@ -58,7 +58,7 @@ def _serve(requests: socket.socket) -> int:
 
 
 def _read_models() -> None:
-    """Of the default session, which every client of a program is made with. It reads the environment with each client."""
+    """Reads the service models of the default session. Each client that it makes reads the environment anew."""
     session = botocore.session.get_session()
     boto3.setup_default_session(botocore_session=session)
     loader = session.get_component("data_loader")

@@ -1,1 +1,1 @@
-"""What two or more of the deployables share, and nothing else."""
+"""The core: what any source's deployables share."""

@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by what is done about it.
+"""Errors, sorted by what is done about them.
 
     IngestionError
     ├── Transient                      raised on: SQS delivers the message again, in the end to the DLQ
@@ -28,7 +28,7 @@ class Transient(IngestionError):
 
 
 class NotYet(Transient):
-    """What the message waits for has not happened; look again after `delay_seconds`, or the usual delay where None."""
+    """The message has to wait: look again after `delay_seconds`, or after the usual delay where None."""
 
     def __init__(self, waiting_for: str, *, delay_seconds: int | None = None) -> None:
         super().__init__(waiting_for)

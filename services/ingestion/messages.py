@@ -30,7 +30,7 @@ def shortened(limit: int) -> AfterValidator:
 
 
 class Run(Frozen):
-    """Which day is ingested, and from what: `origin` is the S3 URI of the file, null where it is not known."""
+    """The day that is ingested. `origin` is the S3 URI of the file that it comes from, null where that is not known."""
 
     import_date: date
     backdated: bool
@@ -38,7 +38,7 @@ class Run(Frozen):
 
 
 class Poll(Frozen):
-    """How often a message has been put back, and since when (aware)."""
+    """Counts how often a message has been put back, since `started_at` (aware)."""
 
     attempt: Annotated[int, Field(ge=1)] = 1
     started_at: AwareDatetime

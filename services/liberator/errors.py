@@ -1,4 +1,4 @@
-"""What can go wrong with a dump, a snapshot or an export, beside what can with any source (ingestion/errors.py).
+"""Errors of dumps, snapshots and exports; those of any source are in ingestion/errors.py.
 
 Terminal
 ├── DumpRejected                   a dump that must not, or cannot, be loaded

@@ -1,4 +1,4 @@
-"""What the manifest of a landed export says beside any other's (ingestion/landing_zone/manifest.py)."""
+"""The manifest of a landed export: the details that it adds to ingestion/landing_zone/manifest.py."""
 
 from datetime import datetime
 

@@ -61,7 +61,7 @@ def is_named_for(name: str, run: Run) -> bool:
 
 
 def row_counts_uri(dump: str, snapshot: str) -> str:
-    """Where the loader keeps the row counts of one load: beside the dump, out of the upload rule's pattern."""
+    """The URI of one load's row counts: beside the dump, out of the upload rule's pattern."""
     return f"{dump.removesuffix('.zip')}.{snapshot}.row-counts.json"
 
 
@@ -101,7 +101,7 @@ def landing_prefix(database: str) -> str:
 
 
 def partition_prefix(database: str, table: str, import_date: date) -> str:
-    """Where one day of one table lands."""
+    """The prefix under which one day of one table lands."""
     return f"{landing_prefix(database)}{table}/{partition.path(import_date)}/"
 
 

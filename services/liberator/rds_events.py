@@ -25,7 +25,7 @@ class RdsEventId(StrEnum):
 
 
 class SourceType(StrEnum):
-    """What an event is about, as EventBridge says it (others exist)."""
+    """The kinds of things that an event is about, in EventBridge's words (others exist)."""
 
     SNAPSHOT = "SNAPSHOT"
     DB_INSTANCE = "DB_INSTANCE"

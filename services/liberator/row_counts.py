@@ -1,4 +1,4 @@
-"""What a load put into its snapshot: written beside the dump by the loader, read by the copier."""
+"""Counts of the rows that a load put into its snapshot: written beside the dump by the loader, read by the copier."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Remark(Frozen):
 
 
 class RowCounts(Frozen):
-    """How many rows each table had, in `snapshot`. `dump` is the S3 URI of the file, `uploaded_at` its LastModified.
+    """The number of rows of each table in `snapshot`. `dump` is the S3 URI of the file, `uploaded_at` its LastModified.
 
     `views` have no rows of their own. `originals` has the tables that the loader renamed, wholly or in part, by their new
     names: all names here are those that the export has.

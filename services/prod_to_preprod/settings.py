@@ -1,4 +1,4 @@
-"""What prod_to_preprod needs to know, from its environment."""
+"""The settings of prod_to_preprod, from its environment."""
 
 from ingestion.settings import ConsumerSettings
 

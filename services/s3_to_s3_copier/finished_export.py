@@ -1,4 +1,4 @@
-"""What a finished export holds, and whether that is all that was loaded: task, side files, objects, row counts."""
+"""Reads a finished export (task, side files, objects) and compares it with the row counts of the load."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def finished_export(command: CopyExport, rds: RDSClient, s3: S3Client, bucket: s
 
 
 def order_of_unusable(command: CopyExport, rds: RDSClient, s3: S3Client) -> Order | None:
-    """Where an export that cannot land would stand among the attempts at its day; None where nobody can say.
+    """The order, among the attempts at its day, of an export that cannot land; None where nobody can say.
 
     Without a time of its snapshot, later than any other of its upload: every field is optional.
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html
@@ -162,7 +162,7 @@ def _plain_name(target: str, database: str) -> str:
 
 
 def _counts(command: CopyExport, s3: S3Client) -> RowCounts | None:
-    """What the loader counted; None where the command names no dump: then nobody counted."""
+    """The loader's counts; None where the command names no dump: then nobody counted."""
     if command.run.origin is None:
         logger.warning("No dump is named, so no row counts: the tables are landed unchecked")
         return None

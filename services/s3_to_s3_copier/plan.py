@@ -1,4 +1,4 @@
-"""What an export becomes in the landing zone: which object is copied where, and the manifest that says so."""
+"""Plans an export's landing: the key of each copy, and the manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What s3_to_s3_copier needs to know, from its environment."""
+"""The settings of s3_to_s3_copier, from its environment."""
 
 from ingestion.settings import PollSettings
 

@@ -26,7 +26,7 @@ logger = Logger(child=True)
 
 @dataclass(frozen=True)
 class ExportTarget:
-    """Which instance's snapshots RDS exports, which database of it, where to, as whom and with which key."""
+    """The instance and its database that RDS exports, the bucket that takes it, and the role and key that RDS uses."""
 
     instance: str
     bucket: str

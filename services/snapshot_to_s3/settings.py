@@ -1,4 +1,4 @@
-"""What snapshot_to_s3 needs to know, from its environment."""
+"""The settings of snapshot_to_s3, from its environment."""
 
 from ingestion.settings import PollSettings
 

@@ -1,4 +1,4 @@
-"""What template.yaml wires together: from the bucket to the workflow, who may send to whom, what happens when it fails."""
+"""The wiring of template.yaml: from the bucket to the workflow, who may send to whom, what happens when it fails."""
 
 import json
 import re

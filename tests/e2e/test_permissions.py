@@ -1,4 +1,4 @@
-"""What the system asks AWS for, in runs of every kind, beside what its roles allow: nothing missing, nothing more.
+"""Compares the system's calls to AWS, in runs of every kind, with its roles' rights: nothing missing, nothing more.
 
 Every process works in its role, by the access key; the local AWS says who asked for what (local/emulator/iam.py).
 Conditions and other accounts' policies are not evaluated.

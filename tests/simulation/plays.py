@@ -1,4 +1,4 @@
-"""What is played, in whatever process: a seed, or a run of which one call fails."""
+"""The plays, in whatever process: a seed, or a run of which one call fails."""
 
 from __future__ import annotations
 

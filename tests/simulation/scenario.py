@@ -1,4 +1,4 @@
-"""What happens in one run: which dumps arrive, which calls fail, and what people do about it at the end."""
+"""The story of one run: which dumps arrive, which calls fail, and what people do about it at the end."""
 
 from __future__ import annotations
 

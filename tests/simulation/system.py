@@ -50,7 +50,7 @@ def name_of(logical_id: str) -> str:
 
 @dataclass
 class Knobs:
-    """How AWS behaves, apart from faults: each a draw of its own."""
+    """The behaviour of AWS, apart from faults: each a draw of its own."""
 
     durations: Durations
     workflow: Callable[[], float]

@@ -1,4 +1,4 @@
-"""Which copies of a day are under way, each by the manifest that it would commit: a listing cannot tell what they leave.
+"""Records the copies of a day that are under way, each by the manifest that it would commit. A listing can't tell that.
 
 Decided in docs/adr/0006-a-copy-is-recorded-before-it-begins.md.
 """

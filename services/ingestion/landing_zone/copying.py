@@ -77,7 +77,7 @@ def copy_all(
 
 
 def differences(plan: Mapping[str, Original], zone: LandingZone[Any]) -> list[str]:
-    """Which keys of the plan are not there with their original's size, in words. Only reads."""
+    """Lists, in words, the keys of the plan that are not there with their original's size. Only reads."""
     there = sizes(_folders(plan), zone)
     return [
         f"{key} ({there.get(key)} bytes, not {original.size})"

@@ -67,7 +67,7 @@ class Manifest(Frozen, ABC):
 
     @model_validator(mode="after")
     def _of_one_partition(self) -> Self:
-        """What it names may be deleted one day: nothing but objects of its own source and day."""
+        """Refuses keys of other sources and days, since the objects that a manifest names may be deleted one day."""
         day = self.run.import_date
         named = (*sorted(self.keys), *self.stale)
         if strange := [key for key in named if not (key.startswith(self.prefix) and partition.day_of(key) == day)]:
@@ -88,12 +88,12 @@ class Manifest(Frozen, ABC):
 
 
 def key_of(prefix: str, day: date) -> str:
-    """Where the manifest of a day is."""
+    """The key of a day's manifest."""
     return f"_manifests/{prefix}{partition.name(day)}.json"
 
 
 def attempts_prefix(prefix: str, day: date) -> str:
-    """Where the attempts at a day are recorded while they are under way."""
+    """The prefix under which attempts at a day are recorded while they are under way."""
     return f"_manifests/{prefix}attempts/{partition.name(day)}/"
 
 

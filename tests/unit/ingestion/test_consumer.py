@@ -1,4 +1,4 @@
-"""What becomes of a message: what is sent, to whom, in which order, and what a log line or a metric says of it."""
+"""The fate of a message: what is sent, to whom, in which order, and what a log line or a metric says of it."""
 
 from __future__ import annotations
 
