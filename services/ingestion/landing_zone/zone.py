@@ -11,11 +11,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from ingestion.landing_zone.manifest import Manifest
-
 
 @dataclass(frozen=True)
-class LandingZone[M: Manifest]:
+class LandingZone[M]:
     """The bucket, the source's own kind of manifest, and threads for many requests at once: an executor for each step."""
 
     s3: S3Client
