@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SERVER = Path(__file__).with_name("warm_server.py")
+_one_server = threading.Lock()  # a cache does not keep two threads from making what neither has found
 _NUMBER = 16  # bytes of a number that the server tells
 
 
@@ -36,30 +36,25 @@ class WarmProcess:
     """A program that runs. Its standard files are the ones that it was started with."""
 
     def __init__(self, status: socket.socket) -> None:
-        self._status = status
-        self._lock = threading.Lock()
         self.returncode: int | None = None
-        self.pid = self._number()
+        self.pid = _number(status)
+        self._ended = threading.Event()
+        threading.Thread(target=self._await_end, args=(status,), daemon=True).start()
+
+    def _await_end(self, status: socket.socket) -> None:
+        with status:
+            self.returncode = _number(status)
+        self._ended.set()
 
     def poll(self) -> int | None:
         """The exit code, or minus the signal that ended it; None while it runs."""
-        with suppress(subprocess.TimeoutExpired):
-            return self.wait(0)
-        return None
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """The same, once it has ended. Raises subprocess.TimeoutExpired after so many seconds."""
-        if self.returncode is None:
-            try:
-                ended = select.select([self._status], [], [], timeout)[0]
-            except ValueError:  # another thread, which waited too, has just closed it
-                ended = [self._status]
-            if not ended:
-                raise subprocess.TimeoutExpired("a warm process", timeout or 0)
-            with self._lock:  # of several threads that wait, the first one reads
-                if self.returncode is None:
-                    self.returncode = self._number()
-                    self._status.close()
+        if not self._ended.wait(timeout):
+            raise subprocess.TimeoutExpired("a warm process", timeout or 0)
+        assert self.returncode is not None
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -71,9 +66,10 @@ class WarmProcess:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def _number(self) -> int:
-        """The process's id first, how it ended later. The server never ends before its programs, unless it is killed."""
-        return int(self._status.recv(_NUMBER) or -signal.SIGKILL)
+
+def _number(status: socket.socket) -> int:
+    """The process's id first, how it ended later. The server never ends before its programs, unless it is killed."""
+    return int(status.recv(_NUMBER) or -signal.SIGKILL)
 
 
 type Process = WarmProcess | subprocess.Popen[bytes]
@@ -89,7 +85,9 @@ def start(
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         request = json.dumps({"arguments": [str(a) for a in arguments], "env": dict(env), "cwd": str(cwd)})
-        socket.send_fds(_server(), [request.encode()], [theirs.fileno(), stdin, stdout, stderr])
+        with _one_server:
+            server = _server()
+        socket.send_fds(server, [request.encode()], [theirs.fileno(), stdin, stdout, stderr])
     return WarmProcess(ours)
 
 

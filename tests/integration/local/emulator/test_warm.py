@@ -92,3 +92,30 @@ time.sleep(600)
         ended, _, _ = select.select([program], [], [], 30)
         os.close(program)
     assert ended, "it still runs"
+
+
+def test_programs_that_several_threads_start_at_once_all_end_as_they_do(tmp_path: Path) -> None:
+    """In a process that has started none yet, whose threads all wait for each other's programs, too."""
+    (tmp_path / "program.py").write_text("import sys; sys.exit(int(sys.argv[1]))")
+    code = f"""
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from local.emulator import warm
+
+def run(number):
+    with open(os.devnull, "r+b") as file:
+        files = dict.fromkeys(("stdin", "stdout", "stderr"), file.fileno())
+        process = warm.start(["program.py", number], env={{"PYTHONPATH": ""}}, cwd=Path({str(tmp_path)!r}), **files)
+    with ThreadPoolExecutor(2) as waiting:
+        ends = list(waiting.map(lambda _: process.wait(60), range(2)))
+    return ends == [number, number]
+
+with ThreadPoolExecutor(8) as threads:
+    print(all(threads.map(run, range(40))))
+"""
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | path, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == "True\n"
