@@ -168,7 +168,7 @@ class Judge:
     def _judge_wait(self, message: str) -> None:
         """A redrive begins a new wait. What SQS itself has moved keeps the wait that it had begun: it may end once more."""
         redrives = self._given_up.setdefault(message, self.redrives)
-        if redrives != self.redrives:
+        if redrives != self.redrives and message not in self.system.sqs.moved:
             self.world.violate(f"given up again at once after a redrive: {message[:100]}")
         task = self._task_of(message)
         hopeless = task and task.ending in {Ending.FAILED, Ending.CANCELED}

@@ -37,7 +37,7 @@ class Queue:
 class Sqs:
     """`late` gives the seconds that a message needs beyond its delay, `copies` how often it is delivered.
 
-    `sent` hears of each message that a process is about to send.
+    `sent` hears of each message that a process is about to send. `moved` has the bodies that SQS itself gave up.
     """
 
     world: World
@@ -45,6 +45,7 @@ class Sqs:
     late: Callable[[], float]
     copies: Callable[[], int]
     sent: Callable[[Queue, str], None] = lambda _queue, _body: None
+    moved: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -65,6 +66,7 @@ class Sqs:
             if queue.max_receives is not None and queue.dead and letter.receives >= queue.max_receives:
                 queue.letters.remove(letter)
                 self.queues[queue.dead].letters.append(letter)
+                self.moved.add(letter.body)
                 self.world.tell(queue.name, f"gives up {letter.id}: {brief(letter.body)}")
                 continue
             letter.receives += 1
