@@ -46,6 +46,7 @@ RUNS: dict[str, Callable[[int | None, Fault | None], Scenario]] = {
     "backdated": partial(scenario.single, BACKDATED),
     "twice": scenario.twice,
     "same name": scenario.same_name,
+    "dead copy": scenario.dead_copy,
     **{what: scenario.night(what) for what in scenario.NIGHTS},
 }
 
@@ -58,8 +59,8 @@ def every_fault() -> Iterator[Single]:
 
 
 def every_race() -> Iterator[Single]:
-    """Nights with something odd; two loads that ask for one name; two copies of one day, each call slow in turn."""
-    yield from (Single(run) for run in ("same name", *scenario.NIGHTS))
+    """Nights with something odd; two loads of one name; a copy that died; two copies of a day, each call slow in turn."""
+    yield from (Single(run) for run in ("same name", "dead copy", *scenario.NIGHTS))
     yield from (Single("twice", number, Fault.SLOW) for number in range(1, _calls("twice") + 1))
 
 

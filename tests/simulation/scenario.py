@@ -263,6 +263,28 @@ def same_name(number: int | None = None, fault: Fault | None = None) -> Scenario
     return replace(single(BACKDATED, number, fault), uploads=uploads, latency=lambda *_: 0.0)
 
 
+def dead_copy(number: int | None = None, fault: Fault | None = None) -> Scenario:
+    """The same, but every copy of the first upload dies half-way, and nobody redrives its messages before the second."""
+
+    def denied(_: Random) -> Callable[[Call], Fault | None]:
+        second = False
+
+        def choose(call: Call) -> Fault | None:
+            nonlocal second
+            second = second or call.actor == "dump_loader 2"
+            if (
+                not second
+                and call.actor == "s3_to_s3_copier"
+                and "s3.copy_object parking/liberator/liberator.tickets" in call.operation
+            ):
+                return Fault.DENIED
+            return fault if call.number == number else None
+
+        return choose
+
+    return replace(same_name(), faults=denied, harmless=False)
+
+
 def seeded(seed: int) -> Scenario:
     """Everything by chance."""
     chance = Random(f"scenario {seed}")  # noqa: S311  no secret
