@@ -10,6 +10,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -52,8 +53,9 @@ def peak_while_running(process: Process) -> float:
     peak = 0.0
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
-        marks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        peak = max([peak, *(int(m) / 1024 for m in marks)])
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended, which `poll` tells a moment later
+            marks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+            peak = max([peak, *(int(m) / 1024 for m in marks)])
         time.sleep(0.02)
     return peak
 
