@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ingestion.messages import REASON_LIMIT, Command, Message, shortened
 
-# Of a snapshot (RDS allows 255 characters) or an export task (60). It becomes part of a key: nothing else may be in it.
+# The name of a snapshot (RDS allows 255 characters) or an export task (60). It becomes part of a key, hence the pattern.
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
 RdsName = Annotated[str, Field(pattern=r"^[A-Za-z](-?[A-Za-z0-9])*$", max_length=255)]
 

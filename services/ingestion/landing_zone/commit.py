@@ -62,7 +62,7 @@ def _give_way[M: Manifest](mine: M, winner: M, zone: LandingZone[M]) -> None:
 
 def _commit[M: Manifest](mine: M, overtaken: Iterable[M], zone: LandingZone[M], *, over: Stored[M] | None) -> M:
     """Writes the manifest, which says what it makes stale, unless it is there already."""
-    # What was stale before stays listed, in case the earlier run died before it had deleted that.
+    # Keys that were stale before stay listed, in case the earlier run died before it had deleted their objects.
     earlier = over.manifest.keys.union(over.manifest.stale) if over else set()
     stale = earlier.union(*(attempt.keys for attempt in overtaken)) - mine.keys
     mine = mine.model_copy(update={"stale": tuple(sorted(stale))})

@@ -32,7 +32,7 @@ def s3() -> FakeS3:
 
 
 def deliver(s3: FakeS3, *keys: str, **settings: str) -> tuple[FakeQueues, list[dict[str, str]]]:
-    """What was sent, and what SQS delivers again, after one notification of these objects."""
+    """Handles one notification of these objects. Returns what was sent, and what SQS delivers again."""
     aws = FakeQueues()
     session: Any = FakeSession(s3=s3, sqs=aws, sns=aws)
     uploads = [

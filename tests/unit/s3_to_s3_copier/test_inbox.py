@@ -1,4 +1,4 @@
-"""Which CopyExport each thing on the queue becomes."""
+"""Each body on the queue becomes its CopyExport."""
 
 from __future__ import annotations
 

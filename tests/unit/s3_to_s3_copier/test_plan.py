@@ -1,4 +1,4 @@
-"""What an export becomes in the landing zone: its manifest, and which object is copied where."""
+"""The plan of an export's landing: its manifest, and the key of each copy."""
 
 from __future__ import annotations
 

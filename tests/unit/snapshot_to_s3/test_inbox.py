@@ -1,4 +1,4 @@
-"""Which ExportSnapshot each thing on the queue becomes."""
+"""Each body on the queue becomes its ExportSnapshot."""
 
 from __future__ import annotations
 

@@ -40,6 +40,6 @@ def judged(*statements: str, server: Server = MYSQL, own: str | None = "parking"
 
 
 def sql(statement: str, server: Server = MYSQL, own: str | None = "parking") -> str:
-    """What is executed, with single blanks; nothing where the statement is left out."""
+    """The SQL that is executed, with single blanks; nothing where the statement is left out."""
     (verdict,) = judged(statement, server=server, own=own)
     return " ".join(bytes(verdict.sql).decode().split()) if verdict.treatment is not Treatment.LEAVE_OUT else ""

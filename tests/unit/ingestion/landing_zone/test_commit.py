@@ -41,7 +41,7 @@ def killed(_: FakeS3) -> None:
 
 
 def committed(s3: FakeS3) -> int | None:
-    """Which load is committed. Its objects are there: at no moment does a reader of the manifest find less."""
+    """The load that is committed. A reader of the manifest finds all its objects at every moment."""
     found = read(MANIFEST, zone(s3))
     if found is None:
         return None

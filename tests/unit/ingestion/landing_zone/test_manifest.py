@@ -1,4 +1,4 @@
-"""Where manifests and attempts are, and what one may name."""
+"""Keys of manifests and attempts, and the objects that a manifest may name."""
 
 from __future__ import annotations
 
