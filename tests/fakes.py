@@ -302,6 +302,16 @@ class FakeSession:
         return self.clients[service]
 
 
+# The settings of every function that waits.
+POLLING = {
+    "QUEUE_URL": "queue",
+    "DEAD_LETTER_QUEUE_URL": "dlq",
+    "ALERTS_TOPIC_ARN": "alerts",
+    "POLL_DELAY_SECONDS": 7,
+    "MAX_WAIT_HOURS": 12,
+}
+
+
 @dataclass
 class FakeQueues:
     """SQS and SNS of one function: all that they were asked for, in order. `refuse` are operations that fail."""

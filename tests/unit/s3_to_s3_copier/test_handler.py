@@ -13,17 +13,13 @@ from ingestion import telemetry
 from ingestion.messages import Run
 from s3_to_s3_copier.handler import make_consumer
 from s3_to_s3_copier.settings import Settings
-from tests.fakes import FakeClock, FakeQueues, FakeSession
+from tests.fakes import POLLING, FakeClock, FakeQueues, FakeSession
 from tests.lake import RUN, Lake
 
 TASK = "sql-to-parquet-2021-06-04-101530"
 SETTINGS = Settings.model_validate(
-    {
-        "QUEUE_URL": "queue",
-        "DEAD_LETTER_QUEUE_URL": "dlq",
-        "ALERTS_TOPIC_ARN": "alerts",
-        "POLL_DELAY_SECONDS": 7,
-        "MAX_WAIT_HOURS": 12,
+    POLLING
+    | {
         "DB_INSTANCE_IDENTIFIER": "liberator",
         "EXPORT_BUCKET": "exports",
         "LANDING_BUCKET": "landing",

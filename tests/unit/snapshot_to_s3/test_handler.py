@@ -12,17 +12,13 @@ from liberator.snapshots import SnapshotStatus
 from snapshot_to_s3.handler import make_consumer
 from snapshot_to_s3.settings import Settings
 from tests.events import NEW, bodies, message
-from tests.fakes import FakeClock, FakeQueues, FakeRds, FakeSession
+from tests.fakes import POLLING, FakeClock, FakeQueues, FakeRds, FakeSession
 from tests.lake import RUN
 from tests.messages import parse_message
 
 SETTINGS = Settings.model_validate(
-    {
-        "QUEUE_URL": "queue",
-        "DEAD_LETTER_QUEUE_URL": "dlq",
-        "ALERTS_TOPIC_ARN": "alerts",
-        "POLL_DELAY_SECONDS": 7,
-        "MAX_WAIT_HOURS": 12,
+    POLLING
+    | {
         "DB_INSTANCE_IDENTIFIER": "liberator",
         "COPIER_QUEUE_URL": "copier",
         "EXPORT_BUCKET": "exports",
