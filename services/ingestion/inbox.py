@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from ingestion.errors import UnreadableMessage
-from ingestion.messages import Message, parse, problems
+from ingestion.messages import Frozen, parse, problems
 
 
 class SnsEnvelope(BaseModel):
@@ -61,7 +61,7 @@ def unwrap(body: str) -> Unwrapped:
     return documented(EventBridgeEvent, document.fields) if "detail-type" in document.fields else document
 
 
-def read[M: Message, E](
+def read[M: Frozen, E](
     body: str, kinds: type[M] | UnionType, event_in: Callable[[Unwrapped], E | Notice | None]
 ) -> M | E | Notice:
     """Return the event that a message body holds, or our message of one of these kinds. Raises UnreadableMessage.

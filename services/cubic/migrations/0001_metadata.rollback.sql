@@ -1,0 +1,15 @@
+DROP TABLE cubic_kafka_files;
+DROP TABLE cubic_kafka_shards;
+DROP TABLE cubic_kafka_streams;
+DROP TABLE cubic_dmap_datasets;
+DROP TABLE cubic_dmap_feeds;
+DROP TABLE cubic_told;
+DROP TABLE cubic_descriptions;
+DROP TABLE cubic_load_ods_snapshots;
+DROP TABLE cubic_table_ods_snapshots;
+DROP TABLE cubic_loads;
+DROP FUNCTION cubic_refuse_load_transition();
+DROP TABLE cubic_load_transitions;
+DROP TABLE cubic_batches;
+DROP TABLE cubic_tables;
+DROP TYPE cubic_load_status;

@@ -1,0 +1,186 @@
+-- The state of every file of Cubic. cubic/loads.py has the same statuses and transitions; a test compares them.
+
+CREATE TYPE cubic_load_status AS ENUM (
+    'ready', 'ingesting', 'ready_for_archiving', 'ready_for_erroring', 'archiving', 'erroring', 'archived', 'errored'
+);
+
+CREATE TABLE cubic_tables (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    s3_prefix text NOT NULL UNIQUE,
+    is_active boolean NOT NULL DEFAULT true,
+    key_columns text[] NOT NULL DEFAULT '{}',
+    sparse_updates boolean NOT NULL DEFAULT true,
+    paused_because text,
+    -- How many loads in a row were refused for one reason, and its code: five pause the table.
+    refusals integer NOT NULL DEFAULT 0 CHECK (refusals >= 0),
+    refused_for text,
+    CHECK ((refusals = 0) = (refused_for IS NULL))
+);
+
+CREATE TABLE cubic_batches (
+    id uuid PRIMARY KEY,
+    table_id bigint NOT NULL REFERENCES cubic_tables,
+    job_run_id text UNIQUE,
+    started_at timestamptz NOT NULL,
+    -- Until then the function that claimed the batch may still be starting its run.
+    claimed_until timestamptz NOT NULL,
+    ended_at timestamptz,
+    UNIQUE (id, table_id)
+);
+CREATE UNIQUE INDEX cubic_batches_one_open_per_table ON cubic_batches (table_id) WHERE ended_at IS NULL;
+
+CREATE TABLE cubic_loads (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    table_id bigint NOT NULL REFERENCES cubic_tables,
+    status cubic_load_status NOT NULL,
+    s3_key text NOT NULL,
+    s3_modified timestamptz NOT NULL,
+    s3_size bigint NOT NULL CHECK (s3_size >= 0),
+    s3_version text NOT NULL,
+    s3_etag text NOT NULL,
+    registered_at timestamptz NOT NULL,
+    -- The runs that died while they had this load.
+    attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    batch_id uuid,
+    reason text,
+    rows bigint CHECK (rows >= 0),
+    -- The snapshot under which its partition is, or will be: set when it is first claimed.
+    raw_snapshot timestamptz,
+    -- The key is reserved before the copy; the version is there once the copy is.
+    kept_key text,
+    kept_version text,
+    -- The key that an archived load moves to, whose snapshot changed.
+    refile_key text,
+    UNIQUE (s3_key, s3_modified, s3_version),
+    UNIQUE (id, table_id),
+    FOREIGN KEY (batch_id, table_id) REFERENCES cubic_batches (id, table_id),
+    CHECK ((status = 'ingesting') = (batch_id IS NOT NULL)),
+    CHECK (status NOT IN ('archived', 'errored') OR (kept_key IS NOT NULL AND kept_version IS NOT NULL)),
+    CHECK (status NOT IN ('ready_for_archiving', 'archiving', 'archived') OR rows IS NOT NULL),
+    CHECK (status NOT IN ('ready_for_erroring', 'erroring', 'errored') OR reason IS NOT NULL)
+);
+CREATE UNIQUE INDEX cubic_loads_one_version_at_a_time ON cubic_loads (s3_key) WHERE status = 'ingesting';
+CREATE UNIQUE INDEX cubic_loads_archived_keys ON cubic_loads (kept_key)
+    WHERE kept_key IS NOT NULL AND status IN ('archiving', 'ready_for_archiving', 'archived');
+CREATE UNIQUE INDEX cubic_loads_errored_keys ON cubic_loads (kept_key)
+    WHERE kept_key IS NOT NULL AND status IN ('erroring', 'ready_for_erroring', 'errored');
+CREATE INDEX cubic_loads_refile_keys ON cubic_loads (refile_key) WHERE refile_key IS NOT NULL;
+CREATE INDEX cubic_loads_ready ON cubic_loads (table_id, s3_modified, id) WHERE status = 'ready';
+CREATE INDEX cubic_loads_batch ON cubic_loads (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX cubic_loads_undone ON cubic_loads (table_id, status) WHERE status NOT IN ('archived', 'errored');
+CREATE INDEX cubic_loads_table ON cubic_loads (table_id, s3_modified);
+
+CREATE TABLE cubic_load_transitions (
+    before cubic_load_status NOT NULL,
+    after cubic_load_status NOT NULL,
+    PRIMARY KEY (before, after)
+);
+INSERT INTO cubic_load_transitions (before, after) VALUES
+    ('ready', 'ingesting'),
+    ('ready', 'ready_for_erroring'),
+    ('ingesting', 'ready'),
+    ('ingesting', 'ready_for_archiving'),
+    ('ingesting', 'ready_for_erroring'),
+    ('ready_for_archiving', 'archiving'),
+    ('archiving', 'ready_for_archiving'),
+    ('archiving', 'archived'),
+    ('ready_for_erroring', 'erroring'),
+    ('erroring', 'ready_for_erroring'),
+    ('erroring', 'errored');
+
+CREATE FUNCTION cubic_refuse_load_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM cubic_load_transitions WHERE before = OLD.status AND after = NEW.status) THEN
+        RAISE EXCEPTION 'load % must not go from % to %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'cubic_load_transitions';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER cubic_load_transition BEFORE UPDATE OF status ON cubic_loads
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cubic_refuse_load_transition();
+
+-- A row for each start or restart of the collection. A late discovery may move one to the next second, so that all
+-- references are checked at the end of the transaction.
+CREATE TABLE cubic_table_ods_snapshots (
+    table_id bigint NOT NULL REFERENCES cubic_tables,
+    snapshot timestamptz NOT NULL,
+    snapshot_s3_key text NOT NULL,
+    load_id bigint NOT NULL,
+    settled_at timestamptz,
+    PRIMARY KEY (table_id, snapshot),
+    UNIQUE (load_id),
+    FOREIGN KEY (load_id, table_id) REFERENCES cubic_loads (id, table_id)
+);
+
+CREATE TABLE cubic_load_ods_snapshots (
+    load_id bigint PRIMARY KEY,
+    table_id bigint NOT NULL,
+    snapshot timestamptz NOT NULL,
+    FOREIGN KEY (load_id, table_id) REFERENCES cubic_loads (id, table_id),
+    FOREIGN KEY (table_id, snapshot) REFERENCES cubic_table_ods_snapshots (table_id, snapshot)
+        DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX cubic_load_ods_snapshots_snapshot ON cubic_load_ods_snapshots (table_id, snapshot);
+
+-- Qlik's .dfm files.
+CREATE TABLE cubic_descriptions (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    table_id bigint NOT NULL REFERENCES cubic_tables,
+    s3_key text NOT NULL,
+    s3_version text NOT NULL,
+    s3_modified timestamptz NOT NULL,
+    document jsonb NOT NULL,
+    UNIQUE (s3_key, s3_modified, s3_version)
+);
+
+-- One alert for one subject.
+CREATE TABLE cubic_told (
+    subject text PRIMARY KEY,
+    told_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE cubic_dmap_feeds (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    relative_url text NOT NULL,
+    last_updated date,
+    is_active boolean NOT NULL DEFAULT true
+);
+
+CREATE TABLE cubic_dmap_datasets (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    feed_id bigint NOT NULL REFERENCES cubic_dmap_feeds,
+    dataset_id text NOT NULL,
+    last_updated text NOT NULL,
+    s3_key text NOT NULL,
+    sha256 text NOT NULL,
+    s3_version text NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    UNIQUE (feed_id, dataset_id, last_updated)
+);
+
+CREATE TABLE cubic_kafka_streams (
+    topic text PRIMARY KEY
+);
+
+CREATE TABLE cubic_kafka_shards (
+    topic text NOT NULL REFERENCES cubic_kafka_streams,
+    shard_id text NOT NULL,
+    parents text[] NOT NULL DEFAULT '{}',
+    checkpoint numeric,
+    ended boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (topic, shard_id)
+);
+
+CREATE TABLE cubic_kafka_files (
+    id text PRIMARY KEY CHECK (length(id) = 22),
+    topic text NOT NULL REFERENCES cubic_kafka_streams,
+    ranges jsonb NOT NULL,
+    records integer NOT NULL CHECK (records > 0),
+    s3_key text NOT NULL,
+    created_at timestamptz NOT NULL,
+    written_at timestamptz
+);
+CREATE UNIQUE INDEX cubic_kafka_files_one_unwritten_per_topic ON cubic_kafka_files (topic) WHERE written_at IS NULL;

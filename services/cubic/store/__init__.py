@@ -1,0 +1,1 @@
+"""The metadata database: each function is one transaction, and safe to repeat."""
