@@ -211,11 +211,11 @@ def ours(workers: int | None) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (LAMBDA_FILES, LAMBDA_FILES))
     threads = partial(ThreadPoolExecutor, workers or copying.CONCURRENCY)
     s3 = handler.session().client("s3", config=handler.S3_CONFIG)
-    listed = copying.sizes(["task/"], LandingZone(s3, "a", ExportManifest, threads))
+    listed = copying.sizes(["task/"], LandingZone(s3, "a", threads, ExportManifest))
     files = [file for key, size in listed.items() if (file := naming.parse_export_key(key, size))]
     landing_keys = naming.landing_keys(files, date(2021, 6, 4))
     plan = {key: copying.Original("a", file.key, file.size) for key, file in landing_keys.items()}
-    zone = LandingZone(s3, "b", ExportManifest, threads)
+    zone = LandingZone(s3, "b", threads, ExportManifest)
     if wrong := copying.copy_all(plan, zone, lambda: 900.0):
         sys.exit(wrong[0])
 

@@ -121,7 +121,7 @@ class Lake:
 
 
 def zone(s3: Any, bucket: str) -> LandingZone[ExportManifest]:
-    return LandingZone(s3, bucket, ExportManifest, partial(ThreadPoolExecutor, 8))
+    return LandingZone(s3, bucket, partial(ThreadPoolExecutor, 8), ExportManifest)
 
 
 def partition(table: str, name: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from ingestion.errors import UnreadableMessage
 from ingestion.inbox import Document, EventBridgeEvent, Notice, documented, unwrap
 from ingestion.messages import Frozen
+from ingestion.s3_events import Bucket, ObjectCreated, created
 from ingestion.s3_uri import correlation_id
 from liberator import naming
 
@@ -22,26 +23,6 @@ class UploadedObject(Frozen):
     @property
     def correlation_id(self) -> str:
         return correlation_id(f"s3://{self.bucket}/{self.key}", self.version_id)
-
-
-class Bucket(BaseModel):
-    """A bucket in either kind of event."""
-
-    name: str = Field(min_length=1)
-
-
-class EventBridgeObject(BaseModel):
-    """Its key is as it is."""
-
-    key: str = Field(min_length=1)
-    version_id: str | None = Field(None, alias="version-id")
-
-
-class ObjectCreated(BaseModel):
-    """`detail` of the event: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
-
-    bucket: Bucket
-    object: EventBridgeObject
 
 
 class NotificationObject(BaseModel):
@@ -88,8 +69,8 @@ def to_objects(body: str, bucket: str) -> list[UploadedObject]:
 
 def _created(body: str) -> list[ObjectCreated | NotificationEntity]:
     match unwrap(body):
-        case EventBridgeEvent(source="aws.s3", detail_type="Object Created", detail=detail):
-            return [documented(ObjectCreated, detail)]
+        case EventBridgeEvent() as event if found := created(event):
+            return [found]
         case Document(fields={"Records": _} as fields):
             return [record.s3 for record in documented(S3Notification, fields).records]
         case Document(fields={"Event": "s3:TestEvent"}) | Notice():  # as S3 or SNS send when they are set up

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 from boto3.s3.transfer import TransferConfig
@@ -13,10 +12,9 @@ from botocore.exceptions import ClientError
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import CopyMismatch, Transient
+from ingestion.s3_conditions import copying_only_if
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
@@ -72,7 +70,8 @@ def _replicated(uploaded: UploadedObject, s3: S3Client, to: Destination) -> bool
         return True
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": to.kms_key_arn} if to.kms_key_arn else {}
     try:
-        with explained(f"copying {source} to s3://{to.bucket}/{uploaded.key}"), _only_in_place_of(found, s3):
+        condition = {"IfMatch": found["ETag"]} if found else {"IfNoneMatch": "*"}
+        with explained(f"copying {source} to s3://{to.bucket}/{uploaded.key}"), copying_only_if(s3, condition):
             s3.copy(
                 {"Bucket": uploaded.bucket, "Key": uploaded.key, **pinned},  # type: ignore[typeddict-item]
                 to.bucket,
@@ -103,29 +102,6 @@ def _replicated(uploaded: UploadedObject, s3: S3Client, to: Destination) -> bool
     telemetry.size("BytesReplicated", original["ContentLength"])
     logger.info("Replicated", extra={"source": source, "bucket": to.bucket, "bytes": original["ContentLength"]})
     return True
-
-
-@contextmanager
-def _only_in_place_of(found: HeadObjectOutputTypeDef | None, s3: S3Client) -> Iterator[None]:
-    """Within it, S3 refuses a copy onto anything else than what was found.
-
-    S3 takes the condition, s3.copy has no argument for it; so it is added where boto3 lets one add parameters.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
-    """
-    condition = {"IfMatch": found["ETag"]} if found else {"IfNoneMatch": "*"}
-    requests = [f"provide-client-params.s3.{operation}" for operation in ("CopyObject", "CompleteMultipartUpload")]
-
-    def add(params: dict[str, Any], **_: Any) -> None:
-        params.update(condition)
-
-    for request in requests:
-        s3.meta.events.register(request, add)
-    try:
-        yield
-    finally:
-        for request in requests:
-            s3.meta.events.unregister(request, add)
 
 
 def _head(s3: S3Client, bucket: str, key: str) -> HeadObjectOutputTypeDef | None:

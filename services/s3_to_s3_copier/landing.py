@@ -64,7 +64,7 @@ def copy_export(
     changes nothing, landing says of itself why. A workflow run says that the day was announced before it; without one it is
     announced, perhaps again.
     """
-    zone = LandingZone(aws.s3, places.landing_bucket, ExportManifest, aws.threads)
+    zone = LandingZone(aws.s3, places.landing_bucket, aws.threads, ExportManifest)
     try:
         export = finished_export(command, aws.rds, aws.s3, places.export_bucket, places.database)
     except ExportUnusable as unusable:

@@ -1,4 +1,4 @@
-"""Copies objects to the landing bucket, many at once, going on where an earlier invocation stopped."""
+"""Copies objects to a bucket, many at once, going on where an earlier invocation stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
     from ingestion.consumer import SecondsLeft
-    from ingestion.landing_zone.zone import LandingZone
+    from ingestion.landing_zone.zone import Bucket
 
 # Files copied at once. botocore takes 1 ms of CPU for a request, so that a Lambda of 1,024 MB, which has 0.58 of a CPU, gets
 # through some 580 a second: 64 keep it busy where S3 takes 0.1 s for a copy. All have to fit into what Lambda allows, 1,024
@@ -39,15 +39,16 @@ DATA_ONLY: dict[str, Any] = {"TaggingDirective": "REPLACE", "AnnotationDirective
 
 @dataclass(frozen=True)
 class Original:
-    """An object to be copied; `size` in bytes."""
+    """An object to be copied; `size` in bytes. Without a version it is the latest."""
 
     bucket: str
     key: str
     size: int
+    version: str | None = None
 
 
 def copy_all(
-    plan: Mapping[str, Original], zone: LandingZone[Any], seconds_left: SecondsLeft, transfer: TransferConfig = TRANSFER
+    plan: Mapping[str, Original], zone: Bucket, seconds_left: SecondsLeft, transfer: TransferConfig = TRANSFER
 ) -> list[str]:
     """Copies each original of the plan (key in the zone → original) that is not there; answers with what differs then.
 
@@ -63,6 +64,8 @@ def copy_all(
             return False
         with explained(f"copying s3://{original.bucket}/{original.key} to s3://{zone.bucket}/{key}"):
             source: CopySourceTypeDef = {"Bucket": original.bucket, "Key": original.key}
+            if original.version:
+                source["VersionId"] = original.version
             if original.size < transfer.multipart_threshold:
                 zone.s3.copy_object(CopySource=source, Bucket=zone.bucket, Key=key, **DATA_ONLY)
             else:
@@ -76,7 +79,7 @@ def copy_all(
     return differences(plan, zone)
 
 
-def differences(plan: Mapping[str, Original], zone: LandingZone[Any]) -> list[str]:
+def differences(plan: Mapping[str, Original], zone: Bucket) -> list[str]:
     """Lists, in words, the keys of the plan that are not there with their original's size. Only reads."""
     there = sizes(_folders(plan), zone)
     return [
@@ -86,7 +89,7 @@ def differences(plan: Mapping[str, Original], zone: LandingZone[Any]) -> list[st
     ]
 
 
-def sizes(prefixes: Iterable[str], zone: LandingZone[Any]) -> dict[str, int]:
+def sizes(prefixes: Iterable[str], zone: Bucket) -> dict[str, int]:
     """Key → size in bytes of every object under the prefixes."""
 
     def under(prefix: str) -> Iterator[tuple[str, int]]:
@@ -97,7 +100,7 @@ def sizes(prefixes: Iterable[str], zone: LandingZone[Any]) -> dict[str, int]:
         return {key: size for found in threads.map(lambda p: list(under(p)), prefixes) for key, size in found}
 
 
-def delete_all(keys: Iterable[str], zone: LandingZone[Any]) -> None:
+def delete_all(keys: Iterable[str], zone: Bucket) -> None:
     """Deletes objects. Safe to repeat: deleting what is not there succeeds."""
     todo = sorted(keys)
     for first in range(0, len(todo), 1000):  # DeleteObjects takes 1,000 keys

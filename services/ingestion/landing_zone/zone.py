@@ -1,4 +1,4 @@
-"""The landing zone as one source sees it."""
+"""A bucket that many requests at once are made of, and the landing zone as one source sees it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LandingZone[M]:
-    """The bucket, the source's own kind of manifest, and threads for many requests at once: an executor for each step."""
+class Bucket:
+    """The bucket, and threads for many requests at once: an executor for each step."""
 
     s3: S3Client
     bucket: str
-    manifest: type[M]
     threads: Callable[[], Executor]
+
+
+@dataclass(frozen=True)
+class LandingZone[M](Bucket):
+    """Has the source's own kind of manifest, too."""
+
+    manifest: type[M]

@@ -59,4 +59,4 @@ def key_of(name: str) -> str:
 
 
 def zone(s3: Any) -> LandingZone[FileManifest]:
-    return LandingZone(s3, "landing", FileManifest, InTurn)
+    return LandingZone(s3, "landing", InTurn, FileManifest)
