@@ -17,12 +17,14 @@ DENIED = frozenset(
 MISSING = frozenset(
     {
         "DBSnapshotNotFound", "DBSnapshotNotFoundFault", "EntityNotFoundException", "ExportTaskNotFound",
-        "ExportTaskNotFoundFault", "IamRoleNotFound", "NoSuchBucket", "NoSuchKey", "NoSuchVersion", "404",
+        "ExportTaskNotFoundFault", "IamRoleNotFound", "NoSuchBucket", "NoSuchKey", "NoSuchVersion",
+        "ResourceNotFoundException", "404",
     }
 )  # fmt: skip
 LATER = frozenset(
     {
-        "ConcurrentRunsExceededException", "ExportTaskLimitReached", "ExportTaskLimitReachedFault", "RequestLimitExceeded",
+        "ConcurrentRunsExceededException", "ExportTaskLimitReached", "ExportTaskLimitReachedFault",
+        "KMSThrottlingException", "LimitExceededException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
         "ResourceNumberLimitExceededException", "SlowDown", "Throttling", "ThrottlingException", "ThrottledException",
         "TooManyRequestsException",
     }

@@ -162,7 +162,9 @@ CREATE TABLE cubic_dmap_datasets (
 );
 
 CREATE TABLE cubic_kafka_streams (
-    topic text PRIMARY KEY
+    topic text PRIMARY KEY,
+    -- When the stream was made whose shards these are: one that is made anew has the same names.
+    stream_created timestamptz
 );
 
 CREATE TABLE cubic_kafka_shards (
@@ -170,6 +172,8 @@ CREATE TABLE cubic_kafka_shards (
     shard_id text NOT NULL,
     parents text[] NOT NULL DEFAULT '{}',
     checkpoint numeric,
+    -- All records that arrived before are in files.
+    filed_until timestamptz NOT NULL,
     ended boolean NOT NULL DEFAULT false,
     PRIMARY KEY (topic, shard_id)
 );

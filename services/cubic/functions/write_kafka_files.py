@@ -1,0 +1,81 @@
+"""Lambda: what Kinesis buffers of each Kafka topic goes into files, once it is enough or an hour old."""
+
+import os
+from functools import cache
+from typing import Annotated, Any
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BeforeValidator, Field
+
+from cubic.kafka.file import Buckets
+from cubic.kafka.reading import Stream
+from cubic.kafka.topic import write_topic
+from cubic.messages import WriteKafkaFiles, WriteTopic
+from cubic.settings import CubicSettings
+from cubic.store.database import Database, PostgreSql, secret_credentials
+from ingestion import events, queues
+from ingestion.clock import Clock, SystemClock
+from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
+from ingestion.messages import IngestionFailed, Run, parse
+
+logger, tracer = Logger(), Tracer()
+
+STAGE = "write_kafka_files"
+
+type Asked = WriteKafkaFiles | WriteTopic
+
+
+class Settings(CubicSettings):
+    """TOPICS: their names, with commas between. The stream of each has STREAM_PREFIX before its name."""
+
+    incoming_bucket: str
+    error_bucket: str
+    stream_prefix: str
+    topics: Annotated[tuple[str, ...], BeforeValidator(lambda text: text.split(",")), Field(min_length=1)]
+
+
+def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, database: Database) -> Consumer[Asked]:
+    """Make the function of what an environment gives it."""
+    kinesis, s3 = session.client("kinesis"), session.client("s3")
+    sqs, sns = session.client("sqs"), session.client("sns")
+    buckets = Buckets(settings.incoming_bucket, settings.error_bucket)
+
+    def read(body: str) -> Asked:
+        return parse(body, WriteKafkaFiles | WriteTopic)
+
+    def handle(asked: Asked, seconds_left: SecondsLeft) -> None:
+        match asked:
+            case WriteKafkaFiles():  # a message for each topic, so that topics fail alone; twice does no harm
+                run = Run(import_date=clock.now().date(), backdated=False)
+                for topic in settings.topics:
+                    write = WriteTopic(run=run, correlation_id=settings.stream_prefix + topic, topic=topic)
+                    queues.send(sqs, settings.queue_url, write, delay_seconds=0)
+            case WriteTopic(topic=topic, run=run, correlation_id=correlation_id):
+
+                def tell(error: str, reason: str) -> None:
+                    failed = IngestionFailed(
+                        run=run, correlation_id=correlation_id, stage=STAGE, error=error, reason=reason, message=None
+                    )
+                    logger.error("Told", extra={"error": error, "reason": reason})
+                    events.publish(sns, settings.alerts_topic_arn, failed)
+
+                stream = Stream(kinesis, settings.stream_prefix + topic, clock, seconds_left)
+                write_topic(topic, stream, s3, database, buckets, tell)
+
+    return Consumer(STAGE, settings, sqs, sns, clock, parse=read, handle=handle)
+
+
+@cache
+def consumer() -> Consumer[Asked]:
+    """Made once per execution environment, on the first event."""
+    settings, session = Settings.model_validate(dict(os.environ)), boto3.Session()
+    credentials = secret_credentials(session.client("secretsmanager"), settings.db_secret_arn)
+    return make_consumer(settings, session, SystemClock(), PostgreSql(settings, credentials))
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
+    return consumer()(event, context)

@@ -1,0 +1,1 @@
+"""Takes the records of a Kafka topic, whose stream Kinesis buffers, into files of JSON lines in the bucket Incoming."""
