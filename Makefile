@@ -161,6 +161,7 @@ server:
 servers:
 	@tools/install-server mariadb
 	@tools/install-server mysql || true
+	@tools/install-server postgresql
 
 .venv/bin/python3.13:
 	@tools/make-venv "$(PYTHON)"

@@ -13,11 +13,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from cubic.migrating import migrate
+from cubic.store.database import PostgreSql
 from dump_loader.sql.server import Flavour
 from local import ROOT
+from local.emulator import postgres_server
 from local.emulator.database_server import DatabaseServer, DatabaseServerError, find_programs
 from local.emulator.lambda_runtime import BUILD
+from local.emulator.postgres_server import PostgresServer
 from local.emulator.rds.frozen import SYSTEM_DATABASES
+from tests import cubic
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
@@ -65,6 +70,33 @@ def empty_server(server: DatabaseServer) -> DatabaseServer:
             if name not in SYSTEM_DATABASES:
                 cursor.execute(f"DROP DATABASE `{name}`")
     return server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the session, with Cubic's schema; skips where it can't be had."""
+    try:
+        postgres_server.find_programs()
+    except DatabaseServerError as missing:
+        pytest.skip(str(missing))
+    with PostgresServer() as server:
+        migrate(cubic.settings_of(server), cubic.credentials_of(server))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def connected(postgres: PostgresServer) -> Iterator[PostgreSql]:
+    """Cubic's store, connected once."""
+    database = cubic.database_of(postgres)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(connected: PostgreSql) -> PostgreSql:
+    """Cubic's store, empty."""
+    cubic.empty(connected)
+    return connected
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

@@ -132,7 +132,7 @@ class DatabaseServer:
 
     def stop(self) -> None:
         """Stops the server and removes its directory; a Ctrl-C meanwhile waits until that is done."""
-        with _interrupts_held():
+        with interrupts_held():
             if self._process is not None:
                 self._process.kill()  # its data goes with it
                 self._process.wait()
@@ -301,7 +301,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-class _interrupts_held:  # noqa: N801  reads as a statement
+class interrupts_held:  # noqa: N801  reads as a statement
     """Notes a SIGINT, SIGTERM or SIGHUP and lets it act at the end of the block. Outside the main thread it does nothing."""
 
     def __enter__(self) -> None:

@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-LONGEST_FOLDER = 85  # a server's socket lies within; sun_path holds 108 bytes on Linux, 104 on macOS
+# A server's socket lies two levels within, `.s.PGSQL.65535` for one; sun_path holds 108 bytes on Linux, 104 on macOS.
+LONGEST_FOLDER = 75
 
 _SHELL = """
 groups=
@@ -31,9 +32,10 @@ def start(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any
     return _guard().start(command, options)
 
 
-def run(command: Sequence[str | Path]) -> tuple[int, str]:
+def run(command: Sequence[str | Path], **options: Any) -> tuple[int, str]:
     """Runs a program to its end, or kills it and what it started if we are interrupted; its exit code and what it said."""
-    with start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+    output_of = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    with start(command, **output_of, **options) as process:
         try:
             output, _ = process.communicate()
         except BaseException:

@@ -124,6 +124,25 @@ CREATE TABLE cubic_load_ods_snapshots (
 );
 CREATE INDEX cubic_load_ods_snapshots_snapshot ON cubic_load_ods_snapshots (table_id, snapshot);
 
+-- Ready loads of ODS for which no snapshot has begun.
+CREATE VIEW cubic_waiting_loads AS
+    SELECT l.* FROM cubic_loads l
+    WHERE l.status = 'ready' AND starts_with(l.s3_key, 'cubic/ods_qlik/')
+        AND NOT EXISTS (SELECT FROM cubic_load_ods_snapshots o WHERE o.load_id = l.id);
+
+CREATE VIEW cubic_claimable_loads AS
+    SELECT l.* FROM cubic_loads l
+    WHERE l.status = 'ready' AND NOT (starts_with(l.s3_key, 'cubic/ods_qlik/')
+        AND NOT EXISTS (SELECT FROM cubic_load_ods_snapshots o WHERE o.load_id = l.id));
+
+-- Archived loads whose snapshot is no longer the one of their partition, or of their key in the archive.
+CREATE VIEW cubic_misfiled_loads AS
+    SELECT l.* FROM cubic_loads l JOIN cubic_load_ods_snapshots o ON o.load_id = l.id
+    WHERE l.status = 'archived' AND (
+        o.snapshot IS DISTINCT FROM l.raw_snapshot
+        OR position('/snapshot=' || to_char(o.snapshot AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"') || '/' IN l.kept_key) = 0
+    );
+
 -- Qlik's .dfm files.
 CREATE TABLE cubic_descriptions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

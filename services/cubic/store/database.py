@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from aws_lambda_powertools import Logger
-from psycopg import errors
 from psycopg.rows import dict_row
 
 from cubic.errors import DatabaseUnavailable
@@ -67,7 +66,7 @@ class PostgreSql:
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 yield cursor
-        except (psycopg.OperationalError, psycopg.InterfaceError, errors.InsufficientPrivilege) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
             raise DatabaseUnavailable(
                 f"The database {self._place} ended the transaction: {_line(error)}. It is tried again; "

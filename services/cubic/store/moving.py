@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from cubic import keys, snapshots
+from cubic.loads import LoadStatus
+from cubic.store import assigning, describing, settling
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cubic.store.database import Database
+    from cubic.store.database import Cursor, Database, Row
 
 
 class Outcome(StrEnum):
@@ -17,6 +21,14 @@ class Outcome(StrEnum):
 
     ARCHIVE = "archive"
     ERROR = "error"
+
+
+_NEXT = {
+    LoadStatus.READY_FOR_ARCHIVING: LoadStatus.ARCHIVING,
+    LoadStatus.READY_FOR_ERRORING: LoadStatus.ERRORING,
+    LoadStatus.ARCHIVING: LoadStatus.ARCHIVING,
+    LoadStatus.ERRORING: LoadStatus.ERRORING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +65,125 @@ class Move:
 
 
 def begin(db: Database, load: int) -> Move | None:
-    """Begin, or go on with, the move of a load; None where its file is where it belongs, or it is not to move yet."""
-    raise NotImplementedError
+    """Begin, or go on with, the move of a load; None where its file is where it belongs, or it is not to move yet.
+
+    After the end of a move ask again: the snapshot may have changed since the load was ingested.
+    """
+    with db.transaction() as cursor:
+        cursor.execute("SELECT table_id FROM cubic_loads WHERE id = %s", (load,))
+        if (found := cursor.fetchone()) is None:
+            return None
+        assigning.lock(cursor, found["table_id"])
+        row = _row(cursor, load)
+        status = LoadStatus(row["status"])
+        if row["misfiled"]:
+            row["refile_key"] = row["refile_key"] if _fits(row, "refile_key") else _free_key(cursor, row)
+        elif status not in _NEXT:
+            return None
+        else:
+            status = _NEXT[status]
+            row["kept_key"] = row["kept_key"] or _free_key(cursor, row)
+        cursor.execute(
+            "UPDATE cubic_loads SET status = %s, kept_key = %s, refile_key = %s WHERE id = %s",
+            (status, row["kept_key"], row["refile_key"], load),
+        )
+        return _move(cursor, row, _outcome(status))
 
 
 def kept(db: Database, move: Move, version: str) -> None:
     """Record that the file is at `move.kept_key` too, in this version: the source may be deleted now."""
-    raise NotImplementedError
+    with db.transaction() as cursor:
+        cursor.execute(
+            "UPDATE cubic_loads SET kept_version = %s WHERE id = %s AND kept_key = %s "
+            "AND status IN ('archiving', 'erroring')",
+            (version, move.load, move.kept_key),
+        )
 
 
 def ended(db: Database, move: Move, now: datetime) -> str | None:
-    """End the move. Returns the table's name where its latest settled snapshot is another now."""
-    raise NotImplementedError
+    """End the move, once nothing of the source is left. Returns the table's name where its latest settled snapshot is
+    another now; after a crash the sweep finds that.
+    """
+    before, after = _ENDS[move.outcome]
+    with db.transaction() as cursor:
+        cursor.execute(
+            "UPDATE cubic_loads SET status = %s WHERE id = %s AND status = %s RETURNING table_id",
+            (after, move.load, before),
+        )
+        row = cursor.fetchone()
+        return move.table if row and settling.settle(cursor, now, row["table_id"]) else None
 
 
 def refiled(db: Database, move: Move, version: str) -> None:
     """Record that partition and file of an archived load are where `move` says; what was elsewhere may be deleted now."""
-    raise NotImplementedError
+    with db.transaction() as cursor:
+        cursor.execute(
+            "UPDATE cubic_loads SET raw_snapshot = %s, kept_key = refile_key, kept_version = %s, refile_key = NULL "
+            "WHERE id = %s AND refile_key = %s",
+            (move.snapshot, version, move.load, move.kept_key),
+        )
+
+
+_ENDS = {
+    Outcome.ARCHIVE: (LoadStatus.ARCHIVING, LoadStatus.ARCHIVED),
+    Outcome.ERROR: (LoadStatus.ERRORING, LoadStatus.ERRORED),
+}
+
+
+def _row(cursor: Cursor, load: int) -> Row:
+    cursor.execute(
+        "SELECT l.*, t.name, o.snapshot, EXISTS (SELECT FROM cubic_misfiled_loads m WHERE m.id = l.id) AS misfiled "
+        "FROM cubic_loads l JOIN cubic_tables t ON t.id = l.table_id "
+        "LEFT JOIN cubic_load_ods_snapshots o ON o.load_id = l.id WHERE l.id = %s FOR NO KEY UPDATE OF l",
+        (load,),
+    )
+    [row] = cursor.fetchall()
+    return row
+
+
+def _outcome(status: LoadStatus) -> Outcome:
+    return Outcome.ERROR if status is LoadStatus.ERRORING else Outcome.ARCHIVE
+
+
+def _move(cursor: Cursor, row: Row, outcome: Outcome) -> Move:
+    refile = row["misfiled"]
+    descriptions = describing.of_loads(cursor, [row]).get(row["id"], ())
+    return Move(
+        row["id"],
+        row["name"],
+        outcome,
+        Version(row["s3_key"], row["s3_version"]),
+        row["s3_modified"],
+        row["s3_size"],
+        row["s3_etag"],
+        kept_key=row["refile_key"] if refile else row["kept_key"],
+        kept=Version(row["kept_key"], row["kept_version"]) if row["kept_version"] else None,
+        descriptions=tuple(Version(one["s3_key"], one["s3_version"]) for one in descriptions),
+        snapshot=row["snapshot"],
+        raw_snapshot=row["raw_snapshot"],
+        refile=refile,
+    )
+
+
+def _folder(row: Row) -> str:
+    directory = keys.data_file(row["s3_key"]).directory
+    return f"{directory}snapshot={snapshots.text(row['snapshot'])}/" if row["snapshot"] else directory
+
+
+def _fits(row: Row, column: str) -> bool:
+    return row[column] is not None and row[column].startswith(_folder(row))
+
+
+def _free_key(cursor: Cursor, row: Row) -> str:
+    """The key that the file goes to: its own, or one with the load's number where another load has that.
+
+    The lock of the table keeps two from taking one key; other tables have other folders.
+    """
+    folder, name = _folder(row), keys.data_file(row["s3_key"]).name
+    error = row["status"] in ("ready_for_erroring", "erroring")
+    cursor.execute(
+        "SELECT FROM cubic_loads WHERE table_id = %s AND id <> %s AND %s IN (kept_key, refile_key) "
+        "AND (status IN ('ready_for_erroring', 'erroring', 'errored')) = %s",
+        (row["table_id"], row["id"], folder + name, error),
+    )
+    return folder + name if cursor.fetchone() is None else f"{folder}load={row['id']}/{name}"

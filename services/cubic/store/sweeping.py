@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cubic.loads import Reason, ReasonCode
+from cubic.store import settling
+
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
@@ -13,6 +16,12 @@ if TYPE_CHECKING:
     from cubic.store.database import Database
 
 WAITS = timedelta(hours=24)  # for a snapshot to begin
+
+_WAITED = Reason(
+    ReasonCode.NO_SNAPSHOT,
+    f"No snapshot that the file belongs to has begun within {WAITS.total_seconds() / 3600:.0f} hours; "
+    "have its table loaded anew, or put the first file of the full load, then this one, into Incoming again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +43,54 @@ class Undone:
 
 
 def give_up_waiting(db: Database, now: datetime) -> list[GivenUp]:
-    """Refuse the loads that have waited too long for a snapshot to begin."""
-    raise NotImplementedError
+    """Refuse the loads that have waited too long, since they were registered, for a snapshot to begin."""
+    with db.transaction() as cursor:
+        cursor.execute(
+            "UPDATE cubic_loads l SET status = 'ready_for_erroring', reason = %s FROM cubic_tables t "
+            "WHERE t.id = l.table_id AND l.id IN (SELECT id FROM cubic_waiting_loads WHERE registered_at <= %s) "
+            "RETURNING l.id, t.name, l.s3_key",
+            (str(_WAITED), now - WAITS),
+        )
+        return [GivenUp(row["id"], row["name"], row["s3_key"]) for row in cursor]
 
 
 def undone(db: Database, now: datetime) -> Undone:
-    """Find what is to be done."""
-    raise NotImplementedError
+    """Find what is to be done. Some of it may be on its way, so that it is done twice, which changes nothing."""
+    with db.transaction() as cursor:
+        cursor.execute(
+            "SELECT name FROM cubic_tables t LEFT JOIN cubic_batches b ON b.table_id = t.id AND b.ended_at IS NULL "
+            "WHERE t.is_active AND t.paused_because IS NULL AND CASE WHEN b.id IS NULL "
+            "THEN EXISTS (SELECT FROM cubic_claimable_loads l WHERE l.table_id = t.id) "
+            "ELSE b.job_run_id IS NULL AND b.claimed_until <= %s END ORDER BY name",
+            (now,),
+        )
+        start = tuple(row["name"] for row in cursor)
+        cursor.execute("SELECT id FROM cubic_batches WHERE ended_at IS NULL AND job_run_id IS NOT NULL ORDER BY started_at")
+        finish = tuple(row["id"] for row in cursor)
+        cursor.execute(
+            "SELECT id FROM cubic_loads "
+            "WHERE status IN ('ready_for_archiving', 'ready_for_erroring', 'archiving', 'erroring') "
+            "UNION SELECT id FROM cubic_misfiled_loads ORDER BY id"
+        )
+        return Undone(start, finish, move=tuple(row["id"] for row in cursor))
 
 
 def settle(db: Database, now: datetime) -> list[str]:
     """Settle the snapshots that are whole. Returns the tables whose latest settled snapshot is another now."""
-    raise NotImplementedError
+    with db.transaction() as cursor:
+        return settling.settle(cursor, now)
 
 
 def current(db: Database, table: str) -> datetime | None:
     """The latest settled snapshot of a table; the newest while none is settled, None while there is none."""
-    raise NotImplementedError
+    return currents(db).get(table)
+
+
+def currents(db: Database) -> dict[str, datetime]:
+    """The same of all tables that have snapshots, by name."""
+    with db.transaction() as cursor:
+        cursor.execute(
+            "SELECT name, coalesce(max(snapshot) FILTER (WHERE settled_at IS NOT NULL), max(snapshot)) AS snapshot "
+            "FROM cubic_table_ods_snapshots JOIN cubic_tables ON id = table_id GROUP BY name"
+        )
+        return {row["name"]: row["snapshot"] for row in cursor}

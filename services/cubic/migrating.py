@@ -1,0 +1,60 @@
+"""The metadata database's schema is brought up to date, or back. yoyo keeps account of what is applied."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from yoyo import read_migrations
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
+
+from cubic.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cubic.settings import DatabaseSettings
+    from cubic.store.database import Credentials
+
+FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 20220304  # any number that no other lock of this database has
+
+
+def migrate(settings: DatabaseSettings, credentials: Credentials, folder: Path = FOLDER) -> list[str]:
+    """Apply what is not applied yet, each file in a transaction of its own; its names. Two at once take turns."""
+    with _backend(settings, credentials) as backend:
+        to_apply = backend.to_apply(read_migrations(str(folder)))
+        backend.apply_migrations(to_apply)
+        return [migration.id for migration in to_apply]
+
+
+def roll_back(settings: DatabaseSettings, credentials: Credentials, folder: Path = FOLDER) -> list[str]:
+    """Take back all that is applied, data included; its names. For tests and for a person."""
+    with _backend(settings, credentials) as backend:
+        to_roll_back = backend.to_rollback(read_migrations(str(folder)))
+        backend.rollback_migrations(to_roll_back)
+        return [migration.id for migration in to_roll_back]
+
+
+@contextmanager
+def _backend(settings: DatabaseSettings, credentials: Credentials) -> Iterator[PostgresqlPsycopgBackend]:
+    """Connect, and hold a lock that ends with the connection; yoyo's own is a row, which a dead process leaves behind."""
+    tls = {"sslmode": "verify-full", "sslrootcert": settings.db_ca_bundle, "connect_timeout": "10"}
+    address = (settings.db_host, settings.db_port, settings.db_name, tls)
+    uri = DatabaseURI("postgresql+psycopg", credentials.user, credentials.password, *address)
+    try:
+        backend = PostgresqlPsycopgBackend(uri, "_yoyo_migration")
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"No connection to the database {settings.db_name} at {settings.db_host}:{settings.db_port}: "
+            f"{' '.join(str(error).split())}. Look at the instance, its security group and the secret, then deploy again."
+        ) from error
+    try:
+        backend.execute("SELECT pg_advisory_lock(:lock)", {"lock": _LOCK})
+        backend.init_database()
+        yield backend
+    finally:
+        backend.connection.close()

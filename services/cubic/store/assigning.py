@@ -1,0 +1,95 @@
+"""The snapshots of a table, and the loads' places in them, as rows. Parts of other modules' transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cubic import keys, snapshots
+from cubic.loads import LoadStatus
+from cubic.snapshots import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from cubic.store.database import Cursor, Row
+
+# Of this database's advisory locks, the class that is taken per table.
+_LOCK = 33
+
+_REFUSED = frozenset({LoadStatus.READY_FOR_ERRORING, LoadStatus.ERRORING, LoadStatus.ERRORED})
+
+
+def lock(cursor: Cursor, table_id: int) -> None:
+    """Let one transaction at a time change where the files of a table belong. Taken before any lock of a row.
+
+    Not a lock of the table's row: a claim skips a table whose row is locked, and nothing would ring for it again.
+    """
+    cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK, table_id))
+
+
+def assign(cursor: Cursor, table_id: int, s3_key: str) -> None:
+    """Give the versions of a key their snapshots, and all others theirs where the key begins snapshots."""
+    file = keys.data_file(s3_key)
+    if file.begins_snapshot:
+        _assign_all(cursor, table_id)
+    elif file.is_ods:
+        _assign_key(cursor, table_id, s3_key)
+
+
+def _assign_all(cursor: Cursor, table_id: int) -> None:
+    """A snapshot that is not new, but has moved or lost files of its full load, has to settle again."""
+    cursor.execute("SELECT * FROM cubic_loads WHERE table_id = %s", (table_id,))
+    versions = [_version(row) for row in cursor]
+    begun = {version.load_id: snapshot for snapshot, version in snapshots.begun(versions).items()}
+    cursor.execute("SELECT load_id, snapshot FROM cubic_table_ods_snapshots WHERE table_id = %s", (table_id,))
+    before = {row["load_id"]: row["snapshot"] for row in cursor}
+    gone = [load for load, snapshot in before.items() if begun.get(load) != snapshot]
+    cursor.execute("DELETE FROM cubic_table_ods_snapshots WHERE load_id = ANY(%s)", (gone,))
+    key_of = {version.load_id: version.file.key for version in versions}
+    cursor.executemany(
+        "INSERT INTO cubic_table_ods_snapshots (table_id, snapshot, snapshot_s3_key, load_id) VALUES (%s, %s, %s, %s)",
+        [(table_id, snapshot, key_of[load], load) for load, snapshot in begun.items() if before.get(load) != snapshot],
+    )
+    left = _write(cursor, table_id, snapshots.assign(versions))
+    full = {version.load_id for version in versions if version.file.number}
+    unsettled = [snapshot for load, snapshot in left.items() if load in full]
+    cursor.execute(
+        "UPDATE cubic_table_ods_snapshots SET settled_at = NULL WHERE table_id = %s AND snapshot = ANY(%s)",
+        (table_id, unsettled),
+    )
+
+
+def _assign_key(cursor: Cursor, table_id: int, s3_key: str) -> None:
+    cursor.execute(
+        "SELECT snapshot FROM cubic_table_ods_snapshots WHERE table_id = %s ORDER BY snapshot",
+        (table_id,),
+    )
+    begun = [row["snapshot"] for row in cursor]
+    cursor.execute("SELECT * FROM cubic_loads WHERE table_id = %s AND s3_key = %s", (table_id, s3_key))
+    versions = sorted(map(_version, cursor), key=lambda version: version.order)
+    _write(cursor, table_id, snapshots.assign_versions(begun, versions))
+
+
+def _version(row: Row) -> Version:
+    file = keys.data_file(row["s3_key"])
+    return Version(row["id"], file, row["s3_modified"], row["s3_version"], counts=row["status"] not in _REFUSED)
+
+
+def _write(cursor: Cursor, table_id: int, assigned: Mapping[int, datetime | None]) -> dict[int, datetime]:
+    """Write what has changed. Returns the loads that had another snapshot before, each with that one."""
+    cursor.execute(
+        "SELECT load_id, snapshot FROM cubic_load_ods_snapshots WHERE load_id = ANY(%s)",
+        (list(assigned),),
+    )
+    before = {row["load_id"]: row["snapshot"] for row in cursor}
+    changed = {load: snapshot for load, snapshot in assigned.items() if before.get(load) != snapshot}
+    cursor.execute(
+        "DELETE FROM cubic_load_ods_snapshots WHERE load_id = ANY(%s)",
+        (list(changed),),
+    )
+    cursor.executemany(
+        "INSERT INTO cubic_load_ods_snapshots (load_id, table_id, snapshot) VALUES (%s, %s, %s)",
+        [(load, table_id, snapshot) for load, snapshot in changed.items() if snapshot is not None],
+    )
+    return {load: before[load] for load in changed if load in before}

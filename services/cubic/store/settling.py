@@ -1,0 +1,56 @@
+"""A snapshot is settled once its full load is whole. Part of other modules' transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cubic import keys, snapshots
+from cubic.loads import LoadStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cubic.store.database import Cursor, Row
+
+# Only those after the latest that is settled: an earlier one never counts again.
+_UNSETTLED = (
+    "SELECT s.table_id, s.snapshot, t.name, t.s3_prefix, EXISTS (SELECT FROM cubic_load_ods_snapshots o JOIN cubic_loads l "
+    "ON l.id = o.load_id WHERE o.table_id = s.table_id AND o.snapshot = s.snapshot "
+    "AND NOT starts_with(l.s3_key, t.s3_prefix)) AS has_changes "
+    "FROM cubic_table_ods_snapshots s JOIN cubic_tables t ON t.id = s.table_id WHERE s.settled_at IS NULL "
+    "AND NOT EXISTS (SELECT FROM cubic_table_ods_snapshots later WHERE later.table_id = s.table_id "
+    "AND later.snapshot > s.snapshot AND later.settled_at IS NOT NULL) AND s.table_id = coalesce(%s, s.table_id)"
+)
+
+
+def settle(cursor: Cursor, now: datetime, table_id: int | None = None) -> list[str]:
+    """Settle the snapshots that are whole, of one table or of all. Returns the names of their tables."""
+    cursor.execute(_UNSETTLED, (table_id,))
+    settled = set()
+    for snapshot in cursor.fetchall():
+        if _whole(cursor, snapshot, now):
+            cursor.execute(
+                "UPDATE cubic_table_ods_snapshots SET settled_at = %s WHERE table_id = %s AND snapshot = %s",
+                (now, snapshot["table_id"], snapshot["snapshot"]),
+            )
+            settled.add(snapshot["name"])
+    return sorted(settled)
+
+
+def _whole(cursor: Cursor, snapshot: Row, now: datetime) -> bool:
+    """Whether the numbers have no gap, all files are archived, and changes have come or some hours have passed.
+
+    A file that is refused counts as archived once another version of it is.
+    """
+    cursor.execute(
+        "SELECT l.s3_key, l.status, l.s3_modified FROM cubic_load_ods_snapshots o JOIN cubic_loads l ON l.id = o.load_id "
+        "WHERE o.table_id = %s AND o.snapshot = %s AND starts_with(l.s3_key, %s)",
+        (snapshot["table_id"], snapshot["snapshot"], snapshot["s3_prefix"]),
+    )
+    loads = cursor.fetchall()
+    archived = {load["s3_key"] for load in loads if load["status"] == LoadStatus.ARCHIVED}
+    if any(load["s3_key"] not in archived for load in loads):
+        return False
+    numbers = {number for key in archived if (number := keys.data_file(key).number)}
+    quiet = all(load["s3_modified"] + snapshots.SETTLES_AFTER <= now for load in loads)
+    return snapshots.gapless(numbers) and (snapshot["has_changes"] or quiet)
