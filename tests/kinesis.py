@@ -72,10 +72,14 @@ class FakeKinesis:
 
     def put(self, key: str, data: bytes) -> str:
         """Puts a record. Returns its shard."""
-        at = int(hashlib.md5(key.encode()).hexdigest(), 16)  # noqa: S324  as Kinesis does
-        shard = next(it for it in self.shards.values() if it.closed_at is None and at in it.hashes)
+        shard = self.shard_of(key)
         shard.records.append(_Stored(next(self._numbers), self.clock.now(), key, data))
         return shard.id
+
+    def shard_of(self, key: str) -> _Shard:
+        """The open shard that takes the records of a key."""
+        at = int(hashlib.md5(key.encode()).hexdigest(), 16)  # noqa: S324  as Kinesis does
+        return next(it for it in self.shards.values() if it.closed_at is None and at in it.hashes)
 
     def split(self, shard: str) -> list[str]:
         """Splits a shard in the middle. Returns its children."""

@@ -18,12 +18,15 @@ from cubic.store.database import Database, PostgreSql, secret_credentials
 from ingestion import events, queues
 from ingestion.clock import Clock, SystemClock
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
+from ingestion.errors import Terminal
 from ingestion.messages import IngestionFailed, Run, parse
 
 logger, tracer = Logger(), Tracer()
 
 STAGE = "write_kafka_files"
 
+# Those of a stream's name: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
+Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
 type Asked = WriteKafkaFiles | WriteTopic
 
 
@@ -33,7 +36,7 @@ class Settings(CubicSettings):
     incoming_bucket: str
     error_bucket: str
     stream_prefix: str
-    topics: Annotated[tuple[str, ...], BeforeValidator(lambda text: text.split(",")), Field(min_length=1)]
+    topics: Annotated[tuple[Topic, ...], BeforeValidator(lambda text: text.split(","))]
 
 
 def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, database: Database) -> Consumer[Asked]:
@@ -49,16 +52,18 @@ def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, data
         match asked:
             case WriteKafkaFiles():  # a message for each topic, so that topics fail alone; twice does no harm
                 run = Run(import_date=clock.now().date(), backdated=False)
-                for topic in settings.topics:
-                    write = WriteTopic(run=run, correlation_id=settings.stream_prefix + topic, topic=topic)
-                    queues.send(sqs, settings.queue_url, write, delay_seconds=0)
+                messages = (
+                    WriteTopic(run=run, correlation_id=settings.stream_prefix + it, topic=it) for it in settings.topics
+                )
+                queues.send_all(sqs, settings.queue_url, messages)
             case WriteTopic(topic=topic, run=run, correlation_id=correlation_id):
 
-                def tell(error: str, reason: str) -> None:
+                def tell(error: Terminal) -> None:
+                    name, reason = type(error).__name__, str(error)
                     failed = IngestionFailed(
-                        run=run, correlation_id=correlation_id, stage=STAGE, error=error, reason=reason, message=None
+                        run=run, correlation_id=correlation_id, stage=STAGE, error=name, reason=reason, message=None
                     )
-                    logger.error("Told", extra={"error": error, "reason": reason})
+                    logger.error("Told", extra={"error": name, "reason": reason})
                     events.publish(sns, settings.alerts_topic_arn, failed)
 
                 stream = Stream(kinesis, settings.stream_prefix + topic, clock, seconds_left)

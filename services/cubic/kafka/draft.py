@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cubic.kafka.errors import RecordsLost
 from cubic.kafka.file import File, Range, new_id
 from cubic.kafka.shards import Lineage
 from ingestion import telemetry
@@ -122,19 +123,19 @@ def _begin_stream(topic: Topic, name: str, created: datetime, tell: Tell) -> Non
     if topic.stream_created and created - topic.stream_created < _SAME_TIME:
         return
     if topic.stream_created:
-        tell(
-            "RecordsLost",
+        lost = RecordsLost(
             f"The stream {name} of the topic {topic.name} was deleted and made again at {created:%Y-%m-%d %H:%M} UTC. "
             "Records of the earlier one that were in no file are lost; those of the new one are read from the first. Ask "
-            "for what is missing to be sent again.",
+            "for what is missing to be sent again."
         )
+        tell(lost)
     topic.begin_stream(created)
 
 
 def _tell_of_loss(shard: Shard, topic: str, retention: timedelta, tell: Tell) -> None:
-    tell(
-        "RecordsLost",
+    lost = RecordsLost(
         f"Records of the topic {topic} that arrived in its {shard.id} after {shard.filed_until:%Y-%m-%d %H:%M} UTC may have "
         f"expired before they were read: the stream keeps them for {retention}. Find out what kept write_kafka_files from "
-        "reading them, and ask for what is missing to be sent again.",
+        "reading them, and ask for what is missing to be sent again."
     )
+    tell(lost)

@@ -11,6 +11,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
+from cubic.kafka.errors import RecordsRefused
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from cubic.kafka.reading import Record
+    from ingestion.errors import Terminal
 
-type Tell = Callable[[str, str], None]
+type Tell = Callable[[Terminal], None]
 
 # Those of https://pypi.org/project/shortuuid/: 57 characters that nobody mistakes, 22 of which hold 128 bits.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -84,12 +86,12 @@ def write(file: File, records: Sequence[Record], s3: S3Client, buckets: Buckets,
     refused = [record for record, line in zip(records, lines, strict=True) if line is None]
     if refused:
         _put(s3, buckets.error, file.refused_key, [_kept(record) for record in refused])
-        tell(
-            "RecordsRefused",
+        wrong = RecordsRefused(
             f"{len(refused)} of {len(records)} records of the topic {file.topic} are not JSON objects in UTF-8, the first: "
             f"{refused[0].sequence} of {refused[0].shard}. They are in s3://{buckets.error}/{file.refused_key}, their bytes "
-            "in base64, and not in the lake. Find out who sent them, and send corrected ones to the topic.",
+            "in base64, and not in the lake. Find out who sent them, and send corrected ones to the topic."
         )
+        tell(wrong)
     accepted = [line for line in lines if line is not None]
     if accepted:
         _put(s3, buckets.incoming, file.key, accepted)

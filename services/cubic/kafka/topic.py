@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from cubic.kafka.draft import next_file
+from cubic.kafka.errors import RecordsLost
 from cubic.kafka.file import write
 from cubic.store import kafka
 from ingestion.aws_errors import error_code, explained
@@ -33,7 +34,7 @@ def write_topic(name: str, stream: Stream, s3: S3Client, db: Database, buckets: 
     were, one name is one partition of the lake. People may be told twice, never not at all.
     """
     draft: tuple[File, list[Record]] | None = None
-    while not stream.time_is_short:
+    while draft or not stream.time_is_short:  # what is read there is time to write
         with kafka.locked(db, name) as topic:
             if topic is None:
                 logger.info("Another run reads this topic", extra={"topic": name})
@@ -48,6 +49,7 @@ def write_topic(name: str, stream: Stream, s3: S3Client, db: Database, buckets: 
                         _tell_of_loss(file, len(records), s3, buckets, tell)
                     write(file, records, s3, buckets, tell)
                 topic.finish(file, stream.clock.now())
+                draft = None
                 logger.info("File written", extra={"topic": name, "key": file.key, "records": file.records})
             else:
                 draft = next_file(topic, stream, tell)
@@ -80,9 +82,9 @@ def _tell_of_loss(file: File, left: int, s3: S3Client, buckets: Buckets, tell: T
         except ClientError as error:
             if error_code(error) != "404":
                 raise
-            tell(
-                "RecordsLost",
+            lost = RecordsLost(
                 f"Of the {file.records} records of s3://{buckets.incoming}/{file.key}, {file.records - left} expired before "
                 f"they were written; the file gets the other {left}. Find out what kept write_kafka_files from writing it, "
-                "and ask for what is missing to be sent again.",
+                "and ask for what is missing to be sent again."
             )
+            tell(lost)

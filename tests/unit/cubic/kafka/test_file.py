@@ -10,23 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cubic.kafka.errors import RecordsRefused
 from cubic.kafka.file import ALPHABET, Buckets, File, Range, new_id, write
 from cubic.kafka.reading import Record
+from ingestion.errors import Terminal
 from tests.fakes import SNAPSHOT_TIME, FakeS3
 
 BUCKETS = Buckets("incoming", "error")
 FILE = File("3mhDWjdSGRfBSs6vMdYqVF", "sample", (Range("shardId-000000000000", 1, 9, ended=False),), 9)
 
 
-def written(*data: bytes, s3: FakeS3 | None = None) -> tuple[list[bytes], list[dict[str, Any]], list[tuple[str, str]]]:
+def written(*data: bytes, s3: FakeS3 | None = None) -> tuple[list[bytes], list[dict[str, Any]], list[Terminal]]:
     """The lines in Incoming, those in the error bucket, and what people were told."""
     s3 = s3 or FakeS3()
-    told: list[tuple[str, str]] = []
+    told: list[Terminal] = []
     for bucket in ("incoming", "error"):
         if bucket not in s3.buckets:
             s3.create_bucket(Bucket=bucket)
     records = [Record("shardId-000000000000", at, SNAPSHOT_TIME, "key", it) for at, it in enumerate(data, start=1)]
-    write(FILE, records, s3, BUCKETS, lambda error, reason: told.append((error, reason)))  # type: ignore[arg-type]
+    write(FILE, records, s3, BUCKETS, told.append)  # type: ignore[arg-type]
     kept, refused = s3.keys("incoming").get(FILE.key), s3.keys("error").get(FILE.refused_key)
     return lines(kept), [json.loads(line) for line in lines(refused)], told
 
@@ -64,15 +66,13 @@ def test_line_breaks_between_tokens_become_spaces_so_that_a_record_stays_one_lin
     ],
 )  # fmt: skip
 def test_anything_else_is_kept_in_the_error_bucket_with_its_bytes_and_people_are_told_once(data: bytes) -> None:
-    kept, refused, [(error, reason)] = written(b"{}", data, data)
+    kept, refused, [told] = written(b"{}", data, data)
     assert kept == [b"{}"]
     assert [(b64decode(it["data"]), it["sequence_number"]) for it in refused] == [(data, "2"), (data, "3")]
-    assert error == "RecordsRefused"
-    assert (
-        f"2 of 3 records of the topic sample are not JSON objects in UTF-8, the first: 2 of {FILE.ranges[0].shard}."
-        in reason
-    )
-    assert f"s3://error/{FILE.refused_key}" in reason
+    assert isinstance(told, RecordsRefused)
+    first = FILE.ranges[0].shard
+    assert f"2 of 3 records of the topic sample are not JSON objects in UTF-8, the first: 2 of {first}." in str(told)
+    assert f"s3://error/{FILE.refused_key}" in str(told)
 
 
 def test_a_file_of_which_nothing_is_left_is_not_written() -> None:
