@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cubic.store.database import Credentials
 
 FOLDER = Path(__file__).parent / "migrations"
+_LOCK_SECONDS = 60
 _LOCK = 20220304  # any number that no other lock of this database has
 
 
@@ -42,8 +43,13 @@ def roll_back(settings: DatabaseSettings, credentials: Credentials, folder: Path
 @contextmanager
 def _backend(settings: DatabaseSettings, credentials: Credentials) -> Iterator[PostgresqlPsycopgBackend]:
     """Connect, and hold a lock that ends with the connection; yoyo's own is a row, which a dead process leaves behind."""
-    tls = {"sslmode": "verify-full", "sslrootcert": settings.db_ca_bundle, "connect_timeout": "10"}
-    address = (settings.db_host, settings.db_port, settings.db_name, tls)
+    options = {
+        "sslmode": "verify-full",
+        "sslrootcert": settings.db_ca_bundle,
+        "connect_timeout": "10",
+        "options": f"-c lock_timeout={_LOCK_SECONDS}s",
+    }
+    address = (settings.db_host, settings.db_port, settings.db_name, options)
     uri = DatabaseURI("postgresql+psycopg", credentials.user, credentials.password, *address)
     try:
         backend = PostgresqlPsycopgBackend(uri, "_yoyo_migration")

@@ -45,7 +45,7 @@ class TableConfig(Frozen):
 
 
 class FeedConfig(Frozen):
-    """One feed of the DMAP API. Its files go to the table `cubic/dmap/<name>/`."""
+    """One feed of the DMAP API. The tables of its datasets are configured by themselves."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
     relative_url: Annotated[str, Field(pattern=r"^/?[A-Za-z0-9_~./-]+$", max_length=500)]

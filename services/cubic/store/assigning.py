@@ -84,12 +84,10 @@ def _write(cursor: Cursor, table_id: int, assigned: Mapping[int, datetime | None
     )
     before = {row["load_id"]: row["snapshot"] for row in cursor}
     changed = {load: snapshot for load, snapshot in assigned.items() if before.get(load) != snapshot}
-    cursor.execute(
-        "DELETE FROM cubic_load_ods_snapshots WHERE load_id = ANY(%s)",
-        (list(changed),),
-    )
+    left = {load: before[load] for load in changed if load in before}
+    cursor.execute("DELETE FROM cubic_load_ods_snapshots WHERE load_id = ANY(%s)", (list(left),))
     cursor.executemany(
         "INSERT INTO cubic_load_ods_snapshots (load_id, table_id, snapshot) VALUES (%s, %s, %s)",
         [(load, table_id, snapshot) for load, snapshot in changed.items() if snapshot is not None],
     )
-    return {load: before[load] for load in changed if load in before}
+    return left
