@@ -1,4 +1,4 @@
-"""A certificate authority of one's own for the local database server.
+"""A certificate authority of one's own for a local server.
 
 Stands in for the one that RDS has for its instances. How it differs: made for each server, without intermediates.
 """
@@ -18,10 +18,11 @@ from cryptography.x509.oid import NameOID
 VALID = timedelta(days=30)
 
 
-def write_certificates(folder: Path, address: str) -> None:
-    """Writes `ca.pem`, and `server.pem` with its `server.key`, signed by that authority for `address` (an IP)."""
+def write_certificates(folder: Path, address: str, *names: str) -> None:
+    """Writes `ca.pem`, and `server.pem` with its `server.key`, signed by it for `address` (an IP) and DNS names."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = _name("Liberator local CA")
+    known_as = [x509.IPAddress(ipaddress.ip_address(address)), *(x509.DNSName(name) for name in names)]
     ca = (
         _builder(issuer, issuer, ca_key.public_key(), ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -32,7 +33,7 @@ def write_certificates(folder: Path, address: str) -> None:
         _builder(_name(address), issuer, key.public_key(), ca_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(known_as), critical=False)
         .sign(ca_key, SHA256())
     )
     (folder / "ca.pem").write_bytes(ca.public_bytes(Encoding.PEM))

@@ -172,12 +172,16 @@ CREATE TABLE cubic_dmap_datasets (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     feed_id bigint NOT NULL REFERENCES cubic_dmap_feeds,
     dataset_id text NOT NULL,
-    last_updated text NOT NULL,
+    last_updated timestamptz NOT NULL,
     s3_key text NOT NULL,
     sha256 text NOT NULL,
-    s3_version text NOT NULL,
-    fetched_at timestamptz NOT NULL,
-    UNIQUE (feed_id, dataset_id, last_updated)
+    s3_size bigint NOT NULL CHECK (s3_size >= 0),
+    begun_at timestamptz NOT NULL,
+    -- Both are null from just before the upload appears in Incoming until it is known to have.
+    s3_version text,
+    fetched_at timestamptz,
+    UNIQUE (feed_id, dataset_id, last_updated),
+    CHECK ((s3_version IS NULL) = (fetched_at IS NULL))
 );
 
 CREATE TABLE cubic_kafka_streams (
