@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from cubic.kafka.errors import RecordsLost
 from cubic.kafka.file import File, Range, new_id
 from cubic.kafka.shards import Lineage
-from ingestion import telemetry
 from ingestion.errors import NotFound
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ def next_file(topic: Topic, stream: Stream, tell: Tell) -> tuple[File, list[Reco
     topic.add(listed, now)
     closed = {it.id for it in listed if it.closed}
     lineage, draft = Lineage(topic.shards()), Draft()
-    filed_until = {it.id: it.filed_until for it in lineage.shards if not it.ended}
     for shard in lineage:
         if draft.full or stream.time_is_short:
             break
@@ -79,12 +77,8 @@ def next_file(topic: Topic, stream: Stream, tell: Tell) -> tuple[File, list[Reco
             _tell_of_loss(shard, topic.name, described.retention, tell)
         if read.ended:
             lineage.ended.add(shard.id)
-        since = min((it.arrived for it in read.records), default=now if read.all_of_it else shard.filed_until)
-        topic.looked_at(replace(shard, filed_until=since, ended=read.ended and not read.records))
-        filed_until[shard.id] = since
-    telemetry.seconds(
-        "KafkaOldestRecordAge", max((now - it).total_seconds() for it in filed_until.values()) if filed_until else 0
-    )
+        filed_until = min((it.arrived for it in read.records), default=now if read.all_of_it else shard.filed_until)
+        topic.looked_at(replace(shard, filed_until=filed_until, ended=read.ended and not read.records))
     if not draft.is_due(now):
         return None
     return File(new_id(), topic.name, tuple(draft.ranges), len(draft.records)), draft.records

@@ -11,6 +11,7 @@ from cubic.kafka.draft import next_file
 from cubic.kafka.errors import RecordsLost
 from cubic.kafka.file import write
 from cubic.store import kafka
+from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import NotFound
 
@@ -33,6 +34,12 @@ def write_topic(name: str, stream: Stream, s3: S3Client, db: Database, buckets: 
     bytes to the same key. If the object has left Incoming meanwhile, it is a load, and is not written again; and even if it
     were, one name is one partition of the lake. People may be told twice, never not at all.
     """
+    _write_due(name, stream, s3, db, buckets, tell)
+    if since := kafka.filed_until(db, name):  # measured by a run that leaves, too: somebody may hold the lock for ever
+        telemetry.seconds("KafkaOldestRecordAge", (stream.clock.now() - since).total_seconds())
+
+
+def _write_due(name: str, stream: Stream, s3: S3Client, db: Database, buckets: Buckets, tell: Tell) -> None:
     draft: tuple[File, list[Record]] | None = None
     while draft or not stream.time_is_short:  # what is read there is time to write
         with kafka.locked(db, name) as topic:

@@ -37,6 +37,14 @@ def locked(db: Database, topic: str) -> Iterator[Topic | None]:
         yield Topic(cursor, topic, found["stream_created"]) if found else None
 
 
+def filed_until(db: Database, topic: str) -> datetime | None:
+    """All records of the topic that arrived before are in files; null before its stream is first read. Waits for no lock."""
+    with db.transaction() as cursor:
+        cursor.execute("SELECT min(filed_until) AS it FROM cubic_kafka_shards WHERE topic = %s AND NOT ended", [topic])
+        [row] = cursor.fetchall()
+        return row["it"]  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
 class Topic:
     """A topic under its lock. `stream_created`: when the stream of these checkpoints was made; null at first."""

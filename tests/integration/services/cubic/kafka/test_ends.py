@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
 import pytest
 
 from cubic.kafka import draft
-from cubic.store.database import Database
+from cubic.store.database import Cursor, Database
 from tests.cubic import configure, register
 from tests.integration.services.cubic.kafka.case import FIRST, SECOND, Case, Killed, Killer
 
@@ -58,7 +63,6 @@ def test_case_15_killed_before_and_after_every_call_each_record_is_there_once(da
         case = busy(database, f"killed-at-{at}")
         assert not case.poll(Killer(at))
         case.put(3)
-        case.poll()
         case.wait(minutes=61)
         case.poll()
         case.judge()
@@ -96,6 +100,45 @@ def test_a_file_that_there_is_no_time_to_read_again_is_left_to_the_next_run(data
     case.poll(seconds=300)
     assert case.sizes == [10]
     case.judge()
+
+
+def test_a_run_that_finds_anothers_file_in_place_of_its_own_reads_that_one(
+    database: Database, another_database: Database
+) -> None:
+    case = Case(database)
+    case.put(25)
+
+    def another_run() -> None:
+        """Writes the file that the first run has recorded, records the next one, and dies."""
+        case.database = another_database
+        killer = Killer()
+        puts = count()
+        case.s3.before["put_object"] = lambda _: next(puts) and _die()
+        assert not case.poll(killer)
+        case.s3.before.clear()
+
+    case.database = _Then(database, another_run)
+    case.poll()
+    assert case.sizes == [10, 10]
+    case.wait(minutes=61)
+    case.poll()
+    case.judge()
+
+
+@dataclass
+class _Then:
+    """A database after whose first transaction something happens."""
+
+    of: Database
+    do: Callable[[], None] | None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        with self.of.transaction() as cursor:
+            yield cursor
+        do, self.do = self.do, None
+        if do:
+            do()
 
 
 def _die() -> None:

@@ -129,6 +129,15 @@ def test_a_shard_that_could_fill_every_file_does_not_keep_another_from_being_rea
 
 
 @pytest.mark.usefixtures("small")
+def test_of_a_backlog_no_more_is_read_than_a_file_takes(case: Case) -> None:
+    case.put(100, key=case.key_of(FIRST))
+    case.kinesis.page = 5
+    _poll_with_time_for(1, case)
+    assert case.sizes == [10]
+    assert case.kinesis.calls.count("get_records") == 2
+
+
+@pytest.mark.usefixtures("small")
 def test_a_backlog_that_takes_longer_than_a_run_is_gone_on_with_by_the_next(case: Case) -> None:
     case.put(55)
     _poll_with_time_for(2, case)
@@ -159,20 +168,47 @@ def test_what_was_read_is_written_if_it_is_an_hour_old_though_kinesis_was_too_bu
     case.kinesis.before["get_records"] = busy
     case.poll()
     assert case.sizes == [6]
+    assert case.kinesis.calls.count("describe_stream_summary") == 1
     case.kinesis.before.clear()
     case.poll()
     case.judge()
 
 
-def test_the_age_of_the_oldest_record_that_waits_is_a_metric(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    ages: list[float] = []
-    monkeypatch.setattr(
-        telemetry, "seconds", lambda name, value: ages.append(value) if name == "KafkaOldestRecordAge" else None
-    )
+@pytest.fixture
+def ages(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the metric says, in minutes."""
+    found: list[float] = []
+    monkeypatch.setattr(telemetry, "seconds", lambda name, value: found.append(value / 60))
+    return found
+
+
+def test_the_age_of_the_oldest_record_that_waits_is_a_metric(case: Case, ages: list[float]) -> None:
     case.poll()
     case.put(3)
-    case.wait(minutes=40)
+    for _ in range(2):
+        case.wait(minutes=40)
+        case.poll()
+    assert ages == [0, 40, 0]
+
+
+def test_the_metric_goes_on_while_kinesis_is_too_busy_to_give_anything(case: Case, ages: list[float]) -> None:
+    case.put(3)
     case.poll()
-    case.wait(minutes=40)
+
+    def busy(_: object) -> None:
+        raise client_error("ProvisionedThroughputExceededException")
+
+    case.kinesis.before["get_records"] = busy
+    case.wait(minutes=300)
     case.poll()
-    assert ages == [0, 40 * 60, 80 * 60, 0]
+    assert ages[1] >= 300
+
+
+def test_the_metric_goes_on_where_somebody_holds_the_lock_for_ever(
+    case: Case, another_database: Database, ages: list[float]
+) -> None:
+    case.poll()
+    with kafka.locked(another_database, case.name):
+        case.wait(minutes=300)
+        case.poll()
+    assert ages == [0, 300]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cubic.store.database import Database
-from ingestion.errors import NotFound
+from ingestion.errors import AccessDenied, NotFound
+from tests.fakes import client_error
 from tests.integration.services.cubic.kafka.case import FIRST, Case, Killer
 
 
@@ -84,6 +85,15 @@ def test_a_stream_that_was_deleted_and_made_again_is_read_from_its_first_record_
     case.judge()
 
 
+def test_a_shard_that_is_gone_though_nothing_can_have_expired_is_told_of(database: Database) -> None:
+    case = Case(database, shards=2)
+    case.poll()
+    case.kinesis.make(1)
+    case.poll()
+    case.poll()
+    assert case.errors == ["RecordsLost"]
+
+
 def test_a_recorded_file_whose_records_expired_before_it_was_written_gets_what_is_left(case: Case) -> None:
     case.put(3)
     case.wait(days=4)
@@ -123,6 +133,21 @@ def test_a_recorded_file_of_a_shard_that_is_gone_is_finished(case: Case) -> None
     case.wait(minutes=61)
     case.poll()
     assert case.sizes == [1]
+
+
+def test_people_are_not_told_of_a_loss_where_nobody_can_say_whether_the_file_was_put(case: Case) -> None:
+    case.put(3)
+    case.wait(minutes=61)
+    _record_only(case)
+    case.wait(days=8)
+
+    def refuse(_: object) -> None:
+        raise client_error("403", "HeadObject")
+
+    case.s3.before["head_object"] = refuse
+    with pytest.raises(AccessDenied, match="looking for s3://incoming/cubic/kafka/sample/"):
+        case.poll()
+    assert case.told == []
 
 
 def test_a_stream_that_is_not_there_is_named(case: Case) -> None:

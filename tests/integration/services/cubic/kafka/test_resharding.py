@@ -60,6 +60,20 @@ def test_a_child_waits_while_its_parent_is_not_read_to_the_end(database: Databas
     case.judge()
 
 
+def test_a_closed_shard_of_which_a_file_takes_a_part_by_its_size_has_not_ended(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draft, "FILE_BYTES", 1_000)
+    case = Case(database, shards=1)
+    case.put(4, pad=400)
+    case.kinesis.split(FIRST)
+    case.put(1)
+    case.wait(minutes=61)
+    case.poll()
+    assert case.sizes == [2, 3]
+    case.judge()
+
+
 def test_a_closed_shard_is_never_read_again_once_all_of_it_is_in_files(database: Database) -> None:
     case = Case(database)
     case.put(10)
@@ -87,7 +101,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, gaps=st.booleans(), page=st.sampled_from([1, 4, 100]))
 def test_whatever_happens_in_whatever_order_each_record_is_there_once_in_order_per_key(
     database: Database, steps: list[tuple[str, int]], gaps: bool, page: int
