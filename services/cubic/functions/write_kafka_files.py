@@ -36,7 +36,7 @@ class Settings(CubicSettings):
     incoming_bucket: str
     error_bucket: str
     stream_prefix: str
-    topics: Annotated[tuple[Topic, ...], BeforeValidator(lambda text: text.split(","))]
+    topics: Annotated[tuple[Topic, ...], BeforeValidator(lambda text: text.split(",") if text else ())]
 
 
 def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, database: Database) -> Consumer[Asked]:

@@ -69,7 +69,11 @@ def test_any_other_message_goes_to_the_dlq_and_people_hear(body: str) -> None:
     assert json.loads(aws.of("publish")[0]["Message"])["error"] == "UnreadableMessage"
 
 
-@pytest.mark.parametrize("topics", ["", "a,,b", "a, b", "a/b"])
+def test_there_may_be_no_topic() -> None:
+    assert Settings.model_validate(SETTINGS | {"TOPICS": ""}).topics == ()
+
+
+@pytest.mark.parametrize("topics", ["a,,b", "a, b", "a/b"])
 def test_topics_that_are_no_names_are_refused(topics: str) -> None:
     with pytest.raises(ValueError, match="TOPICS"):
         Settings.model_validate(SETTINGS | {"TOPICS": topics})

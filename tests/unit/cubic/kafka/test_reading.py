@@ -159,6 +159,19 @@ def test_a_record_after_one_that_has_expired_is_found(
     assert read(kinesis, first.sequence) == [b"new"]
 
 
+def test_a_record_after_one_that_has_expired_is_found_though_the_iterator_expires_meanwhile(
+    kinesis: FakeKinesis, clock: FakeClock
+) -> None:
+    put(kinesis, 1)
+    [[first]] = [page.records for page in pages(kinesis) if page.records]
+    clock.sleep(8 * 86_400)
+    kinesis.gaps = True
+    kinesis.put("key", b"new")
+    calls = iter(range(100))
+    kinesis.before["get_records"] = lambda _: clock.sleep(301 if next(calls) == 1 else 0)
+    assert read(kinesis, first.sequence) == [b"new"]
+
+
 def test_what_is_filed_already_is_not_read_again_though_reading_begins_at_the_oldest_record(kinesis: FakeKinesis) -> None:
     data = put(kinesis, 5)
     records = [record for page in pages(kinesis) for record in page.records]
