@@ -29,9 +29,15 @@ class RegisterLoad(Command):
 
 
 class SweepIncoming(Scheduled):
-    """Find what lost, doubled or late messages have left undone."""
+    """Find what lost, doubled or late messages have left undone.
+
+    The markers say where a sweep goes on that one invocation had no time to end.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+    """
 
     kind: Literal["SweepIncoming"] = "SweepIncoming"
+    key_marker: Key | None = None
+    version_marker: Key | None = None
 
 
 class StartIngestion(Command):

@@ -46,7 +46,7 @@ class Move:
     `source` is its version in Incoming, `kept_key` where it goes in the bucket of the outcome, `kept` where it is there
     already: at the same key after a crash, or at another where the snapshot has changed since (`refile`).
     `descriptions` are the `.dfm` that belong to the file. `raw_snapshot` is the one under which its partition is; where it
-    differs from `snapshot` the partition moves too.
+    differs from `snapshot` the partition moves too. `reason`: why the load was refused.
     """
 
     load: int
@@ -62,6 +62,7 @@ class Move:
     snapshot: datetime | None
     raw_snapshot: datetime | None
     refile: bool
+    reason: str | None = None
 
 
 def begin(db: Database, load: int) -> Move | None:

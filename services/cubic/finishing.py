@@ -1,0 +1,149 @@
+"""A run of the Glue job has ended: each load of its batch goes on by its own outcome."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from cubic import doorbells, work
+from cubic.errors import TablePaused
+from cubic.loads import Ingested, Reason, ReasonCode, Refused
+from cubic.starting import BATCH
+from cubic.store import claiming, finishing
+from ingestion import telemetry
+from ingestion.aws_errors import error_code, explained
+from ingestion.errors import NotYet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+    from cubic.alerts import Alerts
+    from cubic.loads import Batch
+    from cubic.messages import FinishIngestion
+    from cubic.store.database import Database
+    from ingestion.messages import Command
+
+logger = Logger(child=True)
+
+
+class JobRunState(StrEnum):
+    """https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html"""
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    ERROR = "ERROR"
+    WAITING = "WAITING"
+    EXPIRED = "EXPIRED"
+
+
+ENDED = frozenset(
+    {
+        JobRunState.STOPPED,
+        JobRunState.SUCCEEDED,
+        JobRunState.FAILED,
+        JobRunState.TIMEOUT,
+        JobRunState.ERROR,
+        JobRunState.EXPIRED,
+    }
+)
+
+
+def finish_ingestion(
+    command: FinishIngestion,
+    db: Database,
+    s3: S3Client,
+    springboard: str,
+    glue: GlueClient,
+    job: str,
+    alerts: Alerts,
+    now: datetime,
+) -> list[Command]:
+    """Ends the batch, and says what to do next. Raises NotYet while its run goes on, in a state that is not known too.
+
+    Safe to repeat: a batch that has ended says again what there is to do.
+    """
+    batch = claiming.open_batch(db, command.batch)
+    outcomes: dict[int, Ingested | Refused] | None = None
+    if batch is not None:
+        if batch.job_run_id is None:
+            return [doorbells.start(batch.table, now)]
+        state = _state(glue, job, batch.job_run_id)
+        if state is not None and state not in ENDED:
+            raise NotYet(f"run {batch.job_run_id} of {job} is {state}")
+        outcomes = _outcomes(batch, s3, springboard)
+        logger.info("Run ended", extra={"run": batch.job_run_id, "state": state, "result": outcomes is not None})
+    finished = finishing.finish(db, command.batch, outcomes, now)
+    if finished is None:
+        logger.info("No such batch", extra={"batch": str(command.batch)})
+        return []
+    if finished.paused:
+        telemetry.count("TablesPaused")
+        alerts.tell(
+            TablePaused(
+                f"{finished.table} is paused, no more of its files are taken: {finished.paused}. "
+                "Look at its files in the error bucket, have them corrected, then resume the table."
+            ),
+            command,
+        )
+    if outcomes is not None:
+        telemetry.count("RowsIngested", sum(it.rows for it in outcomes.values() if isinstance(it, Ingested)))
+    more = [doorbells.start(finished.table, now)] if finished.more else []
+    return [*(doorbells.move(load, now) for load in finished.move), *more]
+
+
+def batch_of(glue: GlueClient, job: str, run: str) -> UUID | None:
+    """The batch of a run; None where the run is forgotten, or of none: somebody has started it by hand."""
+    with explained(f"looking at run {run} of {job}"):
+        try:
+            found = glue.get_job_run(JobName=job, RunId=run)["JobRun"]
+        except ClientError as error:
+            if error_code(error) == "EntityNotFoundException":
+                return None
+            raise
+    try:
+        return UUID(found.get("Arguments", {}).get(BATCH, ""))
+    except ValueError:
+        return None
+
+
+def _state(glue: GlueClient, job: str, run: str) -> str | None:
+    """None where Glue has forgotten the run, which is as dead as one that failed."""
+    with explained(f"looking at run {run} of {job}"):
+        try:
+            return glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"]
+        except ClientError as error:
+            if error_code(error) == "EntityNotFoundException":
+                return None
+            raise
+
+
+def _outcomes(batch: Batch, s3: S3Client, springboard: str) -> dict[int, Ingested | Refused] | None:
+    """The result counts however the run ended: it is written last. A load that was not copied was deleted before."""
+    outcomes = work.read_result(s3, springboard, batch.id)
+    document = work.read_document(s3, springboard, batch.id)
+    if outcomes is None or document is None:
+        return None
+    copied = {load.load_id for load in document.loads}
+    lost: dict[int, Ingested | Refused] = {
+        load.load_id: Refused(
+            Reason(
+                ReasonCode.OTHER,
+                f"version {load.s3_version} of {load.s3_key} was deleted before it could be read. Upload the file again.",
+            )
+        )
+        for load in batch.loads
+        if load.load_id not in copied
+    }
+    return outcomes | lost

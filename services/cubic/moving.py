@@ -1,0 +1,165 @@
+"""A load that is done with goes from Incoming to the archive or the error bucket, and follows its snapshot there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from cubic import current_view, keys, raw_zone, work
+from cubic.errors import FileLost, LoadRefused
+from cubic.objects import GONE, head
+from cubic.store import configuration, moving, sweeping
+from cubic.store.moving import Move, Outcome, Version
+from ingestion import telemetry
+from ingestion.aws_errors import error_code, explained
+from ingestion.errors import CopyMismatch
+from ingestion.landing_zone.copying import DATA_ONLY, TRANSFER
+from ingestion.s3_conditions import copying_only_if
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, HeadObjectOutputTypeDef
+
+    from cubic.alerts import Alerts
+    from cubic.messages import MoveLoad
+    from cubic.raw_zone import RawZone
+    from cubic.store.database import Database
+    from ingestion.consumer import SecondsLeft
+
+logger = Logger(child=True)
+
+LOAD, SOURCE_VERSION, SOURCE_MODIFIED = "load-id", "source-version", "source-last-modified"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Buckets."""
+
+    incoming: str
+    archive: str
+    error: str
+    springboard: str
+
+    def of(self, outcome: Outcome) -> str:
+        return self.archive if outcome is Outcome.ARCHIVE else self.error
+
+
+def move_load(
+    command: MoveLoad,
+    db: Database,
+    s3: S3Client,
+    places: Places,
+    zone: RawZone,
+    alerts: Alerts,
+    now: datetime,
+    seconds_left: SecondsLeft,
+) -> None:
+    """Copies the version, deletes it once the copy is there and known to be right, and last says that it is moved.
+
+    Safe to repeat from each step: the copy carries the load and the version that it is of, the key was reserved for it, and
+    deleting a version twice deletes it once. That a load was refused is told before its status says so.
+    """
+    move = moving.begin(db, command.load)
+    if move is None:
+        logger.info("Nothing to move", extra={"load": command.load})
+        return
+    file = keys.data_file(move.source.key)
+    if move.outcome is Outcome.ARCHIVE and move.snapshot and move.raw_snapshot and move.snapshot != move.raw_snapshot:
+        # The old folder is to be looked at again, as that of a batch is: in case it has no batch to be looked at with.
+        work.write_note(s3, places.springboard, move, file)
+        raw_zone.refile(zone, file, move.load, move.s3_modified, move.raw_snapshot, move.snapshot, seconds_left)
+    bucket = places.of(move.outcome)
+    source = (bucket, move.kept) if move.refile and move.kept else (places.incoming, move.source)
+    version = _kept(s3, move, *source, bucket)
+    if version is None:
+        lost = FileLost(
+            f"Load {move.load}: version {move.source.version} of s3://{places.incoming}/{move.source.key} is gone, and "
+            f"its copy s3://{bucket}/{move.kept_key} is not there. Somebody has deleted it. Upload the file again."
+        )
+        alerts.tell_once(db, f"lost {move.load}", lost, command)
+        return
+    if move.refile:
+        if move.kept:
+            _delete(s3, bucket, move.kept)
+        moving.refiled(db, move, version)
+        return
+    moving.kept(db, move, version)
+    for done in (move.source, *move.descriptions):
+        _delete(s3, places.incoming, done)
+    if move.outcome is Outcome.ERROR:
+        telemetry.count("LoadsErrored")
+        alerts.tell(
+            LoadRefused(
+                f"s3://{places.incoming}/{move.source.key} of {move.table} was refused: {move.reason}. "
+                f"It is kept as s3://{bucket}/{move.kept_key}; put it into Incoming again, corrected, as a new load."
+            ),
+            command,
+        )
+    else:
+        telemetry.count("LoadsArchived")
+    if table := moving.ended(db, move, now):
+        current_view.refresh(zone.glue, zone.database, configuration.table(db, table).config, sweeping.current(db, table))
+
+
+def _kept(s3: S3Client, move: Move, bucket: str, source: Version, to: str) -> str | None:
+    """The version of the copy, which is made if it isn't there; None where neither it nor its source is.
+
+    Raises CopyMismatch where the key that was reserved for it has another object.
+    """
+    there = head(s3, to, move.kept_key)
+    if not _is_of(move, there):
+        if original := head(s3, bucket, source.key, source.version):
+            _copy(s3, move, bucket, source, original, to)
+        there = head(s3, to, move.kept_key)
+    if there is None:
+        return None
+    if not _is_of(move, there):
+        raise CopyMismatch(
+            f"s3://{to}/{move.kept_key} is not the copy of load {move.load} (s3://{bucket}/{source.key}, version "
+            f"{source.version}): something else writes there. Take it away, then redrive the message."
+        )
+    return there.get("VersionId", "null")
+
+
+def _copy(s3: S3Client, move: Move, bucket: str, source: Version, original: HeadObjectOutputTypeDef, to: str) -> None:
+    """Never onto another object. Whether the same move, done twice at once, has been faster, is looked at afterwards."""
+    # With metadata of its own, a copy has nothing else of its source either.
+    content: dict[str, Any] = {name: original[name] for name in ("ContentType", "ContentEncoding") if name in original}
+    extra = {
+        **DATA_ONLY,
+        **content,
+        "MetadataDirective": "REPLACE",
+        "Metadata": {
+            LOAD: str(move.load),
+            SOURCE_VERSION: move.source.version,
+            SOURCE_MODIFIED: move.s3_modified.isoformat(),
+        },
+    }
+    where: CopySourceTypeDef = {"Bucket": bucket, "Key": source.key, "VersionId": source.version}
+    with (
+        explained(f"copying s3://{bucket}/{source.key} to s3://{to}/{move.kept_key}"),
+        copying_only_if(s3, {"IfNoneMatch": "*"}),
+    ):
+        try:
+            s3.copy(where, to, move.kept_key, ExtraArgs=extra, Config=TRANSFER)
+        except ClientError as error:
+            if error_code(error) not in GONE | {"PreconditionFailed"}:
+                raise
+
+
+def _is_of(move: Move, copy: HeadObjectOutputTypeDef | None) -> bool:
+    """Whether it is the whole copy of this load's version."""
+    if copy is None:
+        return False
+    marks = copy["Metadata"].get(LOAD), copy["Metadata"].get(SOURCE_VERSION)
+    return marks == (str(move.load), move.source.version) and copy["ContentLength"] == move.s3_size
+
+
+def _delete(s3: S3Client, bucket: str, it: Version) -> None:
+    with explained(f"deleting s3://{bucket}/{it.key} {it.version}"):
+        s3.delete_object(Bucket=bucket, Key=it.key, VersionId=it.version)
