@@ -36,8 +36,7 @@ def refresh(glue: GlueClient, database: str, table: TableConfig, snapshot: datet
     Safe to repeat, and the sweep does: of two that write it at once, the one that comes last wins, and may be the one that
     knew less. Raises BadConfiguration where the table has no such key columns.
     """
-    loads = _relation(glue, database, table.name)
-    if not table.key_columns or snapshot is None or loads is None:
+    if not table.key_columns or snapshot is None or (loads := _relation(glue, database, table.name)) is None:
         return False
     changes = _relation(glue, database, table.name + CHANGES)
     if changes and OPERATION not in changes.columns:

@@ -28,8 +28,8 @@ def start(table: str, now: datetime) -> StartIngestion:
     return StartIngestion(run=_run(now), correlation_id=table, table=table)
 
 
-def finish(batch: UUID, now: datetime) -> FinishIngestion:
-    return FinishIngestion(run=_run(now), correlation_id=f"batch {batch}", batch=batch)
+def finish(batch: UUID, now: datetime, *, once: bool = False) -> FinishIngestion:
+    return FinishIngestion(run=_run(now), correlation_id=f"batch {batch}", batch=batch, once=once)
 
 
 def move(load: int, now: datetime) -> MoveLoad:

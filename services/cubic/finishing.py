@@ -81,6 +81,8 @@ def finish_ingestion(
             return [doorbells.start(batch.table, now)]
         state = _state(glue, job, batch.job_run_id)
         if state is not None and state not in ENDED:
+            if command.once:
+                return []
             raise NotYet(f"run {batch.job_run_id} of {job} is {state}")
         outcomes = _outcomes(batch, s3, springboard)
         logger.info("Run ended", extra={"run": batch.job_run_id, "state": state, "result": outcomes is not None})
@@ -90,17 +92,19 @@ def finish_ingestion(
         return []
     if finished.paused:
         telemetry.count("TablesPaused")
-        alerts.tell(
-            TablePaused(
-                f"{finished.table} is paused, no more of its files are taken: {finished.paused}. "
-                "Look at its files in the error bucket, have them corrected, then resume the table."
-            ),
-            command,
-        )
+        alerts.tell_once(db, *paused(finished.table, finished.paused), about=command)
     if outcomes is not None:
         telemetry.count("RowsIngested", sum(it.rows for it in outcomes.values() if isinstance(it, Ingested)))
     more = [doorbells.start(finished.table, now)] if finished.more else []
     return [*(doorbells.move(load, now) for load in finished.move), *more]
+
+
+def paused(table: str, because: str) -> tuple[str, TablePaused]:
+    """The alert of a table that is paused, and its subject."""
+    return f"paused {table} {because}", TablePaused(
+        f"{table} is paused, no more of its files are taken: {because}. Look at its files in the error bucket, have them "
+        "corrected, then resume the table."
+    )
 
 
 def batch_of(glue: GlueClient, job: str, run: str) -> UUID | None:

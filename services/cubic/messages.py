@@ -48,10 +48,14 @@ class StartIngestion(Command):
 
 
 class FinishIngestion(Command):
-    """Take in the result of this batch once its run has ended."""
+    """Take in the result of this batch once its run has ended.
+
+    `once`: a sweep's, which asks again by itself; put back, too, its messages would become more with each sweep.
+    """
 
     kind: Literal["FinishIngestion"] = "FinishIngestion"
     batch: UUID
+    once: bool = False
 
 
 class MoveLoad(Command):

@@ -15,8 +15,8 @@ from cubic.store import configuration, moving, sweeping
 from cubic.store.moving import Move, Outcome, Version
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import CopyMismatch
-from ingestion.landing_zone.copying import DATA_ONLY, TRANSFER
+from ingestion.errors import CopyMismatch, NotYet
+from ingestion.landing_zone.copying import DATA_ONLY, RESERVE_SECONDS, TRANSFER
 from ingestion.s3_conditions import copying_only_if
 
 if TYPE_CHECKING:
@@ -49,61 +49,79 @@ class Places:
         return self.archive if outcome is Outcome.ARCHIVE else self.error
 
 
-def move_load(
-    command: MoveLoad,
-    db: Database,
-    s3: S3Client,
-    places: Places,
-    zone: RawZone,
-    alerts: Alerts,
-    now: datetime,
-    seconds_left: SecondsLeft,
-) -> None:
+@dataclass(frozen=True)
+class Mover:
+    """All that a move needs."""
+
+    db: Database
+    s3: S3Client
+    places: Places
+    zone: RawZone
+    alerts: Alerts
+
+
+def move_load(command: MoveLoad, by: Mover, now: datetime, seconds_left: SecondsLeft) -> None:
     """Copies the version, deletes it once the copy is there and known to be right, and last says that it is moved.
+
+    Goes on where the load's snapshot has changed since it was ingested: its partition and its archived file follow.
 
     Safe to repeat from each step: the copy carries the load and the version that it is of, the key was reserved for it, and
     deleting a version twice deletes it once. That a load was refused is told before its status says so.
     """
-    move = moving.begin(db, command.load)
-    if move is None:
-        logger.info("Nothing to move", extra={"load": command.load})
-        return
-    file = keys.data_file(move.source.key)
-    if move.outcome is Outcome.ARCHIVE and move.snapshot and move.raw_snapshot and move.snapshot != move.raw_snapshot:
-        # The old folder is to be looked at again, as that of a batch is: in case it has no batch to be looked at with.
-        work.write_note(s3, places.springboard, move, file)
-        raw_zone.refile(zone, file, move.load, move.s3_modified, move.raw_snapshot, move.snapshot, seconds_left)
-    bucket = places.of(move.outcome)
-    source = (bucket, move.kept) if move.refile and move.kept else (places.incoming, move.source)
-    version = _kept(s3, move, *source, bucket)
+    while move := moving.begin(by.db, command.load):
+        if seconds_left() < RESERVE_SECONDS:
+            raise NotYet(f"load {move.load} still to be moved", delay_seconds=0)
+        bucket = by.places.of(move.outcome)
+        logger.info("Moving", extra={"load": move.load, "to": f"s3://{bucket}/{move.kept_key}", "refile": move.refile})
+        if not (_refiled(move, by, bucket, seconds_left) if move.refile else _moved(move, by, bucket, command, now)):
+            lost = FileLost(
+                f"Load {move.load}: version {move.source.version} of s3://{by.places.incoming}/{move.source.key} is gone, "
+                f"and its copy s3://{bucket}/{move.kept_key} is not there. Somebody has deleted it. Upload the file again."
+            )
+            by.alerts.tell_once(by.db, f"lost {move.load}", lost, command)
+            return
+
+
+def _moved(move: Move, by: Mover, bucket: str, command: MoveLoad, now: datetime) -> bool:
+    """From Incoming; false where the file is lost."""
+    version = _kept(by.s3, move, by.places.incoming, move.source, bucket)
     if version is None:
-        lost = FileLost(
-            f"Load {move.load}: version {move.source.version} of s3://{places.incoming}/{move.source.key} is gone, and "
-            f"its copy s3://{bucket}/{move.kept_key} is not there. Somebody has deleted it. Upload the file again."
-        )
-        alerts.tell_once(db, f"lost {move.load}", lost, command)
-        return
-    if move.refile:
-        if move.kept:
-            _delete(s3, bucket, move.kept)
-        moving.refiled(db, move, version)
-        return
-    moving.kept(db, move, version)
+        return False
+    moving.kept(by.db, move, version)
     for done in (move.source, *move.descriptions):
-        _delete(s3, places.incoming, done)
+        _delete(by.s3, by.places.incoming, done)
     if move.outcome is Outcome.ERROR:
         telemetry.count("LoadsErrored")
-        alerts.tell(
+        by.alerts.tell(
             LoadRefused(
-                f"s3://{places.incoming}/{move.source.key} of {move.table} was refused: {move.reason}. "
+                f"s3://{by.places.incoming}/{move.source.key} of {move.table} was refused: {move.reason}. "
                 f"It is kept as s3://{bucket}/{move.kept_key}; put it into Incoming again, corrected, as a new load."
             ),
             command,
         )
     else:
         telemetry.count("LoadsArchived")
-    if table := moving.ended(db, move, now):
-        current_view.refresh(zone.glue, zone.database, configuration.table(db, table).config, sweeping.current(db, table))
+    if table := moving.ended(by.db, move, now):
+        config, snapshot = configuration.table(by.db, table).config, sweeping.current(by.db, table)
+        current_view.refresh(by.zone.glue, by.zone.database, config, snapshot)
+    return True
+
+
+def _refiled(move: Move, by: Mover, bucket: str, seconds_left: SecondsLeft) -> bool:
+    """From one snapshot to another; false where the archived file is lost."""
+    assert move.kept is not None  # noqa: S101  it is archived
+    file = keys.data_file(move.source.key)
+    if move.raw_snapshot and move.snapshot and move.raw_snapshot != move.snapshot:
+        # The old folder is looked at again, as that of a batch is: the sweep then deletes it.
+        work.write_note(by.s3, by.places.springboard, move, file)
+        raw_zone.refile(by.zone, file, move.load, move.s3_modified, move.raw_snapshot, move.snapshot, seconds_left)
+    version = _kept(by.s3, move, bucket, move.kept, bucket)
+    if version is None:
+        return False
+    if move.kept.key != move.kept_key:
+        _delete(by.s3, bucket, move.kept)
+    moving.refiled(by.db, move, version)
+    return True
 
 
 def _kept(s3: S3Client, move: Move, bucket: str, source: Version, to: str) -> str | None:

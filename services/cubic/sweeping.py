@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from cubic import cleaning, current_view, doorbells, keys
+from cubic.errors import BadConfiguration
+from cubic.finishing import paused
 from cubic.loads import Found
 from cubic.messages import SweepIncoming
 from cubic.registering import unconfigured, unknown
 from cubic.store import configuration, registering, sweeping
 from ingestion import telemetry
 from ingestion.aws_errors import explained
-from ingestion.errors import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cubic.raw_zone import RawZone
     from cubic.store.database import Database
     from ingestion.consumer import SecondsLeft
+    from ingestion.errors import Terminal
     from ingestion.landing_zone.zone import Bucket
     from ingestion.messages import Command
 
@@ -70,18 +72,19 @@ def _mend(at: Sweep, now: datetime) -> None:
     at.ring(
         [
             *(doorbells.start(table, now) for table in undone.start),
-            *(doorbells.finish(batch, now) for batch in undone.finish),
+            *(doorbells.finish(batch, now, once=True) for batch in undone.finish),
             *(doorbells.move(load, now) for load in undone.move),
         ]
     )
     sweeping.settle(at.db, now)
+    shown = sweeping.currents(at.db)
     for table in configuration.tables(at.db):
-        if table.config.key_columns:
-            try:
-                current = sweeping.current(at.db, table.name)
-                current_view.refresh(at.zone.glue, at.zone.database, table.config, current)
-            except Terminal as error:  # one table's trouble stops no other
-                at.alerts.tell_once(at.db, f"view {table.name} {error}", error)
+        if table.paused_because:  # whoever paused it may have died before it told
+            at.alerts.tell_once(at.db, *paused(table.name, table.paused_because))
+        try:
+            current_view.refresh(at.zone.glue, at.zone.database, table.config, shown.get(table.name))
+        except BadConfiguration as error:  # one table's trouble stops no other
+            at.alerts.tell_once(at.db, f"view {table.name} {error}", error)
 
 
 def _pages(at: Sweep, command: SweepIncoming) -> Iterator[Any]:

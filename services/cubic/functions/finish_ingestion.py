@@ -22,7 +22,7 @@ from ingestion.messages import Command
 
 logger, tracer = Logger(), Tracer()
 
-STAGE = "cubic_finish_ingestion"
+STAGE = "finish_ingestion"
 
 
 class Settings(CubicSettings):

@@ -15,7 +15,7 @@ from cubic.alerts import Alerts
 from cubic.functions.database import database
 from cubic.functions.inbox import to_command
 from cubic.messages import MoveLoad
-from cubic.moving import Places, move_load
+from cubic.moving import Mover, Places, move_load
 from cubic.raw_zone import RawZone
 from cubic.settings import CubicSettings
 from cubic.store.database import Database
@@ -26,7 +26,7 @@ from ingestion.landing_zone.zone import Bucket
 
 logger, tracer = Logger(), Tracer()
 
-STAGE = "cubic_move_load"
+STAGE = "move_load"
 THREADS = 16  # a batch has at most 50 files
 POOL = partial(ThreadPoolExecutor, THREADS)
 
@@ -56,13 +56,13 @@ def make_consumer(
     s3, sqs, sns = session.client("s3", config=S3_CONFIG), session.client("sqs"), session.client("sns")
     places = Places(settings.incoming_bucket, settings.archive_bucket, settings.error_bucket, settings.springboard_bucket)
     zone = RawZone(Bucket(s3, settings.raw_bucket, threads), session.client("glue"), settings.raw_database)
-    alerts = Alerts(sns, settings.alerts_topic_arn, STAGE)
+    by = Mover(db, s3, places, zone, Alerts(sns, settings.alerts_topic_arn, STAGE))
 
     def parse(body: str) -> MoveLoad:
         return to_command(body, MoveLoad)
 
     def handle(command: MoveLoad, seconds_left: SecondsLeft) -> None:
-        move_load(command, db, s3, places, zone, alerts, clock.now(), seconds_left)
+        move_load(command, by, clock.now(), seconds_left)
 
     return Consumer(STAGE, settings, sqs, sns, clock, parse=parse, handle=handle)
 

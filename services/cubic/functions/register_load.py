@@ -22,7 +22,7 @@ from ingestion.messages import Command
 
 logger, tracer = Logger(), Tracer()
 
-STAGE = "cubic_register_load"
+STAGE = "register_load"
 
 
 class Settings(CubicSettings):

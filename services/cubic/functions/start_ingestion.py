@@ -26,7 +26,7 @@ from ingestion.landing_zone.zone import Bucket
 
 logger, tracer = Logger(), Tracer()
 
-STAGE = "cubic_start_ingestion"
+STAGE = "start_ingestion"
 THREADS = 16  # a batch has at most 50 files
 POOL = partial(ThreadPoolExecutor, THREADS)
 

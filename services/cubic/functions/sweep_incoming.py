@@ -27,7 +27,7 @@ from ingestion.messages import Command
 
 logger, tracer = Logger(), Tracer()
 
-STAGE = "cubic_sweep_incoming"
+STAGE = "sweep_incoming"
 THREADS = 16  # a batch has at most 50 files
 POOL = partial(ThreadPoolExecutor, THREADS)
 

@@ -62,7 +62,7 @@ class Move:
     snapshot: datetime | None
     raw_snapshot: datetime | None
     refile: bool
-    reason: str | None = None
+    reason: str | None
 
 
 def begin(db: Database, load: int) -> Move | None:
@@ -163,6 +163,7 @@ def _move(cursor: Cursor, row: Row, outcome: Outcome) -> Move:
         snapshot=row["snapshot"],
         raw_snapshot=row["raw_snapshot"],
         refile=refile,
+        reason=row["reason"],
     )
 
 
