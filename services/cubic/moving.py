@@ -15,7 +15,7 @@ from cubic.store import configuration, moving, sweeping
 from cubic.store.moving import Move, Outcome, Version
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import CopyMismatch, NotYet
+from ingestion.errors import CopyMismatch, NotYet, Transient
 from ingestion.landing_zone.copying import DATA_ONLY, RESERVE_SECONDS, TRANSFER
 from ingestion.s3_conditions import copying_only_if
 
@@ -131,9 +131,12 @@ def _kept(s3: S3Client, move: Move, bucket: str, source: Version, to: str) -> st
     """
     there = head(s3, to, move.kept_key)
     if not _is_of(move, there):
-        if original := head(s3, bucket, source.key, source.version):
+        original = head(s3, bucket, source.key, source.version)
+        if original:
             _copy(s3, move, bucket, source, original, to)
         there = head(s3, to, move.kept_key)
+        if there is None and original:
+            raise Transient(f"s3://{to}/{move.kept_key} is not there although it was copied. It is tried again.")
     if there is None:
         return None
     if not _is_of(move, there):
