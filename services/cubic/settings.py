@@ -6,7 +6,7 @@ from ingestion.settings import PollSettings
 
 
 class DatabaseSettings(BaseModel):
-    """The metadata database. DB_CA_BUNDLE is a file: that of RDS is in the artefact. DB_SECRET_ARN has user and password."""
+    """The metadata database. DB_CA_BUNDLE is a file with the authorities of RDS. DB_SECRET_ARN holds user and password."""
 
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True)
 

@@ -151,8 +151,12 @@ CREATE TABLE cubic_descriptions (
     s3_version text NOT NULL,
     s3_modified timestamptz NOT NULL,
     document jsonb NOT NULL,
+    -- Whether it is gone from Incoming, as the file that it describes is.
+    removed boolean NOT NULL DEFAULT false,
     UNIQUE (s3_key, s3_modified, s3_version)
 );
+
+CREATE INDEX cubic_descriptions_not_removed ON cubic_descriptions (s3_key) WHERE NOT removed;
 
 -- One alert for one subject.
 CREATE TABLE cubic_told (

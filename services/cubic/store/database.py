@@ -110,6 +110,8 @@ class PostgreSql:
                 options=f"-c TimeZone=UTC -c statement_timeout={STATEMENT_SECONDS}s "
                 f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s",
                 autocommit=True,
+                # A statement that the server has prepared fails once a migration has changed what it returns.
+                prepare_threshold=None,
                 row_factory=dict_row,
             )
         except psycopg.OperationalError as error:

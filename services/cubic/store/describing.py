@@ -36,5 +36,16 @@ def of_loads(cursor: Cursor, loads: Iterable[Row]) -> dict[int, list[Row]]:
     return {id_: sorted(rows, key=lambda row: _apart(by_id[id_], row)) for id_, rows in found.items()}
 
 
+def left_over(cursor: Cursor) -> set[int]:
+    """Return the loads whose file has left Incoming while a description, which came late, has not."""
+    cursor.execute(
+        "SELECT l.* FROM cubic_descriptions d JOIN cubic_loads l ON l.status IN ('archived', 'errored') "
+        "AND l.s3_key IN (left(d.s3_key, -4) || '.csv', left(d.s3_key, -4) || '.csv.gz') WHERE NOT d.removed"
+    )
+    moved = cursor.fetchall()
+    described = of_loads(cursor, moved)
+    return {row["id"] for row in moved if not all(one["removed"] for one in described.get(row["id"], ()))}
+
+
 def _apart(version: Row, description: Row) -> float:
     return float(abs((version["s3_modified"] - description["s3_modified"]).total_seconds()))

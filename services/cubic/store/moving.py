@@ -68,7 +68,7 @@ class Move:
 def begin(db: Database, load: int) -> Move | None:
     """Begin, or go on with, the move of a load; None where its file is where it belongs, or it is not to move yet.
 
-    After the end of a move ask again: the snapshot may have changed since the load was ingested.
+    After the end of a move ask again: the snapshot may have changed since the load was ingested, or a description come.
     """
     with db.transaction() as cursor:
         cursor.execute("SELECT table_id FROM cubic_loads WHERE id = %s", (load,))
@@ -79,11 +79,11 @@ def begin(db: Database, load: int) -> Move | None:
         status = LoadStatus(row["status"])
         if row["misfiled"]:
             row["refile_key"] = row["refile_key"] if _fits(row, "refile_key") else _free_key(cursor, row)
-        elif status not in _NEXT:
-            return None
-        else:
+        elif status in _NEXT:
             status = _NEXT[status]
             row["kept_key"] = row["kept_key"] or _free_key(cursor, row)
+        elif status not in _ENDED or not _descriptions(cursor, row):
+            return None
         cursor.execute(
             "UPDATE cubic_loads SET status = %s, kept_key = %s, refile_key = %s WHERE id = %s",
             (status, row["kept_key"], row["refile_key"], load),
@@ -102,17 +102,23 @@ def kept(db: Database, move: Move, version: str) -> None:
 
 
 def ended(db: Database, move: Move, now: datetime) -> str | None:
-    """End the move, once nothing of the source is left. Returns the table's name where its latest settled snapshot is
-    another now; after a crash the sweep finds that.
+    """End the move, once neither source nor descriptions are left. Returns the table's name where its latest settled
+    snapshot is another now; after a crash the sweep finds that.
     """
     before, after = _ENDS[move.outcome]
     with db.transaction() as cursor:
+        cursor.execute("SELECT table_id FROM cubic_loads WHERE id = %s", (move.load,))
+        [load] = cursor.fetchall()
+        assigning.lock(cursor, load["table_id"])
+        cursor.executemany(
+            "UPDATE cubic_descriptions SET removed = true WHERE s3_key = %s AND s3_version = %s",
+            [(one.key, one.version) for one in move.descriptions],
+        )
         cursor.execute(
-            "UPDATE cubic_loads SET status = %s WHERE id = %s AND status = %s RETURNING table_id",
+            "UPDATE cubic_loads SET status = %s WHERE id = %s AND status = %s",
             (after, move.load, before),
         )
-        row = cursor.fetchone()
-        return move.table if row and settling.settle(cursor, now, row["table_id"]) else None
+        return move.table if cursor.rowcount and settling.settle(cursor, now, load["table_id"]) else None
 
 
 def refiled(db: Database, move: Move, version: str) -> None:
@@ -129,6 +135,7 @@ _ENDS = {
     Outcome.ARCHIVE: (LoadStatus.ARCHIVING, LoadStatus.ARCHIVED),
     Outcome.ERROR: (LoadStatus.ERRORING, LoadStatus.ERRORED),
 }
+_ENDED = {LoadStatus.ARCHIVED, LoadStatus.ERRORED}
 
 
 def _row(cursor: Cursor, load: int) -> Row:
@@ -143,12 +150,17 @@ def _row(cursor: Cursor, load: int) -> Row:
 
 
 def _outcome(status: LoadStatus) -> Outcome:
-    return Outcome.ERROR if status is LoadStatus.ERRORING else Outcome.ARCHIVE
+    return Outcome.ERROR if status in {LoadStatus.ERRORING, LoadStatus.ERRORED} else Outcome.ARCHIVE
+
+
+def _descriptions(cursor: Cursor, row: Row) -> list[Row]:
+    """Those of the load that are still in Incoming."""
+    return [one for one in describing.of_loads(cursor, [row]).get(row["id"], ()) if not one["removed"]]
 
 
 def _move(cursor: Cursor, row: Row, outcome: Outcome) -> Move:
     refile = row["misfiled"]
-    descriptions = describing.of_loads(cursor, [row]).get(row["id"], ())
+    descriptions = _descriptions(cursor, row)
     return Move(
         row["id"],
         row["name"],

@@ -19,12 +19,15 @@ _UNSETTLED = (
     "AND NOT starts_with(l.s3_key, t.s3_prefix)) AS has_changes "
     "FROM cubic_table_ods_snapshots s JOIN cubic_tables t ON t.id = s.table_id WHERE s.settled_at IS NULL "
     "AND NOT EXISTS (SELECT FROM cubic_table_ods_snapshots later WHERE later.table_id = s.table_id "
-    "AND later.snapshot > s.snapshot AND later.settled_at IS NOT NULL) AND s.table_id = coalesce(%s, s.table_id)"
+    "AND later.snapshot > s.snapshot AND later.settled_at IS NOT NULL) AND s.table_id = %s"
 )
 
 
-def settle(cursor: Cursor, now: datetime, table_id: int | None = None) -> list[str]:
-    """Settle the snapshots that are whole, of one table or of all. Returns the names of their tables."""
+def settle(cursor: Cursor, now: datetime, table_id: int) -> list[str]:
+    """Settle the snapshots of a table that are whole. Returns the table's name, if there is one.
+
+    Under the table's lock, lest a load be given to a snapshot while that is judged.
+    """
     cursor.execute(_UNSETTLED, (table_id,))
     settled = set()
     for snapshot in cursor.fetchall():

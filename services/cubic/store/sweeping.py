@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cubic.loads import Reason, ReasonCode
-from cubic.store import settling
+from cubic.store import assigning, describing, settling
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,15 +70,25 @@ def undone(db: Database, now: datetime) -> Undone:
         cursor.execute(
             "SELECT id FROM cubic_loads "
             "WHERE status IN ('ready_for_archiving', 'ready_for_erroring', 'archiving', 'erroring') "
-            "UNION SELECT id FROM cubic_misfiled_loads ORDER BY id"
+            "UNION SELECT id FROM cubic_misfiled_loads"
         )
-        return Undone(start, finish, move=tuple(row["id"] for row in cursor))
+        move = {row["id"] for row in cursor}
+        return Undone(start, finish, move=tuple(sorted(move | describing.left_over(cursor))))
 
 
 def settle(db: Database, now: datetime) -> list[str]:
-    """Settle the snapshots that are whole. Returns the tables whose latest settled snapshot is another now."""
+    """Settle the snapshots that are whole, a transaction for each table. Returns the tables whose latest settled snapshot
+    is another now, by name.
+    """
     with db.transaction() as cursor:
-        return settling.settle(cursor, now)
+        cursor.execute("SELECT DISTINCT table_id FROM cubic_table_ods_snapshots WHERE settled_at IS NULL ORDER BY table_id")
+        tables = [row["table_id"] for row in cursor]
+    settled = []
+    for table_id in tables:
+        with db.transaction() as cursor:
+            assigning.lock(cursor, table_id)
+            settled += settling.settle(cursor, now, table_id)
+    return sorted(settled)
 
 
 def current(db: Database, table: str) -> datetime | None:

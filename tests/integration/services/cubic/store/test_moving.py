@@ -90,6 +90,28 @@ def test_the_descriptions_of_a_version_go_with_it(database: Database) -> None:
     assert [[one.version for one in begin(database, load).descriptions] for load in loads] == [["v1", "v2"], ["v99"]]
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_description_that_comes_after_the_move_of_its_file_is_moved_away_too(database: Database, outcome: Outcome) -> None:
+    configure(database)
+    load = register(database, f"{PREFIX}LOAD001.csv", size=int(outcome is Outcome.ARCHIVE))
+    ingest(database, after(1))
+    move(database, load, after(2))
+    assert moving.begin(database, load) is None
+    registering.describe(database, found(f"{PREFIX}LOAD001.dfm", 3), {})
+    register(database, f"{PREFIX}LOAD001.csv", 100)
+    registering.describe(database, found(f"{PREFIX}LOAD001.dfm", 101), {})
+    assert sweeping.undone(database, after(102)).move == (load,)
+    going = begin(database, load)
+    assert [one.version for one in going.descriptions] == ["v3"]
+    assert going.outcome is outcome
+    assert going.kept is not None
+    assert going.kept.key == going.kept_key
+    moving.kept(database, going, going.kept.version)
+    assert moving.ended(database, going, after(103)) is None
+    assert moving.begin(database, load) is None
+    assert sweeping.undone(database, after(104)).move == ()
+
+
 def test_a_beginning_found_late_has_what_is_archived_made_good(database: Database) -> None:
     configure(database)
     register(database, f"{PREFIX}LOAD001.csv", 0)
