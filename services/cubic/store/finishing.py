@@ -55,7 +55,7 @@ def finish(db: Database, batch: UUID, outcomes: Mapping[int, Ingested | Refused]
             "UPDATE cubic_batches SET ended_at = %s WHERE id = %s AND ended_at IS NULL",
             (now, batch),
         )
-        paused = _end_loads(cursor, table, batch, outcomes or {}) if cursor.rowcount else None
+        paused = _end_loads(cursor, table, batch, outcomes or {})  # no load is left of a batch that has ended
         cursor.execute(
             "SELECT id FROM cubic_loads WHERE table_id = %s AND status IN ('ready_for_archiving', 'ready_for_erroring') "
             "ORDER BY s3_modified, id",

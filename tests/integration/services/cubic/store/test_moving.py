@@ -43,7 +43,9 @@ def test_a_move_begun_again_is_the_same_and_goes_on_where_it_was(database: Datab
     assert status(database, load) == "archived"
     assert moving.begin(database, load) is None
     moving.kept(database, going, "too late")
-    assert moving.begin(database, load) is None
+    with database.transaction() as cursor:
+        cursor.execute("SELECT kept_version FROM cubic_loads")
+        assert cursor.fetchall() == [{"kept_version": "version in the archive"}]
 
 
 def test_a_refused_load_goes_to_the_error_bucket(database: Database) -> None:
@@ -160,6 +162,20 @@ def test_a_snapshot_that_changes_while_a_load_is_ingested_is_made_good_after_its
     assert going.kept == Version(going.kept_key, "v")
     moving.refiled(database, going, "v")
     assert moving.begin(database, load) is None
+
+
+def test_a_key_stays_reserved_while_the_copy_to_it_may_be_on_its_way(database: Database) -> None:
+    configure(database)
+    register(database, f"{PREFIX}LOAD001.csv", 0)
+    load = register(database, f"{PREFIX}LOAD002.csv", 20)
+    ingest(database, after(21))
+    going = begin(database, load)
+    register(database, f"{PREFIX}LOAD001.csv", 10)
+    again = begin(database, load)
+    assert again.kept_key == going.kept_key
+    moving.kept(database, again, "v")
+    moving.ended(database, again, after(22))
+    assert begin(database, load).refile
 
 
 def test_two_refiled_files_do_not_take_one_key(database: Database) -> None:
