@@ -21,7 +21,7 @@ help: ## this list
 # ── run and test ──
 
 .PHONY: demo
-demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp,.venv/local.stamp) server ## one dump through the whole system, or one each night (DAYS=3); README has the options
+demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp hadoop-aws,.venv/local.stamp) server ## one dump through the whole system, or one each night (DAYS=3); README has the options
 	@$(BIN)/python -m local $(if $(DUMP),--dump "$(DUMP)") $(if $(DATE),"--date=$(DATE)") $(if $(DAYS),"--days=$(DAYS)") \
 	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)") \
 	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
@@ -60,7 +60,7 @@ bench: .venv/dev.stamp .venv/bench.stamp servers build ## our way and the altern
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-glue
-bench-glue: .venv/dev.stamp ## landing to raw beside plain Spark; needs Java
+bench-glue: .venv/dev.stamp hadoop-aws ## landing to raw beside plain Spark; needs Java and Maven
 	$(BIN)/python -m bench.raw_zone $(ARGS)
 
 # ── look at the code ──
@@ -156,12 +156,17 @@ requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; U
 server:
 	@tools/install-server $(or $(SERVER),mysql mariadb)
 
-# Tests run on both. Those of MySQL are skipped, with the reason, where it can't be had.
+# Tests run on both, and on Spark with its S3 client. Those of what can't be had here are skipped, with the reason.
 .PHONY: servers
 servers:
 	@tools/install-server mariadb
 	@tools/install-server mysql || true
 	@tools/install-server postgresql
+	@tools/install-hadoop-aws || true
+
+.PHONY: hadoop-aws
+hadoop-aws:
+	@tools/install-hadoop-aws
 
 .venv/bin/python3.13:
 	@tools/make-venv "$(PYTHON)"

@@ -1,4 +1,4 @@
-"""Files under any URI that Spark reads, `s3://` in Glue and `file://` on one machine, through Hadoop's FileSystem."""
+"""Files under any URI that Spark reads, through Hadoop's FileSystem: EMRFS or S3A where it is `s3://`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Files:
         system.delete(path, True)  # noqa: FBT003  recursive
 
     def move(self, source: str, destination: str) -> None:
-        """Moves a folder to where there is none. Raises OSError."""
+        """Moves a folder to where there is none; on S3 by a copy and a deletion of every object. Raises OSError."""
         system, path = self._at(source)
         target = self._hadoop.fs.Path(destination)
         system.mkdirs(target.getParent())

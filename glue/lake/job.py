@@ -63,7 +63,6 @@ def arguments(command_line: Sequence[str], **own: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--WORKFLOW_NAME", required=True, dest="workflow", help="Glue gives it to a workflow's job")
     parser.add_argument("--WORKFLOW_RUN_ID", required=True, dest="run_id", help="Glue gives it to a workflow's job")
-    parser.add_argument("--aws_endpoint_url", help="the Glue API, where it is not AWS's")
     for name, text in own.items():
         parser.add_argument(f"--{name}", required=True, help=text)
     return parser.parse_known_args(list(command_line))[0]
@@ -75,7 +74,7 @@ def begin(options: argparse.Namespace) -> tuple[SparkSession, GlueClient, Run]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    glue: GlueClient = boto3.client("glue", endpoint_url=options.aws_endpoint_url)
+    glue: GlueClient = boto3.client("glue")
     answer = glue.get_workflow_run_properties(Name=options.workflow, RunId=options.run_id)
     run = run_of(options.run_id, answer["RunProperties"])
     say("Started", workflow=options.workflow, run=options.run_id, import_date=str(run.import_date))

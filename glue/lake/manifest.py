@@ -51,15 +51,13 @@ class Manifest:
     tables: tuple[SourceTable, ...]
 
 
-def read(files: Files, landing: str, uri: str) -> Manifest:
-    """The manifest with this S3 URI, in the landing zone at `landing` (a URI without a slash at its end).
+def read(files: Files, uri: str) -> Manifest:
+    """Reads a day's manifest.
 
     Raises JobFailed where there is none, or it is not as the copier writes it.
     """
-    key = uri.split("/", 3)[3] if uri.count("/") > 3 else ""
-    where = f"{landing}/{key}"
     try:
-        document = json.loads(files.read_text(where))
+        document = json.loads(files.read_text(uri))
         return Manifest(
             database=document["database"],
             import_date=date.fromisoformat(document["run"]["import_date"]),
@@ -80,4 +78,4 @@ def read(files: Files, landing: str, uri: str) -> Manifest:
             ),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise JobFailed(f"{where} is no manifest as the copier writes it ({error!r}): land the day again") from error
+        raise JobFailed(f"{uri} is no manifest as the copier writes it ({error!r}): land the day again") from error

@@ -74,7 +74,7 @@ def to_raw(run: Run, landing_root: str, wanted: re.Pattern[str], raw: Zone) -> d
     Everything is staged and counted first. One count that differs from the loader's and nothing at all is published;
     any other failure concerns its own table only.
     """
-    landing = Landing(landing_root, manifest.read(raw.files, landing_root, run.manifest), wanted)
+    landing = Landing(landing_root, manifest.read(raw.files, run.manifest), wanted)
     if landing.manifest.import_date != run.import_date:
         raise JobFailed(f"{run.manifest} is of {landing.manifest.import_date}, the run of {run.import_date}")
     if landing.manifest.export_task != run.export_task:
@@ -87,7 +87,7 @@ def to_raw(run: Run, landing_root: str, wanted: re.Pattern[str], raw: Zone) -> d
             raise JobFailed(
                 "Nothing was published, for rows are missing or too many. Load the dump again", _reasons(failures)
             )
-        if manifest.read(raw.files, landing_root, run.manifest) != landing.manifest:
+        if manifest.read(raw.files, run.manifest) != landing.manifest:
             raise JobFailed("Nothing was published, for another export of the day was landed meanwhile. Run it again")
         published = _each(staged, lambda name: _publish(staged[name], tables[name][0], run, landing, raw), failures)
         _each(_others(landing, raw), lambda name: _withdraw(name, run, raw), failures)

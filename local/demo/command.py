@@ -9,16 +9,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from local.demo import zones
 from local.demo.night import Night, run_night
 from local.demo.options import Options, read
 from local.demo.sample import BUNDLED
 from local.demo.sample.growth import grow
 from local.demo.view import View, console, counted
+from local.emulator import spark
 from local.emulator.cloud import Cloud
 from local.emulator.database_server import DatabaseServerError
 from local.emulator.folders import download
-from local.emulator.spark import java_problem
 from local.emulator.story import Story
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _run(options: Options, view: View, nights: list[Night]) -> None:
     """Adds the days, one after the other, through one instance and one cloud."""
-    if options.glue and (problem := java_problem()):
+    if options.glue and (problem := spark.problem()):
         raise DatabaseServerError(problem)
     with Cloud(
         # Each dump is to be its own night's, though all are uploaded today.
@@ -80,13 +79,10 @@ def _run(options: Options, view: View, nights: list[Night]) -> None:
         for day in options.dates:
             view.begin(f"{day}")
             night = run_night(cloud, _dump(options, cloud, len(nights)), day, options.override)
-            if options.landing:
-                download(cloud.s3, cloud.name_of("LandingBucket"), options.landing)
-            if cloud.glue_jobs:
-                for bucket, folder in (("RawBucket", options.raw), ("RefinedBucket", options.refined)):
-                    kept = cloud.glue_jobs.folder(cloud.name_of(bucket))
-                    if folder and kept.exists():
-                        zones.keep(kept, folder)
+            copies = {"LandingBucket": options.landing, "RawBucket": options.raw, "RefinedBucket": options.refined}
+            for bucket, folder in copies.items():
+                if folder:
+                    download(cloud.s3, cloud.name_of(bucket), folder)
             view.end(night)
             nights.append(night)
 

@@ -43,7 +43,7 @@ def read_back(s3: Any, bucket: str, manifest: ExportManifest) -> list[TableRepor
             name=table.name,
             original_name=table.original_name,
             rows_loaded=table.rows,
-            rows_landed=sum(_rows(s3, bucket, o.key) for o in table.objects),
+            rows_landed=sum(rows_of(s3, bucket, o.key) for o in table.objects),
             objects=len(table.objects),
             bytes=sum(o.size for o in table.objects),
         )
@@ -65,6 +65,7 @@ def differences(tables: list[TableReport]) -> list[str]:
     ]
 
 
-def _rows(s3: Any, bucket: str, key: str) -> int:
+def rows_of(s3: Any, bucket: str, key: str) -> int:
+    """Decodes a Parquet file, and counts its rows."""
     content = io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     return sum(batch.num_rows for batch in pq.ParquetFile(content).iter_batches())

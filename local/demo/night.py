@@ -155,7 +155,7 @@ def _read_zones(cloud: Cloud, night: Night) -> None:
     """Adds what the Glue workflow made of the day."""
     day, glue = date.fromisoformat(night.report["import_date"]), cloud.aws.client("glue")
     raw, refined = (
-        zones.read_back(glue, cloud.template.resources[f"{zone.title()}Database"].ref, zone, day)
+        zones.read_back(cloud.s3, glue, cloud.template.resources[f"{zone.title()}Database"].ref, zone, day)
         for zone in ("raw", "refined")
     )
     night.problems += zones.differences(cloud.template.parameters["DatabaseName"], night.tables, raw)

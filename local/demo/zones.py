@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.dataset as ds
-
+from ingestion.s3_uri import split_s3_uri
 from lake.catalog import Catalog
 from lake.schema import clean
-from local.emulator.folders import forget_others
+from local.demo.landed import rows_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,18 +27,20 @@ class ZoneTable:
     bytes: int
 
 
-def read_back(glue: Any, database: str, zone: str, day: date) -> list[ZoneTable]:
+def read_back(s3: Any, glue: Any, database: str, zone: str, day: date) -> list[ZoneTable]:
     """The tables that have the day."""
     catalog = Catalog(glue, database)
     pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
     found = {table["Name"]: catalog.location(table["Name"], day) for page in pages for table in page["TableList"]}
-    return [_table(zone, name, Path(place.removeprefix("file://"))) for name, place in sorted(found.items()) if place]
+    return [_table(s3, zone, name, place) for name, place in sorted(found.items()) if place]
 
 
-def _table(zone: str, name: str, folder: Path) -> ZoneTable:
-    files = sorted(folder.glob("*.parquet"))
-    rows = ds.dataset(files, format="parquet").count_rows()
-    return ZoneTable(zone, name, rows, len(files), sum(path.stat().st_size for path in files))
+def _table(s3: Any, zone: str, name: str, place: str) -> ZoneTable:
+    bucket, folder = split_s3_uri(place)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
+    files = [f for page in pages for f in page.get("Contents", []) if f["Key"].endswith(".parquet")]
+    rows = sum(rows_of(s3, bucket, file["Key"]) for file in files)
+    return ZoneTable(zone, name, rows, len(files), sum(file["Size"] for file in files))
 
 
 def differences(database: str, landed: list[TableReport], raw: list[ZoneTable]) -> list[str]:
@@ -52,9 +51,3 @@ def differences(database: str, landed: list[TableReport], raw: list[ZoneTable]) 
         for t in landed
         if rows.get(clean(f"{database}_{t.name}")) != t.rows_landed
     ]
-
-
-def keep(zone: Path, folder: Path) -> None:
-    """A copy of the zone's bucket, over an earlier one, without what Spark writes beside local files."""
-    shutil.copytree(zone, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.crc", "_staging"))
-    forget_others({folder / path.relative_to(zone) for path in zone.rglob("*.parquet")})

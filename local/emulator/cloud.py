@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from dump_loader.sql.server import Flavour
 from local import ROOT
-from local.emulator import guard
+from local.emulator import glue_scripts, guard
 from local.emulator.aws import LocalAws
 from local.emulator.database_server import DatabaseServer
 from local.emulator.ecs import EcsAgent
@@ -199,11 +199,8 @@ class Cloud:
         )
 
     def _glue_jobs(self, log: Any) -> GlueJobs:
-        lake, none = self.directory / "lake", self.directory / "no-transforms"
-        lake.mkdir()
-        none.mkdir()
-        transforms = (self.transforms or none).resolve()
-        return GlueJobs(self.template, self.aws, lake, transforms, log, self.story, self._event)
+        glue_scripts.push(self.s3, self.name_of("GlueAssetsBucket"), self.transforms)
+        return GlueJobs(self.template, self.aws, log, self.story, self._event)
 
     def _carry_out(self, workflow: str, run_id: str) -> None:
         if self.glue_jobs:

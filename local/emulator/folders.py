@@ -12,6 +12,8 @@ def download(s3: Any, bucket: str, folder: Path) -> None:
     targets = set()
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for found in page.get("Contents", []):
+            if found["Key"].endswith("/"):
+                continue  # an empty folder, as S3A marks it
             target = folder / found["Key"]
             try:
                 answer = s3.get_object(Bucket=bucket, Key=found["Key"])
@@ -21,10 +23,10 @@ def download(s3: Any, bucket: str, folder: Path) -> None:
             with target.open("wb") as file:
                 shutil.copyfileobj(answer["Body"], file)
             targets.add(target)
-    forget_others(targets)
+    _forget_others(targets)
 
 
-def forget_others(written: set[Path]) -> None:
+def _forget_others(written: set[Path]) -> None:
     """Removes Parquet that an earlier copy has left in the partitions of this one: their rows would be there twice."""
     for folder in {path.parent for path in written}:
         for path in set(folder.glob("*.parquet")) - written:

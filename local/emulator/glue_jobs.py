@@ -1,8 +1,7 @@
 """The jobs of a Glue workflow: real Spark runs the template's scripts, with the template's arguments, as its triggers say.
 
-Stands in for Glue's workflow engine and its clusters. How it differs: Spark is one process on this machine, and zones are
-folders, `file://<lake>/<bucket>` for `s3://<bucket>`, for the Spark of PyPI has no S3 client. The landing zone's folder is a
-copy of the bucket, made when a run begins. MaxConcurrentRuns of a job is not enforced.
+Stands in for Glue's workflow engine and its clusters. How it differs: Spark is one process on this machine (spark.py says
+more), and MaxConcurrentRuns of a job is not enforced.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ingestion.s3_uri import split_s3_uri
-from local import ROOT
-from local.emulator import folders, guard, spark
+from local.emulator import guard, spark
 from local.emulator.aws import event_of
 
 if TYPE_CHECKING:
@@ -34,12 +32,10 @@ STARTED, ENDED = "Glue job started", "Glue job ended"
 
 @dataclass
 class GlueJobs:
-    """`lake` is a folder for the zones; `transforms` the folder of the queries; `on_event` hears what EventBridge would."""
+    """`on_event` hears what EventBridge would."""
 
     template: Template
     aws: LocalAws
-    lake: Path
-    transforms: Path
     log: IO[bytes]
     story: Story
     on_event: Callable[[dict[str, Any]], None]
@@ -57,8 +53,6 @@ class GlueJobs:
 
     def _carry_out(self, workflow: str, run_id: str) -> str:
         """Fires the workflow's triggers, the first on demand, the others as the jobs before them end."""
-        landing = self.bucket("LandingBucket")
-        folders.download(self.aws.client("s3"), landing, self.folder(landing))
         triggers = [t for t in self.template.of_type("AWS::Glue::Trigger") if t.properties["WorkflowName"] == workflow]
         ended: dict[str, str] = {}
         while ready := [trigger for trigger in triggers if _fires(trigger, ended)]:
@@ -72,13 +66,7 @@ class GlueJobs:
         with self._lock:
             self._stopped = True
             for process in self._running:
-                os.killpg(process.pid, signal.SIGKILL)  # Spark's JVM too; what it has staged goes with the lake
-
-    def bucket(self, logical_id: str) -> str:
-        return str(self.template.resources[logical_id].properties["BucketName"])
-
-    def folder(self, bucket: str) -> Path:
-        return self.lake / bucket
+                os.killpg(process.pid, signal.SIGKILL)  # Spark's JVM too
 
     def _with_retries(self, job: str, workflow: str, run_id: str) -> str:
         [resource] = [r for r in self.template.of_type("AWS::Glue::Job") if r.properties["Name"] == job]
@@ -96,12 +84,13 @@ class GlueJobs:
     def _run(self, job: Resource, workflow: str, run_id: str) -> tuple[str, str]:
         """The job's state in the end, and its error."""
         p = job.properties
-        script = ROOT / "glue" / split_s3_uri(p["Command"]["ScriptLocation"])[1]
-        arguments = {name: self._local(str(value)) for name, value in p["DefaultArguments"].items()}
+        arguments = {name: str(value) for name, value in p["DefaultArguments"].items()}
         arguments |= {"--JOB_NAME": p["Name"], "--WORKFLOW_NAME": workflow, "--WORKFLOW_RUN_ID": run_id}
-        arguments |= {"--aws_endpoint_url": self.aws.endpoint}
         self.story.tell(STARTED, p["Name"])
-        temporary = str(guard.folder())
+        temporary, role = guard.folder(), str(p["Role"]).rsplit("/", 1)[-1]
+        script, library = (
+            self._download(uri, temporary) for uri in (p["Command"]["ScriptLocation"], arguments["--extra-py-files"])
+        )
         with self._lock:
             if self._stopped:
                 return "STOPPED", ""
@@ -111,11 +100,12 @@ class GlueJobs:
                 | self.aws.environment
                 | spark.ENVIRONMENT
                 | {
-                    "PYTHONPATH": f"{ROOT / 'glue'}{os.pathsep}{ROOT / 'services'}",
-                    "PYSPARK_SUBMIT_ARGS": spark.submit_arguments(),
+                    "AWS_ACCESS_KEY_ID": role,  # so that a request says who made it
+                    "PYTHONPATH": str(library),
+                    "PYSPARK_SUBMIT_ARGS": spark.submit_arguments(self.aws.endpoint, role),
                 }
-                | spark.temporary_files(temporary),
-                cwd=self.lake,
+                | spark.temporary_files(str(temporary)),
+                cwd=temporary,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -149,13 +139,11 @@ class GlueJobs:
         self.story.tell("Glue job", f"{job}: {' '.join(message.split(' ')[2:])}{': ' if told else ''}{told}")
         return ""
 
-    def _local(self, value: str) -> str:
-        if not value.startswith("s3://"):
-            return value
-        bucket, _, key = value.removeprefix("s3://").partition("/")
-        if bucket == self.bucket("GlueAssetsBucket"):
-            return f"file://{self.transforms}" if key == "liberator/transforms" else value
-        return f"file://{self.folder(bucket)}{'/' if key else ''}{key}"
+    def _download(self, uri: str, folder: Path) -> Path:
+        bucket, key = split_s3_uri(uri)
+        path = folder / Path(key).name
+        self.aws.client("s3").download_file(bucket, key, str(path))
+        return path
 
 
 def _fires(trigger: Resource, ended: dict[str, str]) -> bool:

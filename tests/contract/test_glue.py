@@ -52,7 +52,7 @@ def test_a_job_gives_its_script_every_argument_and_no_other(
     given = properties["DefaultArguments"] | {"--WORKFLOW_NAME": "w", "--WORKFLOW_RUN_ID": "wr_1", "--JOB_NAME": "j"}
     with pytest.raises(SystemExit):
         module.main([part for pair in given.items() for part in pair])
-    assert {f"--{name}" for name in taken} - {"--workflow", "--run_id", "--aws_endpoint_url"} == (
+    assert {f"--{name}" for name in taken} - {"--workflow", "--run_id"} == (
         properties["DefaultArguments"].keys() - GLUES_OWN
     )
     assert properties["Command"]["ScriptLocation"].endswith(f"/{module.__name__}.py")

@@ -17,6 +17,7 @@ import pytest
 from local import ROOT
 from local.emulator.aws import LocalAws
 from local.emulator.cloud import PARAMETERS
+from local.emulator.glue_scripts import QUERIES, push
 from local.emulator.template import Template, load
 from transform import query_of
 
@@ -82,3 +83,20 @@ def test_the_library_has_source_and_nothing_else(bucket: Any) -> None:
         "ingestion/__init__.py",
         "ingestion/partition.py",
     }
+
+
+def test_the_local_run_puts_the_same_there(bucket: Any) -> None:
+    """But for the empty object that stands for the folder of the queries."""
+    before = contents(bucket)
+    push(bucket, BUCKET, ROOT / "glue/liberator/transforms")
+    assert contents(bucket) == before | {QUERIES: b""}
+
+
+def contents(s3: Any) -> dict[str, object]:
+    """Key → content; of the library, what is in it."""
+    found = {}
+    for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        body = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
+        archive = zipfile.ZipFile(io.BytesIO(body)) if item["Key"].endswith(".zip") else None
+        found[item["Key"]] = body if archive is None else {n: archive.read(n) for n in archive.namelist() if n[-1] != "/"}
+    return found

@@ -20,7 +20,7 @@ import pytest
 
 from local import ROOT
 from local.demo.options import read
-from local.emulator.spark import java_problem
+from local.emulator import spark
 from tests.eventually import eventually
 
 CHINOOK = ROOT / "tests" / "data" / "chinook_mysql.zip"
@@ -241,7 +241,7 @@ def with_environment(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The sample, carried on to the raw and the refined zone by real Spark."""
-    if problem := java_problem():
+    if problem := spark.problem():
         pytest.skip(problem)
     folder = tmp_path_factory.mktemp("glue")
     kept = ["--report", folder / "report.json", "--raw", folder / "raw", "--refined", folder / "refined"]
@@ -267,4 +267,4 @@ def test_with_glue_the_refined_zone_is_made_of_it(sample: Demo) -> None:
 
 def test_with_glue_nothing_else_is_left(sample: Demo) -> None:
     assert sample.left == []
-    assert not list((sample.folder / "raw").rglob("*.crc"))
+    assert {path.suffix for path in (sample.folder / "raw").rglob("*") if path.is_file()} == {".parquet"}

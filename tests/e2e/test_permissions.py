@@ -33,7 +33,7 @@ FUNCTIONS = {
 }
 # AWS itself works in these; tests/contract/test_template.py has what they are for.
 OF_AWS = {"DumpLoaderExecutionRole", "UploadRuleRole", "ExportRole"}
-# Jobs on folders instead of buckets ask S3 for nothing; tests/contract/test_glue.py has what these may do.
+# No job runs here; tests/contract/test_glue.py has what these may do.
 OF_GLUE_JOBS = {"LandingToRawRole", "TransformRole"}
 
 # What is allowed though no request shows it here: role, action, resource, each with the reason.

@@ -33,7 +33,7 @@ def test_a_day_becomes_a_partition_that_folder_and_catalog_agree_on(lake: Lake) 
     partition = lake.glue.get_partition(
         DatabaseName="raw", TableName="liberator_zone", PartitionValues=["2021", "06", "04", "20210604"]
     )["Partition"]
-    assert partition["StorageDescriptor"]["Location"] == f"file://{lake.partition('liberator_zone')}"
+    assert partition["StorageDescriptor"]["Location"] == lake.partition("liberator_zone")
     assert lake.catalog("liberator_zone") == {"id": "bigint"}
 
 
@@ -45,7 +45,7 @@ def test_only_what_the_manifest_names_is_read(lake: Lake) -> None:
 
 def test_a_small_table_of_many_files_ends_in_one(lake: Lake) -> None:
     lake.carry({"zone": Table(pa.table({"id": range(100)}), objects=10)})
-    assert len(list(lake.partition("liberator_zone").glob("*.parquet"))) == 1
+    assert len(lake.files(lake.partition("liberator_zone"))) == 1
     assert len(lake.rows("liberator_zone")) == 100
 
 
@@ -58,15 +58,14 @@ def test_a_large_table_ends_in_files_of_the_wanted_size(lake: Lake, monkeypatch:
     lake.carry({"pcn": Table(pa.table({"id": range(40_000)}), objects=12)})
     for key, value in before.items():
         lake.spark.conf.set(key, value)
-    sizes = [p.stat().st_size for p in lake.partition("liberator_pcn").glob("*.parquet")]
+    sizes = [len(file) for file in lake.files(lake.partition("liberator_pcn")).values()]
     assert len(sizes) == 6
     assert max(sizes) < 2 * min(sizes)
 
 
 def test_nothing_but_the_data_is_left_in_the_zone(lake: Lake) -> None:
     lake.carry({"zone": ids(1)})
-    names = {name.rsplit("/", 1)[-1] for name in lake.everything()}
-    assert all(name.endswith((".parquet", ".parquet.crc")) for name in names), names
+    assert all(name.endswith(".parquet") for name in lake.everything()), lake.everything().keys()
     assert not any("_staging" in name for name in lake.everything())
 
 
@@ -110,7 +109,7 @@ def test_a_reader_of_the_catalog_sees_a_whole_day_or_none(lake: Lake, monkeypatc
 
 
 def rows_there(lake: Lake) -> list[dict[str, Any]]:
-    return lake.rows("liberator_zone") if lake.partition("liberator_zone").exists() else []
+    return lake.rows("liberator_zone") if lake.files(lake.partition("liberator_zone")) else []
 
 
 def test_two_runs_that_write_one_day_at_once_do_not_mix_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +117,8 @@ def test_two_runs_that_write_one_day_at_once_do_not_mix_it(lake: Lake, monkeypat
 
     def beside_another(files: Files, source: str, destination: str) -> None:
         move(files, source, destination)
-        theirs = lake.partition("liberator_zone") / "liberator_zone" / "part-of-another-run.parquet"
-        theirs.parent.mkdir()  # where a folder lands that is moved to where one is already
-        theirs.touch()
+        # where a folder lands that is moved to where one is already
+        lake.put(f"{lake.partition('liberator_zone')}/liberator_zone/part-of-another-run.parquet", b"")
 
     monkeypatch.setattr(Files, "move", beside_another)
     with pytest.raises(JobFailed, match="another run writes the same day"):
@@ -133,7 +131,7 @@ def test_a_changed_dump_of_the_day_replaces_rows_and_tables(lake: Lake) -> None:
     lake.carry({"zone": ids(1, 2), "street": ids(7)})
     lake.carry({"zone": ids(2, 3)})
     assert lake.rows("liberator_zone") == [{"id": 2}, {"id": 3}]
-    assert not lake.partition("liberator_street").exists()
+    assert not lake.files(lake.partition("liberator_street"))
     assert lake.days("liberator_street") == ["20210603"], "gone from this day, still there on the other"
 
 
@@ -141,7 +139,7 @@ def test_files_of_a_vanished_table_go_even_if_an_earlier_run_died_over_it(lake: 
     lake.carry({"zone": ids(1), "street": ids(7)})
     lake.zone("raw").catalog.drop_partition("liberator_street", DAY)
     lake.carry({"zone": ids(1)})
-    assert not lake.partition("liberator_street").exists()
+    assert not lake.files(lake.partition("liberator_street"))
 
 
 def test_tables_that_the_filter_leaves_out_are_left_alone(lake: Lake) -> None:
@@ -256,11 +254,10 @@ def test_the_tables_of_another_database_are_left_alone(lake: Lake) -> None:
 
 
 def test_what_another_run_has_staged_is_neither_taken_nor_touched(lake: Lake) -> None:
-    other = lake.folder / "raw/parking/_staging/wr_of_another_run/liberator_zone/part-0.parquet"
-    other.parent.mkdir(parents=True)
-    other.touch()
+    other = "s3://raw/parking/_staging/wr_of_another_run/liberator_zone/part-0.parquet"
+    lake.put(other, b"theirs")
     lake.carry({"zone": ids(1)})
-    assert other.exists()
+    assert lake.everything()[other] == b"theirs"
     assert lake.rows("liberator_zone") == [{"id": 1}]
 
 
@@ -327,7 +324,7 @@ def test_a_widened_type_is_readable_on_all_days(
 
 def test_all_days_can_be_read_by_spark_without_the_catalog(lake: Lake) -> None:
     days_of(lake, pa.table({"a": pa.array([1], pa.int32())}), pa.table({"a": pa.array([2], pa.int64()), "b": ["x"]}))
-    found = lake.spark.read.option("mergeSchema", "true").parquet(f"file://{lake.folder}/raw/parking/liberator_t")
+    found = lake.spark.read.option("mergeSchema", "true").parquet("s3://raw/parking/liberator_t")
     assert sorted((row.a, row.b, row.import_month) for row in found.collect()) == [(1, None, 6), (2, "x", 6)]
 
 
@@ -336,7 +333,7 @@ def test_an_incompatible_type_is_reported_and_not_written(lake: Lake) -> None:
     with pytest.raises(JobFailed, match=r"^1 tables .* the other 1 are: liberator_t: .*x was string and is bigint"):
         lake.carry({"t": Table(pa.table({"x": [1]})), "zone": ids(2)})
     assert lake.days("liberator_t") == ["20210603"]
-    assert not lake.partition("liberator_t").exists()
+    assert not lake.files(lake.partition("liberator_t"))
     assert lake.rows("liberator_zone") == [{"id": 2}], "the other table is written"
 
 
@@ -372,7 +369,7 @@ def test_the_catalog_says_what_athena_needs(lake: Lake) -> None:
     for storage in (table["StorageDescriptor"], *(p["StorageDescriptor"] for p in found)):
         assert storage["SerdeInfo"]["SerializationLibrary"].endswith("parquet.serde.ParquetHiveSerDe")
         assert storage["InputFormat"].endswith("parquet.MapredParquetInputFormat")
-    assert table["StorageDescriptor"]["Location"] == f"file://{lake.folder}/raw/parking/liberator_t"
+    assert table["StorageDescriptor"]["Location"] == "s3://raw/parking/liberator_t"
 
 
 # ── what fails ──
@@ -400,8 +397,8 @@ def test_without_a_count_of_the_loader_the_landed_rows_count(lake: Lake) -> None
 def test_a_table_that_fails_does_not_stop_the_others(lake: Lake) -> None:
     lake.carry({"a": ids(1), "b": ids(1), "c": ids(1)})
     uri = lake.land({"a": ids(2), "b": ids(2), "c": ids(2)})
-    [broken] = [p for p in (lake.folder / "landing/parking").rglob("*-2.gz.parquet") if "liberator.b" in str(p)]
-    broken.write_bytes(b"PAR1 this is no Parquet PAR1")
+    [broken] = [name for name in lake.everything("landing") if "liberator.b" in name and name.endswith("-2.gz.parquet")]
+    lake.put(broken, b"PAR1 this is no Parquet PAR1")
     with pytest.raises(JobFailed, match=r"1 tables are not as they should be, the other 2 are: liberator_b: "):
         run_again(lake, uri)
     assert [lake.rows(f"liberator_{name}") for name in "abc"] == [[{"id": 2}], [{"id": 1}], [{"id": 2}]]
@@ -410,7 +407,7 @@ def test_a_table_that_fails_does_not_stop_the_others(lake: Lake) -> None:
 
 def run_again(lake: Lake, uri: str) -> Any:
     run = job.Run(f"wr_{lake.runs}", DAY, uri, f"task-{lake.runs}")
-    return to_raw(run, f"file://{lake.folder / 'landing'}", re.compile(".*"), lake.zone("raw"))
+    return to_raw(run, "s3://landing", re.compile(".*"), lake.zone("raw"))
 
 
 def test_the_run_of_another_day_than_the_manifest_s_is_refused(lake: Lake) -> None:
@@ -434,10 +431,9 @@ def test_two_databases_do_not_share_a_table(lake: Lake) -> None:
 
 def test_a_manifest_that_says_nothing_of_types_is_not_guessed_at(lake: Lake) -> None:
     uri = lake.land({"t": Table(pa.table({"served_on": ["2021-06-04"]}))})
-    path = lake.folder / uri.removeprefix("s3://")
-    document = json.loads(path.read_text())
+    document = json.loads(lake.everything("landing")[uri])
     del document["tables"][0]["columns"]
-    path.write_text(json.dumps(document))
+    lake.put(uri, json.dumps(document).encode())
     with pytest.raises(JobFailed, match=r"says nothing of the types of columns \['served_on'\]"):
         run_again(lake, uri)
 
@@ -467,8 +463,10 @@ def test_a_day_that_is_landed_anew_meanwhile_is_not_replaced_by_its_earlier_expo
 @pytest.mark.parametrize("text", [None, "{", '{"database": "liberator"}'])
 def test_a_manifest_that_is_none_is_told(lake: Lake, text: str | None) -> None:
     uri = lake.land({"zone": ids(1)})
-    path = lake.folder / uri.removeprefix("s3://")
-    path.unlink() if text is None else path.write_text(text)
+    if text is None:
+        lake.s3.delete_object(Bucket="landing", Key=uri.removeprefix("s3://landing/"))
+    else:
+        lake.put(uri, text.encode())
     with pytest.raises(JobFailed, match=r"import_date=20210604.json is no manifest"):
         run_again(lake, uri)
 

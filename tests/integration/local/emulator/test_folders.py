@@ -1,4 +1,4 @@
-"""A copy of the landing zone that is made while the copier still works in it."""
+"""A copy of a bucket in a folder, such as that of the landing zone while the copier still works in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ import boto3
 import pytest
 
 from local.emulator import folders
+
+
+def test_an_object_that_stands_for_an_empty_folder_is_not_copied(aws: str, tmp_path: Path) -> None:
+    s3: Any = boto3.client("s3")
+    s3.create_bucket(Bucket="raw", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    for key in ("parking/_staging/", "parking/day/part.parquet"):
+        s3.put_object(Bucket="raw", Key=key, Body=b"")
+
+    folders.download(s3, "raw", tmp_path)
+
+    assert {path.name for path in tmp_path.rglob("*")} == {"parking", "day", "part.parquet"}
 
 
 @pytest.mark.parametrize("looked_at_by", ["ListObjectsV2", "HeadObject"])

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from local import ROOT
-from local.emulator import glue_jobs
 from local.emulator.aws import LocalAws
 from local.emulator.cloud import PARAMETERS
 from local.emulator.glue_jobs import GlueJobs
@@ -20,16 +19,17 @@ from local.emulator.template import load
 
 # Writes down what it is given, then ends as its own name says in the file `ends`, one end for each run.
 SCRIPT = """
-import json, pathlib, sys
-here = pathlib.Path(__file__)
-with (here.parent / "given").open("a") as log:
-    log.write(json.dumps([here.stem, sys.argv[1:]]) + "\\n")
-ends = json.loads((here.parent / "ends").read_text())
-end = ends[here.stem].pop(0)
-(here.parent / "ends").write_text(json.dumps(ends))
+import json, os, pathlib, sys
+folder, name = pathlib.Path(FOLDER), pathlib.Path(__file__).stem
+with (folder / "given").open("a") as log:
+    log.write(json.dumps([name, sys.argv[1:], os.environ["AWS_ACCESS_KEY_ID"]]) + "\\n")
+ends = json.loads((folder / "ends").read_text())
+end = ends[name].pop(0)
+(folder / "ends").write_text(json.dumps(ends))
 print("2021-06-04 02:00:00,000 Staged " + json.dumps({"table": "t"}))
 sys.exit(end)
 """
+ASSETS = "dataplatform-stg-liberator-glue-assets"
 WORKFLOW = "dataplatform-stg-parking-liberator-data-workflow"
 
 type Run = Callable[..., list[tuple[str, str]]]
@@ -41,34 +41,31 @@ def events() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> Iterator[Run]:
+def run(tmp_path: Path, events: list[dict[str, Any]]) -> Iterator[Run]:
     """Runs the daily workflow with jobs that end so; what the story has of it."""
-    (tmp_path / "glue" / "liberator").mkdir(parents=True)
-    (tmp_path / "lake").mkdir()
-    for name in ("landing_to_raw", "transform"):
-        (tmp_path / "glue" / "liberator" / f"{name}.py").write_text(SCRIPT)
-    monkeypatch.setattr(glue_jobs, "ROOT", tmp_path)
     template = load(ROOT / "template.yaml", PARAMETERS)
     with LocalAws(1.0) as aws:
         s3 = aws.client("s3")
-        s3.create_bucket(
-            Bucket="dataplatform-stg-landing-zone", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
-        )
-        s3.put_object(Bucket="dataplatform-stg-landing-zone", Key="_manifests/m.json", Body=b"{}")
+        s3.create_bucket(Bucket=ASSETS, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        s3.put_object(Bucket=ASSETS, Key="lake.zip", Body=b"")
+        for name in ("landing_to_raw", "transform"):
+            script = SCRIPT.replace("FOLDER", repr(str(tmp_path)))
+            s3.put_object(Bucket=ASSETS, Key=f"liberator/{name}.py", Body=script.encode())
 
         def carry_out(**ends: list[int | str]) -> list[tuple[str, str]]:
-            (tmp_path / "glue" / "liberator" / "ends").write_text(json.dumps(ends))
+            (tmp_path / "ends").write_text(json.dumps(ends))
             story = Story()
-            jobs = GlueJobs(template, aws, tmp_path / "lake", tmp_path / "sql", io.BytesIO(), story, events.append)
+            jobs = GlueJobs(template, aws, io.BytesIO(), story, events.append)
             jobs.carry_out(WORKFLOW, "wr_1")
             return [(entry.stage, entry.text.removeprefix("dataplatform-stg-liberator-")) for entry in story.entries]
 
         yield carry_out
 
 
-def given(folder: Path) -> list[tuple[str, dict[str, str]]]:
-    lines = [json.loads(line) for line in (folder / "glue" / "liberator" / "given").read_text().splitlines()]
-    return [(name, dict(zip(arguments[::2], arguments[1::2], strict=True))) for name, arguments in lines]
+def given(folder: Path) -> list[tuple[str, dict[str, str], str]]:
+    """Name, arguments and access key of each script that ran."""
+    lines = [json.loads(line) for line in (folder / "given").read_text().splitlines()]
+    return [(name, dict(zip(arguments[::2], arguments[1::2], strict=True)), key) for name, arguments, key in lines]
 
 
 def test_the_second_job_follows_the_first(run: Run, tmp_path: Path, events: list[dict[str, Any]]) -> None:
@@ -84,15 +81,15 @@ def test_the_second_job_follows_the_first(run: Run, tmp_path: Path, events: list
     assert [event["detail"]["state"] for event in events] == ["SUCCEEDED", "SUCCEEDED"]
 
 
-def test_a_job_gets_the_templates_arguments_with_folders_for_buckets(run: Run, tmp_path: Path) -> None:
+def test_a_job_gets_the_templates_arguments_as_they_are_and_works_in_its_role(run: Run, tmp_path: Path) -> None:
     run(landing_to_raw=[0], transform=[0])
-    (_, first), (_, second) = given(tmp_path)
+    (_, first, its_role), (_, second, other_role) = given(tmp_path)
     assert (first["--WORKFLOW_NAME"], first["--WORKFLOW_RUN_ID"]) == (WORKFLOW, "wr_1")
-    assert first["--landing"] == f"file://{tmp_path}/lake/dataplatform-stg-landing-zone"
-    assert first["--raw"] == second["--raw"] == f"file://{tmp_path}/lake/dataplatform-stg-raw-zone"
+    assert first["--landing"] == "s3://dataplatform-stg-landing-zone"
+    assert first["--raw"] == second["--raw"] == "s3://dataplatform-stg-raw-zone"
     assert first["--raw_database"] == "dataplatform_stg_parking_raw_zone"
-    assert second["--transforms"] == f"file://{tmp_path}/sql"
-    assert (tmp_path / "lake/dataplatform-stg-landing-zone/_manifests/m.json").read_text() == "{}"
+    assert second["--transforms"] == f"s3://{ASSETS}/liberator/transforms"
+    assert (its_role, other_role) == ("dataplatform-stg-liberator-landing-to-raw", "dataplatform-stg-liberator-transform")
 
 
 def test_a_job_that_fails_is_tried_again_and_told(run: Run, events: list[dict[str, Any]]) -> None:
@@ -109,4 +106,4 @@ def test_a_job_that_fails_is_tried_again_and_told(run: Run, events: list[dict[st
 def test_nothing_follows_a_job_that_has_failed_for_good(run: Run, tmp_path: Path) -> None:
     story = run(landing_to_raw=[1, 1], transform=[0])
     assert story[-1] == ("Workflow ended", "landing-to-raw FAILED")
-    assert [name for name, _ in given(tmp_path)] == ["landing_to_raw"] * 2
+    assert [name for name, *_ in given(tmp_path)] == ["landing_to_raw"] * 2
