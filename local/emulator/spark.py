@@ -50,10 +50,7 @@ SETTINGS = {
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
 }
 # For little data and a process that ends soon: the JVM's better compiler would cost more than it brings.
-QUICK = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.hadoop.fs.s3a.fast.upload.buffer": "bytebuffer",  # instead of files
-}
+QUICK = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 def problem() -> str | None:
@@ -100,7 +97,7 @@ def temporary_files(folder: str) -> dict[str, str]:
 
 def submit_arguments(endpoint: str, access_key: str) -> str:
     """PYSPARK_SUBMIT_ARGS for a script that asks for a session without settings, as the jobs do."""
-    chosen = settings(endpoint, access_key).items()
+    chosen = (settings(endpoint, access_key) | QUICK).items()
     return shlex.join([*(part for key, value in chosen for part in ("--conf", f"{key}={value}")), "pyspark-shell"])
 
 

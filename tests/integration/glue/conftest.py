@@ -32,11 +32,20 @@ from local.emulator.stack import create_bucket
 DAY = dt.date(2021, 6, 4)
 
 
+# A test has a few rows: it costs more to compile a query than to interpret it, and to spill a file than to hold it.
+FEW_ROWS = local_spark.QUICK | {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.hadoop.fs.s3a.fast.upload.buffer": "bytebuffer",
+}
+
+
 @pytest.fixture(scope="session")
 def spark(moto_endpoint: str) -> Iterator[Any]:
     if problem := local_spark.problem():
         pytest.skip(problem)
-    made = local_spark.session(moto_endpoint, local_spark.QUICK)
+    made = local_spark.session(moto_endpoint, FEW_ROWS)
     yield job.configured(made)
     made.stop()
 
