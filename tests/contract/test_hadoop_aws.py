@@ -1,4 +1,4 @@
-"""tools/install-hadoop-aws, with an mvn that does as it is told: the jars that Spark gets, and what is said if it gets none."""
+"""tools/install-hadoop-aws, with an mvn that does as it is told: the jars that Spark gets, and what is said without them."""
 
 from __future__ import annotations
 
