@@ -66,5 +66,5 @@ READ = {
     ("prod_to_preprod", "notification_url_encoded_key"): uploaded(ODD),
     ("prod_to_preprod", "notification_test_event"): [],
 }
-BAD = [(path.parent.name, path.stem) for path in EVENTS.glob("*/bad_*.json")]
+BAD = [(path.parent.name, path.stem) for name in FUNCTIONS for path in (EVENTS / name).glob("bad_*.json")]
 BATCHES = {("snapshot_to_s3", "batch_good_and_bad")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ingestion.errors import NotFound, NotYet
-from tests.events import EVENTS, bodies
+from tests.events import BAD, EVENTS, bodies
 from tests.integration.services.conftest import COUNTS, DATA, NAME, exported, snapshot_in
 from tests.messages import parse_message
 
@@ -24,10 +23,7 @@ def body_of(name: str) -> str:
     return (EVENTS / "messages" / f"{name}.json").read_text()
 
 
-BAD = sorted((path.parent.name, path.stem) for path in Path(EVENTS).glob("*/bad_*.json"))
-
-
-@pytest.mark.parametrize(("name", "case"), BAD)
+@pytest.mark.parametrize(("name", "case"), sorted(BAD))
 def test_a_bad_message_goes_to_the_dlq_with_its_reason_and_a_person_hears(function: Any, name: str, case: str) -> None:
     running = function(name)
     [body] = bodies(name, case)
