@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Of this database's advisory locks, the class that is taken per table.
 _LOCK = 33
 
+_VERSIONS = "SELECT id, s3_key, s3_modified, s3_version, status FROM cubic_loads"
 _REFUSED = frozenset({LoadStatus.READY_FOR_ERRORING, LoadStatus.ERRORING, LoadStatus.ERRORED})
 
 
@@ -32,28 +33,40 @@ def assign(cursor: Cursor, table_id: int, s3_key: str) -> None:
     """Give the versions of a key their snapshots, and all others theirs where the key begins snapshots."""
     file = keys.data_file(s3_key)
     if file.begins_snapshot:
-        _assign_all(cursor, table_id)
+        _assign_all(cursor, table_id, file.table_prefix)
     elif file.is_ods:
         _assign_key(cursor, table_id, s3_key)
 
 
-def _assign_all(cursor: Cursor, table_id: int) -> None:
-    """A snapshot that is not new, but has moved or lost files of its full load, has to settle again."""
-    cursor.execute("SELECT * FROM cubic_loads WHERE table_id = %s", (table_id,))
-    versions = [_version(row) for row in cursor]
-    begun = {version.load_id: snapshot for snapshot, version in snapshots.begun(versions).items()}
-    cursor.execute("SELECT load_id, snapshot FROM cubic_table_ods_snapshots WHERE table_id = %s", (table_id,))
-    before = {row["load_id"]: row["snapshot"] for row in cursor}
-    gone = [load for load, snapshot in before.items() if begun.get(load) != snapshot]
-    cursor.execute("DELETE FROM cubic_table_ods_snapshots WHERE load_id = ANY(%s)", (gone,))
-    key_of = {version.load_id: version.file.key for version in versions}
+def _assign_all(cursor: Cursor, table_id: int, s3_prefix: str) -> None:
+    """A snapshot that is not new, but has moved or lost files of its full load, has to settle again.
+
+    Changes are looked at from the first snapshot on that comes, goes or moves: a table has many of them.
+    """
+    cursor.execute(
+        f"{_VERSIONS} WHERE table_id = %s AND starts_with(s3_key, %s)",
+        (table_id, s3_prefix),
+    )
+    full = [_version(row) for row in cursor]
+    begun = {version.load_id: (snapshot, version.file.key) for snapshot, version in snapshots.begun(full).items()}
+    cursor.execute(
+        "SELECT load_id, snapshot, snapshot_s3_key FROM cubic_table_ods_snapshots WHERE table_id = %s",
+        (table_id,),
+    )
+    before = {row["load_id"]: (row["snapshot"], row["snapshot_s3_key"]) for row in cursor}
+    gone, new = before.items() - begun.items(), begun.items() - before.items()
+    cursor.execute("DELETE FROM cubic_table_ods_snapshots WHERE load_id = ANY(%s)", ([load for load, _ in gone],))
     cursor.executemany(
         "INSERT INTO cubic_table_ods_snapshots (table_id, snapshot, snapshot_s3_key, load_id) VALUES (%s, %s, %s, %s)",
-        [(table_id, snapshot, key_of[load], load) for load, snapshot in begun.items() if before.get(load) != snapshot],
+        [(table_id, snapshot, key, load) for load, (snapshot, key) in new],
     )
-    left = _write(cursor, table_id, snapshots.assign(versions))
-    full = {version.load_id for version in versions if version.file.number}
-    unsettled = [snapshot for load, snapshot in left.items() if load in full]
+    cursor.execute(
+        f"{_VERSIONS} WHERE table_id = %s AND NOT starts_with(s3_key, %s) AND s3_modified >= %s",
+        (table_id, s3_prefix, min((snapshot for _, (snapshot, _) in gone | new), default=None)),
+    )
+    changes = [_version(row) for row in cursor]
+    left = _write(cursor, table_id, snapshots.assign(full + changes))
+    unsettled = [left[version.load_id] for version in full if version.load_id in left]
     cursor.execute(
         "UPDATE cubic_table_ods_snapshots SET settled_at = NULL WHERE table_id = %s AND snapshot = ANY(%s)",
         (table_id, unsettled),
@@ -66,7 +79,7 @@ def _assign_key(cursor: Cursor, table_id: int, s3_key: str) -> None:
         (table_id,),
     )
     begun = [row["snapshot"] for row in cursor]
-    cursor.execute("SELECT * FROM cubic_loads WHERE table_id = %s AND s3_key = %s", (table_id, s3_key))
+    cursor.execute(f"{_VERSIONS} WHERE table_id = %s AND s3_key = %s", (table_id, s3_key))
     versions = sorted(map(_version, cursor), key=lambda version: version.order)
     _write(cursor, table_id, snapshots.assign_versions(begun, versions))
 
