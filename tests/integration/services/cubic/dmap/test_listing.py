@@ -14,7 +14,7 @@ from ingestion.errors import NotYet
 from tests.dmap_vendor import KEY, Vendor
 from tests.fakes import FakeClock
 from tests.https_server import Asked, Reply
-from tests.integration.cubic.dmap.test_feed import FEED, days
+from tests.integration.services.cubic.dmap.test_feed import FEED, days
 
 
 @pytest.fixture

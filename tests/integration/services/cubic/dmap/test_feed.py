@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cubic.dmap import download
 from cubic.dmap.errors import Forbidden, Refused
 from cubic.dmap.feed import Fetcher, fetch_feed
 from cubic.store.dmap import LEASE
@@ -19,11 +20,12 @@ from ingestion.errors import AccessDenied, NotFound, NotYet
 from tests.dmap_vendor import Vendor
 from tests.fakes import client_error
 from tests.https_server import Reply
-from tests.integration.cubic.dmap.conftest import BUCKET, Feeds
+from tests.integration.services.cubic.dmap.conftest import BUCKET, Feeds
 
 DAY = date(2021, 6, 1)  # the clock says 4 June
 FEED = "/feeds/agg_sample"
 KEY = "cubic/dmap/agg_sample/20210601.csv"
+TWO_PARTS = b"a,b\n" * (download.PART // 4) + b"end"
 
 
 def days(count: int) -> list[date]:
@@ -131,6 +133,13 @@ def test_while_a_file_stays_broken_the_message_waits_and_the_others_are_fetched(
     assert raised.value.delay_seconds == 900
     assert len(feeds.files()) == 2
     assert (feeds.told, feeds.watermark()) == ([], date(2021, 5, 31))
+
+
+def test_a_file_of_several_parts_is_whole(vendor_api: Vendor, feeds: Feeds) -> None:
+    vendor_api.publish(FEED, DAY, gzip.compress(TWO_PARTS))
+    feeds.fetch()
+    assert feeds.files() == {KEY: [TWO_PARTS]}
+    assert (feeds.uploads(), feeds.rows()[0]["sha256"]) == ([], feeds.sha256(TWO_PARTS))
 
 
 def test_a_bomb_is_told_to_a_person_and_leaves_nothing(vendor_api: Vendor, feeds: Feeds) -> None:
