@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 # A misspelt option would be ignored, and something else run than was meant.
 OPTIONS := DUMP DATE DAYS OVERRIDE LANDING REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
-  ARGS SEEDS SEED SECONDS ENV PREFIX KEY RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
+  ARGS SEEDS SEED SECONDS ENV PREFIX KEY CUBIC RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
 UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
 
@@ -107,8 +107,13 @@ cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam loca
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
 	$(BIN)/pytest tests/docker/test_sam_local.py $(ARGS)
 
+# What Cubic's functions know RDS's certificates by. RDS_CA_BUNDLE=….pem where the network is closed.
+services/rds-global-bundle.pem:
+	@$(if $(RDS_CA_BUNDLE),cp "$(RDS_CA_BUNDLE)",curl --fail --silent --show-error --location https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem -o) $@.new
+	@mv $@.new $@
+
 .PHONY: deploy
-deploy: environment build ## sam deploy, then the Glue jobs' scripts; ENV=stg or ENV=prod (docs/deploy.md)
+deploy: environment services/rds-global-bundle.pem build ## sam deploy, then the Glue jobs' scripts; ENV=stg or ENV=prod (docs/deploy.md)
 	$(BIN)/sam deploy --config-env $(ENV)
 	@PATH=$(CURDIR)/$(BIN):$$PATH glue/push-scripts $(ENV)
 
@@ -128,9 +133,9 @@ push-ecr: environment image ## the image into the stack's repository; ENV=stg or
 	@ecs/push-image $(ENV) $(IMAGE) $(COMMIT)
 
 .PHONY: import-template
-import-template: .venv/local.stamp ## what a removed stack has kept, to take it over: PREFIX=… KEY=… (docs/deploy.md)
+import-template: .venv/local.stamp ## what a removed stack has kept, to take it over: PREFIX=… KEY=…, CUBIC=1 (docs/deploy.md)
 	@$(if $(and $(PREFIX),$(KEY)),:,echo "Of which stack? PREFIX=its Prefix, KEY=its Output KeyArn" >&2; exit 1)
-	@$(BIN)/python -m deploy.import_template "$(PREFIX)" "$(KEY)"
+	@$(BIN)/python -m deploy.import_template "$(PREFIX)" "$(KEY)" $(if $(CUBIC),--cubic)
 
 .PHONY: environment
 environment:

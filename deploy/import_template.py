@@ -47,19 +47,22 @@ def kept(template: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def kept_by_applications() -> dict[str, dict[str, Any]]:
-    """The part of each nested application that retains something, by the application's logical id."""
+def kept_by_applications(*, cubic: bool) -> dict[str, dict[str, Any]]:
+    """The part of each nested application that retains something, by the application's logical id.
+
+    Those that not every stack has, are there if they are asked for.
+    """
     applications = {
         name: kept(read(TEMPLATE.parent / resource["Properties"]["Location"]))
         for name, resource in read()["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Application"
+        if resource["Type"] == "AWS::Serverless::Application" and (cubic or resource.get("Condition") != "IngestsCubic")
     }
     return {name: part for name, part in applications.items() if part["Resources"]}
 
 
-def nesting() -> dict[str, Any]:
+def nesting(*, cubic: bool) -> dict[str, Any]:
     """The root's part with the applications' stacks in it. Where their templates are is a parameter of each."""
-    template, applications = read(), kept_by_applications()
+    template, applications = read(), kept_by_applications(cubic=cubic)
     part = kept(template)
     for name, inner in applications.items():
         given = template["Resources"][name]["Properties"]["Parameters"]
@@ -116,9 +119,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make import-template", description=__doc__)
     parser.add_argument("prefix", help="Prefix of the stack that is gone")
     parser.add_argument("key", help="Output KeyArn of the stack that is gone")
+    parser.add_argument("--cubic", action="store_true", help="it ingested Cubic")
     options = parser.parse_args(arguments)
-    parts = {PART: kept(read()), NESTING: nesting()}
-    parts |= {of_application(name, PART): part for name, part in kept_by_applications().items()}
+    applications = kept_by_applications(cubic=options.cubic)
+    parts = {PART: kept(read()), NESTING: nesting(cubic=options.cubic)}
+    parts |= {of_application(name, PART): part for name, part in applications.items()}
     for file, part in parts.items():
         Path(file).write_text(json.dumps(part, indent=2) + "\n")
         if file != NESTING:

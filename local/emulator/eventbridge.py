@@ -36,9 +36,9 @@ class _Pattern(EventPattern):
         return bool(EventPattern._does_item_match_named_filter(item, pattern))  # noqa: SLF001
 
 
-def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
-    """Whether a rule with this pattern gets the event."""
-    return any(_Pattern(None, pattern).matches_event(variant) for variant in _variants(event))
+def matches(pattern: dict[str, Any] | None, event: dict[str, Any]) -> bool:
+    """Whether a rule with this pattern gets the event; a schedule has none."""
+    return pattern is not None and any(_Pattern(None, pattern).matches_event(variant) for variant in _variants(event))
 
 
 def _variants(value: Any) -> list[Any]:
@@ -96,7 +96,7 @@ class Bus:
                 for rule in self.rules
                 if rule.logical_id not in self.disabled
                 and rule.properties.get("State", "ENABLED") == "ENABLED"
-                and matches(rule.properties["EventPattern"], event)
+                and matches(rule.properties.get("EventPattern"), event)
             ]
         for rule in matching:
             for target in rule.properties["Targets"]:

@@ -18,7 +18,8 @@ class Kind:
 
 
 _REGIONAL = "{region}:{account}"
-# {id} is made of the logical id, {queue_url} by whoever loads the template.
+PORTS = {"mysql": "3306", "postgres": "5432"}
+# {id} is made of the logical id, {port} of the database's engine, {queue_url} by whoever loads the template.
 KINDS = {
     "AWS::CloudFormation::Stack": Kind(ref=f"arn:{{partition}}:cloudformation:{_REGIONAL}:stack/{{name}}/{{id}}"),
     "AWS::CloudWatch::Alarm": Kind("AlarmName", f"cloudwatch:{_REGIONAL}:alarm:{{name}}"),
@@ -37,7 +38,11 @@ KINDS = {
     "AWS::IAM::Role": Kind("RoleName", "iam::{account}:role/{name}"),
     "AWS::KMS::Alias": Kind("AliasName"),
     "AWS::KMS::Key": Kind(arn=f"kms:{_REGIONAL}:key/{{id}}", ref="{id}"),
+    "AWS::Kinesis::Stream": Kind("Name", f"kinesis:{_REGIONAL}:stream/{{name}}"),
     "AWS::Lambda::Function": Kind("FunctionName", f"lambda:{_REGIONAL}:function:{{name}}"),
+    "AWS::Lambda::Version": Kind(
+        "FunctionName", ref=f"arn:{{partition}}:lambda:{_REGIONAL}:function:{{name}}:1", attributes={"Version": "1"}
+    ),
     "AWS::Logs::LogGroup": Kind("LogGroupName", f"logs:{_REGIONAL}:log-group:{{name}}:*"),
     "AWS::RDS::DBInstance": Kind(
         "DBInstanceIdentifier",
@@ -45,7 +50,7 @@ KINDS = {
         attributes={
             "DBInstanceArn": f"arn:{{partition}}:rds:{_REGIONAL}:db:{{name}}",
             "Endpoint.Address": "{name}.local",
-            "Endpoint.Port": "3306",
+            "Endpoint.Port": "{port}",
             "MasterUserSecret.SecretArn": f"arn:{{partition}}:secretsmanager:{_REGIONAL}:secret:rds!db-{{id}}-000000",
         },
     ),

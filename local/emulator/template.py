@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
@@ -23,7 +23,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from local.emulator.physical_ids import KINDS, Kind
+from local.emulator.physical_ids import KINDS, PORTS, Kind
 
 STACK = "AWS::CloudFormation::Stack"
 _PACKAGED = "https://s3.amazonaws.com/local/"
@@ -96,7 +96,8 @@ def load(
     pseudo |= {"AWS::StackName": "local", "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/local/0"}
 
     def load_nested(location: str, given: Mapping[str, str]) -> Template:
-        return load(path.parent / location, given, account=account, region=region, queue_url=url)
+        inner = path.parent / location
+        return load(inner, given, account=account, region=region, queue_url=url, attributes=attributes)
 
     resolver = _Resolver(translated, values, pseudo, url, dict(attributes or {}), load_nested)
     return Template(
@@ -119,8 +120,14 @@ def translate(path: Path | str, parameters: Mapping[str, str], *, region: str = 
 
 
 def _read(path: Path | str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(json.dumps(yaml_parse(Path(path).read_text())))  # an alias becomes a copy
+    document: dict[str, Any] = json.loads(_as_json(Path(path).read_text()))
     return document
+
+
+@cache
+def _as_json(text: str) -> str:
+    """YAML is slow to read, and the template of consumers is read for each of them. An alias becomes a copy."""
+    return json.dumps(yaml_parse(text))
 
 
 def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
@@ -138,6 +145,7 @@ def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> 
 
 def _translate(document: dict[str, Any], values: dict[str, str], region: str) -> dict[str, Any]:
     """The SAM transform; local code and templates are given such addresses in S3 as packaging would give them."""
+    document = document | {"Resources": _expanded(document["Resources"], values)}
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Application":
             resource["Properties"]["Location"] = f"{_PACKAGED}{resource['Properties']['Location']}"
@@ -149,6 +157,27 @@ def _translate(document: dict[str, Any], values: dict[str, str], region: str) ->
     translated: dict[str, Any] = translator.translate(document, parameter_values=values)
     translator.metrics.publish()  # to nobody; unpublished, they complain on standard output
     return json.loads(json.dumps(translated))  # type: ignore[no-any-return]
+
+
+def _expanded(resources: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
+    """The resources with those of each loop in its place: AWS::LanguageExtensions, as far as the templates use it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html
+    """
+    expanded: dict[str, Any] = {}
+    for name, resource in resources.items():
+        if not name.startswith("Fn::ForEach::"):
+            expanded[name] = resource
+            continue
+        identifier, collection, body = resource
+        for item in values[collection["Ref"]].split(","):
+            letters_and_digits = re.sub("[^A-Za-z0-9]", "", item)
+            text = json.dumps(body).replace(f"${{{identifier}}}", item).replace(f"&{{{identifier}}}", letters_and_digits)
+            for logical_id, found in json.loads(text).items():
+                if logical_id in expanded:
+                    raise TemplateError(f"Resources.{name}: there are two {logical_id!r}")
+                expanded[logical_id] = found
+    return expanded
 
 
 @dataclass(frozen=True)
@@ -287,6 +316,7 @@ class _Resolver:
             named = named.get(step, logical_id)
         name = self.resolve(named, path)
         context = {"name": name, "id": uuid5(NAMESPACE_DNS, logical_id).hex, "queue_url": self.queue_url(name)}
+        context |= {"port": PORTS.get(raw.get("Properties", {}).get("Engine"), "")}
         context |= {"account": self.pseudo["AWS::AccountId"], "region": self.pseudo["AWS::Region"], "partition": "aws"}
         context["arn"] = self.attributes.get(f"{logical_id}.Arn") or f"arn:aws:{kind.arn}".format(**context)
         return form.format(**context)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from samtranslator.yaml_helper import yaml_parse
 
 from local.emulator.template import load, translate
 from tests.contract.test_deployment import DEVELOPMENT, PRODUCTION, ROOT, TEMPLATE
@@ -23,7 +24,7 @@ POLICY = ROOT / "docs/deployer-policy.json"
 STACK = PRODUCTION | {"Prefix": "dataplatform-stg"}
 # Actions for properties that the template does not set.
 NOT_ASKED = {
-    "ec2:DescribeNetworkInterfaces": "no function is in the VPC",
+    "codedeploy:*": "no function is deployed bit by bit",
     "ecs:PutAccountSetting*": "Container Insights is set on the cluster",
     "elasticfilesystem:*": "no function has a file system",
     "firehose:*": "no log group has a delivery",
@@ -39,9 +40,10 @@ def allowed() -> list[dict[str, Any]]:
 
 
 def asked_for() -> set[str]:
-    templates = load(TEMPLATE, PRODUCTION).all()
-    types = {r["Type"] for it in templates for r in translate(it.path, it.parameters)["Resources"].values()}
-    handlers = [PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-2", it).schema.get("handlers", {}) for it in types]
+    templates = {it.path: it for it in load(TEMPLATE, PRODUCTION).all()}
+    types = {r["Type"] for it in templates.values() for r in translate(it.path, it.parameters)["Resources"].values()}
+    known = [it for it in types if not it.startswith("Custom::")]  # the others are functions of ours
+    handlers = [PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-2", it).schema.get("handlers", {}) for it in known]
     doing = [handler.get(verb, {}) for handler in handlers for verb in ("create", "read", "update", "delete")]
     actions = {action for it in doing for action in it.get("permissions", [])}
     return {action for action in actions if not any(fnmatchcase(action, it) for it in NOT_ASKED)}
@@ -73,6 +75,22 @@ def test_every_name_of_the_stack_is_among_the_deployers_and_no_other_stacks(allo
         for resource in load(TEMPLATE, parameters).resources.values():
             if resource.arn and resource.type not in nameless:
                 assert may_be_made(resource.arn) is ours, resource.arn
+
+
+def test_a_secret_gets_a_name_of_its_logical_id_and_the_deployer_may_make_it(allowed: list[dict[str, Any]]) -> None:
+    [named] = [statement for statement in allowed if "secretsmanager:*" in statement["Action"]]
+    secrets = load(TEMPLATE, STACK).of_type("AWS::SecretsManager::Secret")
+    assert len(secrets) == 2
+    for secret in secrets:
+        arn = f"arn:aws:secretsmanager:eu-west-2:123456789012:secret:{secret.logical_id}-1A2B3C4D5E6F-a1b2c3"
+        assert any(fnmatchcase(arn, on) for on in named["Resource"])
+
+
+def test_the_deployer_may_use_the_transforms_of_the_templates(allowed: list[dict[str, Any]]) -> None:
+    [stacks] = [statement for statement in allowed if statement["Sid"] == "Stacks"]
+    used = {it for part in load(TEMPLATE, STACK).all() for it in as_list(yaml_parse(part.path.read_text())["Transform"])}
+    granted = {arn.split("/")[1] for arn in stacks["Resource"] if ":transform/" in arn}
+    assert granted == {name.removeprefix("AWS::") for name in used}
 
 
 def test_the_deployer_makes_nested_stacks_and_puts_their_templates_where_sam_puts_them(

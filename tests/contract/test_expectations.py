@@ -184,6 +184,108 @@ RIGHTS: dict[str, dict[str, str]] = {
         "GlueErrorLogs:*": LOG,
     },
 }
+# What each of Cubic's functions has, but for its own queue, DLQ and log.
+IN_VPC = (
+    f"{TRACE} ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
+    "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses"
+)
+READ_STREAM = "kinesis:DescribeStreamSummary kinesis:ListShards kinesis:GetShardIterator kinesis:GetRecords"
+READ_CATALOG = "glue:GetTable glue:GetTables glue:GetPartitions"
+WRITE_TABLES = "glue:CreateTable glue:UpdateTable"
+CATALOG = ("catalog", "CubicRawDatabase", "table/dataplatform_prod_cubic_raw_zone/*")
+OF_CUBIC: dict[str, dict[str, str]] = {
+    "FetchDmap": {
+        "CubicApiSecret": "secretsmanager:GetSecretValue",
+        "IncomingBucket": "s3:ListBucket",
+        "IncomingBucket/cubic/dmap/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload",
+    },
+    "WriteKafkaFiles": {
+        "stream/dataplatform-prod-cubic-kafka-*": READ_STREAM,
+        "IncomingBucket": "s3:ListBucket",
+        "IncomingBucket/cubic/kafka/*": "s3:GetObject s3:PutObject",
+        "ErrorBucket": "s3:ListBucket",
+        "ErrorBucket/cubic/kafka/*": "s3:GetObject s3:PutObject",
+    },
+    "RegisterLoad": {
+        "IncomingBucket": "s3:ListBucket",
+        "IncomingBucket/cubic/*": "s3:GetObjectVersion",
+        "StartIngestionQueue": "sqs:SendMessage",
+        "MoveLoadQueue": "sqs:SendMessage",
+    },
+    "SweepIncoming": {
+        "IncomingBucket": "s3:ListBucketVersions",
+        "RawBucket": "s3:ListBucket",
+        "RawBucket/cubic/*": "s3:DeleteObject",
+        **dict.fromkeys(CATALOG, f"{READ_CATALOG} {WRITE_TABLES}"),
+        "RegisterLoadQueue": "sqs:SendMessage",
+        "StartIngestionQueue": "sqs:SendMessage",
+        "FinishIngestionQueue": "sqs:SendMessage",
+        "MoveLoadQueue": "sqs:SendMessage",
+    },
+    "StartIngestion": {
+        "IncomingBucket": "s3:ListBucket",
+        "IncomingBucket/cubic/*": "s3:GetObjectVersion",
+        "SpringboardBucket": "s3:ListBucket",
+        "SpringboardBucket/_work/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload",
+        "IngestJob": "glue:StartJobRun glue:GetJobRuns",
+    },
+    "FinishIngestion": {
+        "SpringboardBucket": "s3:ListBucket",
+        "SpringboardBucket/_work/*": "s3:GetObject",
+        "IngestJob": "glue:GetJobRun glue:GetJobRuns",
+        "StartIngestionQueue": "sqs:SendMessage",
+        "MoveLoadQueue": "sqs:SendMessage",
+    },
+    "MoveLoad": {
+        "IncomingBucket": "s3:ListBucket",
+        "IncomingBucket/cubic/*": "s3:GetObjectVersion s3:DeleteObjectVersion",
+        **dict.fromkeys(("ArchiveBucket", "ErrorBucket", "RawBucket"), "s3:ListBucket"),
+        **dict.fromkeys(
+            ("ArchiveBucket/cubic/*", "ErrorBucket/cubic/*"),
+            "s3:GetObject s3:GetObjectVersion s3:PutObject s3:DeleteObjectVersion s3:AbortMultipartUpload",
+        ),
+        "RawBucket/cubic/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload",
+        **dict.fromkeys(
+            CATALOG, f"glue:GetTable {WRITE_TABLES} glue:GetPartition glue:CreatePartition glue:DeletePartition"
+        ),
+    },
+}
+RIGHTS |= {
+    f"{name}Role": {
+        "*": IN_VPC,
+        "AlertsTopic": "sns:Publish",
+        f"{name}Queue": f"{ANSWER} sqs:SendMessage",
+        f"{name}Dlq": "sqs:SendMessage",
+        f"{name}Logs:*": LOG,
+        "secret:rds!db-*": "secretsmanager:GetSecretValue",
+        "Key": USE,
+        **own,
+    }
+    for name, own in OF_CUBIC.items()
+}
+RIGHTS |= {
+    "MigrateMetadataRole": {
+        "*": IN_VPC,
+        "secret:rds!db-*": "secretsmanager:GetSecretValue",
+        "Key": "kms:Decrypt",
+        "MigrateMetadataLogs:*": LOG,
+    },
+    "IngestRole": {
+        "*": "cloudwatch:PutMetricData",
+        "GlueAssetsBucket/*": "s3:GetObject",
+        "SpringboardBucket": LIST,
+        "SpringboardBucket/_work/*": "s3:GetObject",
+        "SpringboardBucket/_work/*/result.json": "s3:PutObject",
+        "RawBucket": LIST,
+        "RawBucket/cubic*": WRITE_ZONE,
+        **dict.fromkeys(
+            CATALOG, f"glue:GetTable {WRITE_TABLES} glue:GetPartition glue:CreatePartition glue:UpdatePartition"
+        ),
+        "Key": USE,
+        "IngestOutputLogs:*": LOG,
+        "IngestErrorLogs:*": LOG,
+    },
+}
 # Statement by statement, principals and actions. Pre-production has more of these than the others.
 BY_RESOURCE = {
     "Key": {
@@ -207,6 +309,8 @@ BY_RESOURCE = {
 SECURITY_GROUPS = {
     "DatabaseSecurityGroup": {("in", "3306-3306", "DumpLoaderSecurityGroup"), ("out", "all", "127.0.0.1/32")},
     "DumpLoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "3306-3306", "DatabaseSecurityGroup")},
+    "CubicDatabaseSecurityGroup": {("in", "5432-5432", "CubicFunctionsSecurityGroup"), ("out", "all", "127.0.0.1/32")},
+    "CubicFunctionsSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "5432-5432", "CubicDatabaseSecurityGroup")},
 }
 
 
@@ -305,6 +409,71 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "SNAPSHOT_QUEUE_URL": "SnapshotToS3Queue",
     },
 }
+METADATA = {
+    "DB_HOST": "dataplatform-prod-cubic-metadata.local",
+    "DB_PORT": "5432",
+    "DB_NAME": "cubic",
+    "DB_SECRET_ARN": "secret:rds!db-*",
+    "DB_CA_BUNDLE": "/var/task/rds-global-bundle.pem",
+}
+RAW_ZONE = {"RAW_BUCKET": "RawBucket", "RAW_DATABASE": "CubicRawDatabase"}
+SENDS_TO = {
+    name: f"{queue}Queue"
+    for name, queue in {
+        "REGISTER_QUEUE_URL": "RegisterLoad",
+        "START_QUEUE_URL": "StartIngestion",
+        "FINISH_QUEUE_URL": "FinishIngestion",
+        "MOVE_QUEUE_URL": "MoveLoad",
+    }.items()
+}
+GIVEN_IN_CUBIC: dict[str, dict[str, str]] = {
+    "FetchDmap": {
+        "INCOMING_BUCKET": "IncomingBucket",
+        "API_SECRET_ARN": "CubicApiSecret",
+        "API_HOSTS": "dmap.example.org,files.example.org",
+    },
+    "WriteKafkaFiles": {
+        "INCOMING_BUCKET": "IncomingBucket",
+        "ERROR_BUCKET": "ErrorBucket",
+        "STREAM_PREFIX": "dataplatform-prod-cubic-kafka-",
+        "TOPICS": "sample,other-one",
+    },
+    "RegisterLoad": {
+        "INCOMING_BUCKET": "IncomingBucket",
+        "START_QUEUE_URL": "StartIngestionQueue",
+        "MOVE_QUEUE_URL": "MoveLoadQueue",
+    },
+    "SweepIncoming": {"INCOMING_BUCKET": "IncomingBucket"} | RAW_ZONE | SENDS_TO,
+    "StartIngestion": {
+        "INCOMING_BUCKET": "IncomingBucket",
+        "SPRINGBOARD_BUCKET": "SpringboardBucket",
+        "INGEST_JOB": "IngestJob",
+    } | RAW_ZONE,
+    "FinishIngestion": {
+        "SPRINGBOARD_BUCKET": "SpringboardBucket",
+        "INGEST_JOB": "IngestJob",
+        "START_QUEUE_URL": "StartIngestionQueue",
+        "MOVE_QUEUE_URL": "MoveLoadQueue",
+    },
+    "MoveLoad": {
+        "INCOMING_BUCKET": "IncomingBucket",
+        "ARCHIVE_BUCKET": "ArchiveBucket",
+        "ERROR_BUCKET": "ErrorBucket",
+    } | RAW_ZONE,
+}  # fmt: skip
+ENVIRONMENT |= {
+    f"{name}Function": METADATA
+    | {
+        "QUEUE_URL": f"{name}Queue",
+        "DEAD_LETTER_QUEUE_URL": f"{name}Dlq",
+        "ALERTS_TOPIC_ARN": "AlertsTopic",
+        "POLL_DELAY_SECONDS": "900",
+        "MAX_WAIT_HOURS": "12",
+    }
+    | own
+    for name, own in GIVEN_IN_CUBIC.items()
+}
+ENVIRONMENT |= {"MigrateMetadataFunction": METADATA}
 IMAGES = "123456789012.dkr.ecr.eu-west-2.amazonaws.com/dataplatform-prod-liberator-to-rds-snapshot"
 # Single properties by their path; a list or a mapping is compared whole, and None is a property that is not there.
 WIRING: dict[str, dict[str, Any]] = {
@@ -363,6 +532,31 @@ WIRING: dict[str, dict[str, Any]] = {
         "ContainerDefinitions.0.LogConfiguration.Options.awslogs-group": "DumpLoaderLogs",
         "ContainerDefinitions.1.LogConfiguration.Options.awslogs-group": "DumpLoaderLogs",
     },
+    "SweepSchedule": {"State": None, "ScheduleExpression": "rate(15 minutes)", "Targets.0.Arn": "SweepIncomingQueue"},
+    "DmapSchedule": {"State": "ENABLED", "ScheduleExpression": "cron(0 6 * * ? *)", "Targets.0.Arn": "FetchDmapQueue"},
+    "KafkaSchedule": {"State": "ENABLED", "ScheduleExpression": "rate(1 minute)", "Targets.0.Arn": "WriteKafkaFilesQueue"},
+    "IncomingObjectRule": {"State": None, "Targets.0.Arn": "RegisterLoadQueue", "Targets.0.InputTransformer": None},
+    "JobEndedRule": {"State": None, "Targets.0.Arn": "FinishIngestionQueue", "Targets.0.InputTransformer": None},
+    "Migrations": {"ServiceToken": "MigrateMetadataFunction", "ServiceTimeout": 600},
+    "MigrateMetadataFunction": {"Timeout": 300, "RecursiveLoop": None},
+    # The metadata database is small: no more than these are at it at once.
+    **{
+        f"{name}FunctionQueue": {"BatchSize": size, "ScalingConfig": {"MaximumConcurrency": at_once}, "Enabled": None}
+        for name, size, at_once in (
+            ("FetchDmap", 1, 2), ("WriteKafkaFiles", 1, 2), ("RegisterLoad", 10, 5), ("SweepIncoming", 1, 2),
+            ("StartIngestion", 1, 5), ("FinishIngestion", 5, 5), ("MoveLoad", 1, 5),
+        )
+    },
+    **{
+        f"{name}Queue": {
+            "VisibilityTimeout": seconds, "RedrivePolicy.deadLetterTargetArn": f"{name}Dlq", "DelaySeconds": None,
+        }
+        for seconds, names in (
+            ("360", ("RegisterLoad", "FinishIngestion")),
+            ("5400", ("FetchDmap", "WriteKafkaFiles", "SweepIncoming", "StartIngestion", "MoveLoad")),
+        )
+        for name in names
+    },
 }  # fmt: skip
 
 
@@ -400,12 +594,36 @@ ALARMS: dict[str, tuple[Any, ...]] = {
     "SnapshotToS3ErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "SnapshotToS3Function", *TROUBLE),
     "S3ToS3CopierErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "S3ToS3CopierFunction", *TROUBLE),
     "ProdToPreprodErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "ProdToPreprodFunction", *TROUBLE),
+    **{f"{it}DlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", f"{it}Dlq", *DLQ) for it in OF_CUBIC},
+    **{f"{it}ErrorsAlarm": ("AWS/Lambda", "Errors Throttles", f"{it}Function", *TROUBLE) for it in OF_CUBIC},
+    "NoSweepAlarm": (
+        "AWS/Lambda", "Invocations", "SweepIncomingFunction", "Sum", 3600, 1, "LessThanThreshold", 1, "breaching",
+    ),
+    "KafkaLateAlarm": (
+        OURS, "KafkaOldestRecordAge", "write_kafka_files", "Maximum", 300, 1, "GreaterThanThreshold", 3 * 3600,
+        "notBreaching",
+    ),
+    "MetadataStorageAlarm": (
+        "AWS/RDS", "FreeStorageSpace", "CubicDatabase", "Minimum", 300, 3, "LessThanThreshold", 2 << 30, "missing",
+    ),
+    "MetadataCpuAlarm": (
+        "AWS/RDS", "CPUUtilization", "CubicDatabase", "Average", 300, 6, "GreaterThanThreshold", 90, "missing",
+    ),
+    **{
+        f"LateAlarm{topic}": (
+            "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", f"Stream{topic}", "Maximum", 3600, 6,
+            "GreaterThanThreshold", 6 * 3600 * 1000, "breaching",
+        )
+        for topic in ("sample", "otherone")
+    },
 }  # fmt: skip
 # The dimension by which CloudWatch tells one from another, and the type of resource.
 DIMENSION = {
     "AWS/SQS": ("QueueName", "AWS::SQS::Queue"),
     "AWS/Events": ("RuleName", "AWS::Events::Rule"),
+    "AWS/Kinesis": ("StreamName", "AWS::Kinesis::Stream"),
     "AWS/Lambda": ("FunctionName", "AWS::Lambda::Function"),
+    "AWS/RDS": ("DBInstanceIdentifier", "AWS::RDS::DBInstance"),
     OURS: ("service", ""),
 }
 
@@ -462,6 +680,12 @@ STAGED = {
     "Prefix": "parking/_staging/",
     "ExpirationInDays": 2,
 }
+MARKS = {
+    "Id": "marks of deletions under which nothing is left",
+    "Status": "Enabled",
+    "ExpiredObjectDeleteMarker": True,
+}
+WORK = {"Id": "work of batches that have ended", "Status": "Enabled", "Prefix": "_work/", "ExpirationInDays": 14}
 EXPORTED = {"Id": "exports that were copied", "Status": "Enabled", "ExpirationInDays": "14"}
 
 
@@ -538,6 +762,55 @@ DATA: dict[str, dict[str, Any]] = {
         "DefaultArguments.--refined": "s3://dataplatform-prod-refined-zone",
         "DefaultArguments.--refined_database": "RefinedDatabase",
         "DefaultArguments.--transforms": "s3://dataplatform-prod-liberator-glue-assets/liberator/transforms",
+    },
+    # A load is a version: none goes by age but from where it is a copy.
+    "IncomingBucket": {
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled": True,
+        "LifecycleConfiguration": {"Rules": [ABORT, MARKS]},
+    },
+    "ArchiveBucket": bucket(),
+    "ErrorBucket": bucket(),
+    "SpringboardBucket": bucket(WORK, versions=False),
+    **{
+        f"Stream{topic}": {
+            "RetentionPeriodHours": 168,
+            "ShardCount": 1,
+            "StreamEncryption": {"EncryptionType": "KMS", "KeyId": "Key"},
+        }
+        for topic in ("sample", "otherone")
+    },
+    # Empty until a person puts the key: nothing of the template may overwrite that.
+    "CubicApiSecret": {"KmsKeyId": "Key", "SecretString": None, "GenerateSecretString": None},
+    "CubicDatabase": {
+        "Engine": "postgres",
+        "StorageEncrypted": True,
+        "KmsKeyId": "Key",
+        "DBName": "cubic",
+        "DBParameterGroupName": "CubicDatabaseParameters",
+        "DBSubnetGroupName": "CubicDatabaseSubnets",
+        "VPCSecurityGroups": ["CubicDatabaseSecurityGroup"],
+        "DBInstanceClass": "db.t4g.micro",
+        "PubliclyAccessible": False,
+        "ManageMasterUserPassword": True,
+        "MasterUserSecret": {"KmsKeyId": "Key"},
+        "DeletionProtection": True,
+        "BackupRetentionPeriod": 7,
+        "AutoMinorVersionUpgrade": True,
+        "CopyTagsToSnapshot": True,
+    },
+    "CubicDatabaseParameters": {"Family": "postgres17", "Parameters": {"rds.force_ssl": "1"}},
+    "IngestJob": JOB
+    | {
+        "MaxRetries": 0,
+        "Role": "IngestRole",
+        "ExecutionProperty": {"MaxConcurrentRuns": "4"},
+        "NumberOfWorkers": "4",
+        "Timeout": "180",
+        "Command.ScriptLocation": "s3://dataplatform-prod-liberator-glue-assets/cubic/cubic__ingest_incoming.py",
+        "DefaultArguments.--springboard": "s3://dataplatform-prod-cubic-springboard",
+        "DefaultArguments.--raw": "s3://dataplatform-prod-raw-zone",
+        "DefaultArguments.--raw_database": "CubicRawDatabase",
     },
     "DailyWorkflow": {"MaxConcurrentRuns": 1},
     "BackdatedWorkflow": {"MaxConcurrentRuns": 1},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,16 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 ACCOUNT = "123456789012"
 
 # Services that are let in without saying for whom they come, each with AWS's word that it can't be asked of them.
+OF_CUBIC = (
+    "FetchDmap", "WriteKafkaFiles", "RegisterLoad", "SweepIncoming", "StartIngestion", "FinishIngestion", "MoveLoad",
+)  # fmt: skip
 UNCONDITIONAL = {
     **{
         (role, "lambda.amazonaws.com"): "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html"
-        for role in ("SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole")
+        for role in (
+            "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "MigrateMetadataRole",
+            *(f"{name}Role" for name in OF_CUBIC),
+        )
     },
     ("AlertsTopicPolicy", "events.amazonaws.com"): "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
     ("Key", "events.amazonaws.com"): "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html",
@@ -31,6 +38,7 @@ IF_SENT = {
     "DumpLoaderTaskRole": "has the trust policy of the role above; https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
     "LandingToRawRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
     "TransformRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
+    "IngestRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
 }  # fmt: skip
 # To which of a service's names a role may be given. RDS has two, and AWS does not say which one counts for an export.
 PASSED_TO = {
@@ -44,6 +52,11 @@ ON_ALL = {
     "rds:DescribeExportTasks": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html",
     "xray:PutTraceSegments": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
     "xray:PutTelemetryRecords": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+}  # fmt: skip
+# Lambda makes the network interfaces of a function in its role's name. The code is denied them: see below.
+VPC_ACTIONS = {
+    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
 }  # fmt: skip
 # Actions with a wildcard: AWS's own lists for the role that exports are written in, and the account's hold on its key.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
@@ -65,6 +78,10 @@ THROUGH = {
     "ExportRole": set(),
     "LandingToRawRole": {"s3"},
     "TransformRole": {"s3"},
+    "MigrateMetadataRole": {"secretsmanager", "lambda"},
+    **{f"{name}Role": {"s3", "sns", "secretsmanager", "lambda"} for name in OF_CUBIC},
+    "WriteKafkaFilesRole": {"s3", "sns", "secretsmanager", "lambda", "kinesis"},
+    "IngestRole": {"s3"},
 }
 POLICIES = {
     "AWS::IAM::Role": "AssumeRolePolicyDocument",
@@ -183,7 +200,7 @@ def test_wildcards_stand_only_where_aws_wants_them(template: Template) -> None:
     found = list(all_statements(template))
     assert {(n, a) for n, s in found for a in s["Action"] if "*" in a} == WILD_ACTIONS
     on_all = {a for name, s in found for a in s["Action"] if "*" in s["Resource"] and name != "Key"}
-    assert on_all == ON_ALL.keys()
+    assert on_all == ON_ALL.keys() | (VPC_ACTIONS if "Cubic" in template.nested else set())
     for name, statement in found:
         assert not {"NotPrincipal", "NotAction", "NotResource"} & statement.keys(), name
 
@@ -207,6 +224,21 @@ def test_a_role_uses_a_key_only_by_way_of_the_services_that_encrypt_with_it(temp
             assert all(re.fullmatch(r"[a-z0-9]+\.(eu-west-2|\*)\.amazonaws\.com", name) for name in names)
             through.setdefault(role.logical_id, set()).update(name.split(".")[0] for name in names)
     assert through == {role: services for role, services in THROUGH.items() if role in template.resources}
+
+
+def test_the_code_of_a_function_in_the_vpc_is_denied_what_lambda_does_in_its_roles_name(template: Template) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
+    roles = {role.arn: role for role in template.of_type("AWS::IAM::Role")}
+    functions = [f for f in template.of_type("AWS::Lambda::Function") if "VpcConfig" in f.properties]
+    assert len(functions) == (1 + len(OF_CUBIC) if "Cubic" in template.nested else 0)
+    for function in functions:
+        role = roles[function.properties["Role"]]
+        assert {a for s in role_statements(role) for a in s["Action"] if a.startswith("ec2:")} == VPC_ACTIONS
+        [policy] = role.properties["Policies"]
+        [denied] = statements(policy["PolicyDocument"], "Deny")
+        assert (set(denied["Action"]), denied["Resource"]) == (VPC_ACTIONS, ["*"])
+        [pattern] = asked(denied, ("ArnLike",), "lambda:SourceFunctionArn")
+        assert fnmatchcase(function.arn, pattern)
 
 
 def test_another_accounts_replicator_uses_the_key_by_way_of_s3_only(template: Template) -> None:
