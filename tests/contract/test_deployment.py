@@ -21,7 +21,16 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from pydantic import BaseModel, ValidationError
 from samtranslator.yaml_helper import yaml_parse
 
-from cubic.functions.write_kafka_files import Settings as WriteKafkaFilesSettings
+from cubic.functions import (
+    fetch_dmap,
+    finish_ingestion,
+    move_load,
+    register_load,
+    start_ingestion,
+    sweep_incoming,
+    write_kafka_files,
+)
+from cubic.settings import DatabaseSettings
 from deploy.import_template import LIST, NESTING, PART, kept, kept_by_applications, nesting, of_application
 from deploy.import_template import main as import_template
 from dump_loader.settings import AccountSettings
@@ -57,7 +66,14 @@ FUNCTIONS: dict[str, type[BaseModel]] = {
     "SnapshotToS3Function": SnapshotToS3Settings,
     "S3ToS3CopierFunction": S3ToS3CopierSettings,
     "ProdToPreprodFunction": ProdToPreprodSettings,
-    "WriteKafkaFilesFunction": WriteKafkaFilesSettings,
+    "FetchDmapFunction": fetch_dmap.Settings,
+    "WriteKafkaFilesFunction": write_kafka_files.Settings,
+    "RegisterLoadFunction": register_load.Settings,
+    "SweepIncomingFunction": sweep_incoming.Settings,
+    "StartIngestionFunction": start_ingestion.Settings,
+    "FinishIngestionFunction": finish_ingestion.Settings,
+    "MoveLoadFunction": move_load.Settings,
+    "MigrateMetadataFunction": DatabaseSettings,
 }
 METRICS = {
     "snapshot_to_s3": {"Polls", "ExportsStarted", "RunsFailed"},
@@ -70,11 +86,11 @@ METRICS = {
 }  # fmt: skip
 METRICS_OF_CUBIC: dict[str, set[str]] = {
     "register_load": {"Polls", "RunsFailed"},
-    "sweep_incoming": {"Polls", "RunsFailed"},
-    "start_ingestion": {"Polls", "RunsFailed"},
-    "finish_ingestion": {"Polls", "RunsFailed"},
-    "move_load": {"Polls", "RunsFailed"},
-    "fetch_dmap": {"Polls", "RunsFailed"},
+    "sweep_incoming": {"Polls", "LoadsFoundBySweep", "RunsFailed"},
+    "start_ingestion": {"Polls", "BytesClaimed", "RunsFailed"},
+    "finish_ingestion": {"Polls", "RowsIngested", "TablesPaused", "RunsFailed"},
+    "move_load": {"Polls", "LoadsArchived", "LoadsErrored", "RunsFailed"},
+    "fetch_dmap": {"Polls", "DatasetsFetched", "BytesFetched", "RunsFailed"},
     "write_kafka_files": {
         "Polls", "KafkaRecordsWritten", "KafkaRecordsRefused", "KafkaOldestRecordAge", "RunsFailed",
     },
@@ -209,7 +225,7 @@ def test_a_functions_environment_is_what_its_settings_are_and_makes_them(product
 def test_a_missing_setting_is_named_and_the_environment_is_not_quoted(function: str) -> None:
     with pytest.raises(ValidationError) as raised:
         FUNCTIONS[function].model_validate({"AWS_SECRET_ACCESS_KEY": "not to be logged"})
-    assert "QUEUE_URL" in str(raised.value)
+    assert ("DB_HOST" if function == "MigrateMetadataFunction" else "QUEUE_URL") in str(raised.value)
     assert "not to be logged" not in str(raised.value)
 
 

@@ -190,8 +190,8 @@ IN_VPC = (
     "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses"
 )
 READ_STREAM = "kinesis:DescribeStreamSummary kinesis:ListShards kinesis:GetShardIterator kinesis:GetRecords"
-READ_CATALOG = "glue:GetTable glue:GetTables glue:GetPartitions"
 WRITE_TABLES = "glue:CreateTable glue:UpdateTable"
+WRITE_PARTITIONS = f"glue:GetTable {WRITE_TABLES} glue:GetPartition glue:CreatePartition glue:UpdatePartition"
 CATALOG = ("catalog", "CubicRawDatabase", "table/dataplatform_prod_cubic_raw_zone/*")
 OF_CUBIC: dict[str, dict[str, str]] = {
     "FetchDmap": {
@@ -203,8 +203,7 @@ OF_CUBIC: dict[str, dict[str, str]] = {
         "stream/dataplatform-prod-cubic-kafka-*": READ_STREAM,
         "IncomingBucket": "s3:ListBucket",
         "IncomingBucket/cubic/kafka/*": "s3:GetObject s3:PutObject",
-        "ErrorBucket": "s3:ListBucket",
-        "ErrorBucket/cubic/kafka/*": "s3:GetObject s3:PutObject",
+        "ErrorBucket/cubic/kafka/*": "s3:PutObject",
     },
     "RegisterLoad": {
         "IncomingBucket": "s3:ListBucket",
@@ -214,9 +213,11 @@ OF_CUBIC: dict[str, dict[str, str]] = {
     },
     "SweepIncoming": {
         "IncomingBucket": "s3:ListBucketVersions",
+        "SpringboardBucket": "s3:ListBucket",
+        "SpringboardBucket/_work/*": "s3:GetObject s3:DeleteObject",
         "RawBucket": "s3:ListBucket",
         "RawBucket/cubic/*": "s3:DeleteObject",
-        **dict.fromkeys(CATALOG, f"{READ_CATALOG} {WRITE_TABLES}"),
+        **dict.fromkeys(CATALOG, f"glue:GetTable {WRITE_TABLES} glue:GetPartition"),
         "RegisterLoadQueue": "sqs:SendMessage",
         "StartIngestionQueue": "sqs:SendMessage",
         "FinishIngestionQueue": "sqs:SendMessage",
@@ -226,13 +227,14 @@ OF_CUBIC: dict[str, dict[str, str]] = {
         "IncomingBucket": "s3:ListBucket",
         "IncomingBucket/cubic/*": "s3:GetObjectVersion",
         "SpringboardBucket": "s3:ListBucket",
-        "SpringboardBucket/_work/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload",
+        "SpringboardBucket/_work/*": "s3:PutObject s3:AbortMultipartUpload",
+        "FinishIngestionQueue": "sqs:SendMessage",
         "IngestJob": "glue:StartJobRun glue:GetJobRuns",
     },
     "FinishIngestion": {
         "SpringboardBucket": "s3:ListBucket",
         "SpringboardBucket/_work/*": "s3:GetObject",
-        "IngestJob": "glue:GetJobRun glue:GetJobRuns",
+        "IngestJob": "glue:GetJobRun",
         "StartIngestionQueue": "sqs:SendMessage",
         "MoveLoadQueue": "sqs:SendMessage",
     },
@@ -244,10 +246,9 @@ OF_CUBIC: dict[str, dict[str, str]] = {
             ("ArchiveBucket/cubic/*", "ErrorBucket/cubic/*"),
             "s3:GetObject s3:GetObjectVersion s3:PutObject s3:DeleteObjectVersion s3:AbortMultipartUpload",
         ),
+        "SpringboardBucket/_work/*/batch.json": "s3:PutObject",
         "RawBucket/cubic/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload",
-        **dict.fromkeys(
-            CATALOG, f"glue:GetTable {WRITE_TABLES} glue:GetPartition glue:CreatePartition glue:DeletePartition"
-        ),
+        **dict.fromkeys(CATALOG, f"{WRITE_PARTITIONS} glue:DeletePartition"),
     },
 }
 RIGHTS |= {
@@ -273,14 +274,10 @@ RIGHTS |= {
     "IngestRole": {
         "*": "cloudwatch:PutMetricData",
         "GlueAssetsBucket/*": "s3:GetObject",
-        "SpringboardBucket": LIST,
         "SpringboardBucket/_work/*": "s3:GetObject",
         "SpringboardBucket/_work/*/result.json": "s3:PutObject",
-        "RawBucket": LIST,
-        "RawBucket/cubic*": WRITE_ZONE,
-        **dict.fromkeys(
-            CATALOG, f"glue:GetTable {WRITE_TABLES} glue:GetPartition glue:CreatePartition glue:UpdatePartition"
-        ),
+        "RawBucket/cubic/*": "s3:PutObject s3:AbortMultipartUpload",
+        **dict.fromkeys(CATALOG, WRITE_PARTITIONS),
         "Key": USE,
         "IngestOutputLogs:*": LOG,
         "IngestErrorLogs:*": LOG,
@@ -443,11 +440,12 @@ GIVEN_IN_CUBIC: dict[str, dict[str, str]] = {
         "START_QUEUE_URL": "StartIngestionQueue",
         "MOVE_QUEUE_URL": "MoveLoadQueue",
     },
-    "SweepIncoming": {"INCOMING_BUCKET": "IncomingBucket"} | RAW_ZONE | SENDS_TO,
+    "SweepIncoming": {"INCOMING_BUCKET": "IncomingBucket", "SPRINGBOARD_BUCKET": "SpringboardBucket"} | RAW_ZONE | SENDS_TO,
     "StartIngestion": {
         "INCOMING_BUCKET": "IncomingBucket",
         "SPRINGBOARD_BUCKET": "SpringboardBucket",
         "INGEST_JOB": "IngestJob",
+        "FINISH_QUEUE_URL": "FinishIngestionQueue",
     } | RAW_ZONE,
     "FinishIngestion": {
         "SPRINGBOARD_BUCKET": "SpringboardBucket",
@@ -459,6 +457,7 @@ GIVEN_IN_CUBIC: dict[str, dict[str, str]] = {
         "INCOMING_BUCKET": "IncomingBucket",
         "ARCHIVE_BUCKET": "ArchiveBucket",
         "ERROR_BUCKET": "ErrorBucket",
+        "SPRINGBOARD_BUCKET": "SpringboardBucket",
     } | RAW_ZONE,
 }  # fmt: skip
 ENVIRONMENT |= {
@@ -599,6 +598,7 @@ ALARMS: dict[str, tuple[Any, ...]] = {
     "NoSweepAlarm": (
         "AWS/Lambda", "Invocations", "SweepIncomingFunction", "Sum", 3600, 1, "LessThanThreshold", 1, "breaching",
     ),
+    "TablePausedAlarm": (OURS, "TablesPaused", "finish_ingestion", *TROUBLE),
     "KafkaLateAlarm": (
         OURS, "KafkaOldestRecordAge", "write_kafka_files", "Maximum", 300, 1, "GreaterThanThreshold", 3 * 3600,
         "notBreaching",
@@ -628,8 +628,8 @@ DIMENSION = {
 }
 
 
-# An export that failed stays failed, and the loader's rule tells people itself.
-NO_ALL_CLEAR = {"ExportFailedAlarm", "DumpLoaderFailedAlarm"}
+# An export that failed stays failed, a paused table paused, and the loader's rule tells people itself.
+NO_ALL_CLEAR = {"ExportFailedAlarm", "TablePausedAlarm", "DumpLoaderFailedAlarm"}
 
 
 def test_an_alarm_tells_the_people_when_it_rings_and_when_all_is_clear() -> None:

@@ -31,7 +31,7 @@ CUBIC = {
     "RegisterLoad": {"SweepIncomingRole"},
     "SweepIncoming": set[str](),
     "StartIngestion": {"RegisterLoadRole", "SweepIncomingRole", "FinishIngestionRole"},
-    "FinishIngestion": {"SweepIncomingRole"},
+    "FinishIngestion": {"StartIngestionRole", "SweepIncomingRole"},
     "MoveLoad": {"RegisterLoadRole", "SweepIncomingRole", "FinishIngestionRole"},
 }
 RULES = {
