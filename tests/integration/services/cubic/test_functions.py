@@ -116,6 +116,21 @@ def test_3_the_order_of_events_does_not_change_the_end(world: Cubic, order: Sequ
     assert world.told() == []
 
 
+def test_3_a_snapshot_that_is_found_between_the_run_and_the_move_takes_the_rows_along(world: Cubic) -> None:
+    world.upload(LOAD1)
+    world.settle()
+    world.upload(CT, INSERTED, 60)
+    for name in ("register", "start", "finish"):
+        world.round(name)
+    world.upload(LOAD1, b"id,name\r\n9,z\r\n", 50)
+    world.round("register")
+    world.settle()
+    assert world.raw(CHANGES) == {(S50, "20220304-134556444.csv.gz"): INSERTED}
+    assert [world.object(ARCHIVE, key) for key in world.keys(ARCHIVE, cubic.CHANGES)] == [INSERTED]
+    assert world.keys(ARCHIVE, cubic.CHANGES) == [f"{cubic.CHANGES}snapshot={S50}/20220304-134556444.csv.gz"]
+    assert (world.told(), world.errors) == ([], [])
+
+
 def test_5_a_file_that_is_overwritten_while_it_is_ingested_is_two_loads_with_rows_of_their_own(world: Cubic) -> None:
     world.upload(LOAD1)
     world.round("register")
