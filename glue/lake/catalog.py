@@ -12,7 +12,7 @@ from ingestion import partition
 from lake.schema import Unsupported, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from mypy_boto3_glue import GlueClient
@@ -30,28 +30,27 @@ _PARQUET = {
 
 @dataclass(frozen=True)
 class Source:
-    """The origin of a table: a database, and the names there of the table and of its columns (by their names here)."""
+    """The origin of a table: a database, the table's name there, and comments on columns, by their names here."""
 
     database: str
     table: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
+    comments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """One database. Every method is safe to repeat."""
+    """One database, the tables of which have these partition keys. Every method is safe to repeat."""
 
     glue: GlueClient
     database: str
+    keys: Sequence[str] = partition.KEYS
 
     def columns(self, table: str) -> dict[str, str]:
         """Name → type of the table's columns, without the partition keys; none where there is no such table."""
         return _columns(self._table(table))
 
     def widen(self, table: str, new: Mapping[str, str], location: str, source: Source) -> None:
-        """Makes the table, or its columns wide enough for a day that has `new`; what people wrote into it stays.
-
-        What is new, and has another name at its source, says so in its comment.
+        """Makes the table, or its columns wide enough for a partition that has `new`; what people wrote into it stays.
 
         Raises Unsupported, too where the table is of another database: `a`.`b_c` and `a_b`.`c` have one name here.
         """
@@ -63,7 +62,9 @@ class Catalog:
             wanted = merged(_columns(found), new)
             try:
                 if found is None:
-                    self.glue.create_table(DatabaseName=self.database, TableInput=_table(table, wanted, location, source))
+                    self.glue.create_table(
+                        DatabaseName=self.database, TableInput=self._made(table, wanted, location, source)
+                    )
                 elif _columns(found) != wanted:
                     # Of the version that was read: another run may be widening the same table.
                     self.glue.update_table(
@@ -85,34 +86,54 @@ class Catalog:
 
     def location(self, table: str, day: date) -> str | None:
         """The location of the day's files; None where the table has no such partition."""
+        found = self.partition(table, partition.values(day))
+        return found["StorageDescriptor"]["Location"] if found else None
+
+    def partition(self, table: str, values: Sequence[str]) -> Any:
+        """The partition with these values; None where the table has none."""
         try:
-            found = self.glue.get_partition(
-                DatabaseName=self.database, TableName=table, PartitionValues=partition.values(day)
-            )
+            answer = self.glue.get_partition(DatabaseName=self.database, TableName=table, PartitionValues=values)
         except self.glue.exceptions.EntityNotFoundException:
             return None
-        return found["Partition"]["StorageDescriptor"]["Location"]
+        return answer["Partition"]
 
     def add_partition(self, table: str, day: date, types: Mapping[str, str], location: str) -> None:
         """Registers the day, with the types that its files have: Athena casts them to those of the table.
 
         https://docs.aws.amazon.com/athena/latest/ug/updates-and-partitions.html
         """
-        described: Any = {"Values": partition.values(day), "StorageDescriptor": _storage(types, location)}
+        described = described_partition(partition.values(day), types, location)
+        if not self.create_partition(table, described):
+            self.update_partition(table, described)
+
+    def create_partition(self, table: str, described: Any) -> bool:
+        """False where the table has it already."""
         try:
             self.glue.create_partition(DatabaseName=self.database, TableName=table, PartitionInput=described)
         except self.glue.exceptions.AlreadyExistsException:
-            self.glue.update_partition(
-                DatabaseName=self.database,
-                TableName=table,
-                PartitionValueList=partition.values(day),
-                PartitionInput=described,
-            )
+            return False
+        return True
+
+    def update_partition(self, table: str, described: Any) -> None:
+        """Raises EntityNotFoundException where the table doesn't have it."""
+        self.glue.update_partition(
+            DatabaseName=self.database, TableName=table, PartitionValueList=described["Values"], PartitionInput=described
+        )
 
     def drop_partition(self, table: str, day: date) -> None:
         """Nothing where the table has no such partition."""
         with suppress(self.glue.exceptions.EntityNotFoundException):
             self.glue.delete_partition(DatabaseName=self.database, TableName=table, PartitionValues=partition.values(day))
+
+    def _made(self, name: str, types: Mapping[str, str], location: str, source: Source) -> Any:
+        known_as = {SOURCE_DATABASE: source.database} | ({SOURCE_TABLE: source.table} if source.table else {})
+        return {
+            "Name": name,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", **known_as},
+            "PartitionKeys": [{"Name": key, "Type": "string"} for key in self.keys],
+            "StorageDescriptor": _storage(types, location) | {"Columns": _commented(types, source)},
+        }
 
     def _table(self, name: str) -> Any:
         try:
@@ -125,30 +146,25 @@ def _columns(table: Any) -> dict[str, str]:
     return {c["Name"]: c["Type"] for c in table["StorageDescriptor"]["Columns"]} if table else {}
 
 
-def _table(name: str, types: Mapping[str, str], location: str, source: Source) -> Any:
-    known_as = {SOURCE_DATABASE: source.database} | ({SOURCE_TABLE: source.table} if source.table else {})
-    return {
-        "Name": name,
-        "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", **known_as},
-        "PartitionKeys": [{"Name": key, "Type": "string"} for key in partition.KEYS],
-        "StorageDescriptor": _storage(types, location) | {"Columns": _commented(types, source)},
-    }
+def described_partition(
+    values: Sequence[str], types: Mapping[str, str], location: str, parameters: Mapping[str, str] | None = None
+) -> Any:
+    """A PartitionInput. https://docs.aws.amazon.com/glue/latest/webapi/API_PartitionInput.html"""
+    described = {"Values": list(values), "StorageDescriptor": _storage(types, location)}
+    return described | ({"Parameters": dict(parameters)} if parameters else {})
 
 
 def _commented(types: Mapping[str, str], source: Source) -> list[dict[str, str]]:
-    """The columns, with their names at the source where these differ by more than capitals."""
+    """The columns, with what their source has to say of them."""
     return [
-        {"Name": name, "Type": kind} | ({"Comment": _comment(original)} if original.lower() != name else {})
+        {"Name": name, "Type": kind} | ({"Comment": _comment(source.comments[name])} if name in source.comments else {})
         for name, kind in types.items()
-        for original in [source.columns.get(name, name)]
     ]
 
 
-def _comment(original: str) -> str:
+def _comment(text: str) -> str:
     """On one line, as Glue has it."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in original)
-    return f"In the dump: {shown}"[:_LONGEST_COMMENT]
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:_LONGEST_COMMENT]
 
 
 def _widened(found: Any, types: Mapping[str, str], source: Source) -> Any:

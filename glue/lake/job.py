@@ -55,14 +55,18 @@ class Run:
     export_task: str
 
 
-def arguments(command_line: Sequence[str], **own: str) -> argparse.Namespace:
+OF_A_WORKFLOW = {"WORKFLOW_NAME": "workflow", "WORKFLOW_RUN_ID": "run_id"}
+
+
+def arguments(command_line: Sequence[str], glues: Mapping[str, str] = OF_A_WORKFLOW, /, **own: str) -> argparse.Namespace:
     """Glue's arguments (`--KEY value`) and the job's own (name → help); what else Glue passes is left alone.
 
+    `glues` has those that Glue itself gives to a job, and the names that they have here.
     https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--WORKFLOW_NAME", required=True, dest="workflow", help="Glue gives it to a workflow's job")
-    parser.add_argument("--WORKFLOW_RUN_ID", required=True, dest="run_id", help="Glue gives it to a workflow's job")
+    for key, name in glues.items():
+        parser.add_argument(f"--{key}", required=True, dest=name, help="Glue gives it to the job")
     for name, text in own.items():
         parser.add_argument(f"--{name}", required=True, help=text)
     return parser.parse_known_args(list(command_line))[0]
@@ -70,15 +74,19 @@ def arguments(command_line: Sequence[str], **own: str) -> argparse.Namespace:
 
 def begin(options: argparse.Namespace) -> tuple[SparkSession, GlueClient, Run]:
     """The session, the client and the run that a job works with. Raises JobFailed where the run says too little."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    log_to_stdout()
     glue: GlueClient = boto3.client("glue")
     answer = glue.get_workflow_run_properties(Name=options.workflow, RunId=options.run_id)
     run = run_of(options.run_id, answer["RunProperties"])
     say("Started", workflow=options.workflow, run=options.run_id, import_date=str(run.import_date))
     return configured(SparkSession.builder.getOrCreate()), glue, run
+
+
+def log_to_stdout() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 def configured(spark: SparkSession) -> SparkSession:

@@ -28,12 +28,12 @@ def clean(name: str) -> str:
     return re.sub(r"[^a-z0-9_]", "_", name.lower())
 
 
-def clean_all(names: Sequence[str]) -> list[str]:
+def clean_all(names: Sequence[str], reserved: Sequence[str] = partition.KEYS) -> list[str]:
     """Clean names, one for each; the partition's own get a `_2`. Raises Unsupported where two would be the same.
 
     To number them instead would give a column another name on a day on which its neighbour is missing.
     """
-    cleaned = [f"{clean(name)}_2" if clean(name) in partition.KEYS else clean(name) for name in names]
+    cleaned = [f"{clean(name)}_2" if clean(name) in reserved else clean(name) for name in names]
     if twice := sorted({name for name in cleaned if cleaned.count(name) > 1}):
         both = [name for name, its in zip(names, cleaned, strict=True) if its in twice]
         raise Unsupported(f"columns {both} would have the same name here: {twice}")

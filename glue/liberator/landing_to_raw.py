@@ -142,8 +142,12 @@ def _stage(name: str, tables: Sequence[SourceTable], landing: Landing, raw: Zone
 
 def _publish(staged: Staged, table: SourceTable, run: Run, landing: Landing, raw: Zone) -> int:
     names = schema.clean_all([column.name for column in table.columns])
-    originals = {name: column.original for name, column in zip(names, table.columns, strict=True)}
-    raw.publish(staged, run.import_date, Source(landing.manifest.database, table.original, originals))
+    renamed = {
+        name: f"In the dump: {column.original}"
+        for name, column in zip(names, table.columns, strict=True)
+        if column.original.lower() != name
+    }
+    raw.publish(staged, run.import_date, Source(landing.manifest.database, table.original, renamed))
     return staged.rows
 
 

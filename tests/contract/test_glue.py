@@ -13,6 +13,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 import landing_to_raw
 import transform
+from cubic.loads import ReasonCode
+from cubic_job.refusals import Code
 from lake import job
 from lake.zone import Zone
 from liberator import naming
@@ -177,6 +179,12 @@ def test_the_scripts_are_python_3_11_with_nothing_but_what_glue_brings() -> None
                 modules = [f"{node.module}.{a.name}" for a in node.names] if node.module == "ingestion" else [node.module]
                 imported |= {name if name == "ingestion.partition" else name.split(".")[0] for name in modules}
     of_library = {
-        name for name in imported if not re.fullmatch(r"lake|ingestion\.partition|mypy_boto3_glue|__future__", name)
+        name
+        for name in imported
+        if not re.fullmatch(r"lake|cubic_job|ingestion\.partition|mypy_boto3_(glue|s3)|__future__", name)
     }
-    assert of_library - sys.stdlib_module_names == {"pyspark", "boto3", "botocore"}
+    assert of_library - sys.stdlib_module_names == {"pyspark", "pyarrow", "boto3", "botocore"}
+
+
+def test_the_job_of_cubic_gives_reasons_that_the_database_knows() -> None:
+    assert {code.value for code in Code} <= {code.value for code in ReasonCode}
