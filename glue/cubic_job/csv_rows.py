@@ -30,23 +30,27 @@ def csv_rows(lines: Iterable[str], name: str, description: Mapping[str, Any] | N
     records = _records(lines, name)
     _, header, _ = next(records)
     columns = column_names(header)
-    if description and [clean(column) for column in described_columns(description)] != [clean(column) for column in header]:
-        raise Refused(
-            Code.WRONG_HEADER,
-            f"{name} has columns {header}, its DFM has {[*described_columns(description)]}: have both sent again",
-        )
+    expected = [*described_columns(description)]
+    if expected and [clean(column) for column in expected] != [clean(column) for column in header]:
+        raise Refused(Code.WRONG_HEADER, f"{name} has columns {header}, its DFM has {expected}: have both sent again")
     return Rows(columns, _rows(records, name, len(columns), record_count(description)))
 
 
 def described_columns(description: Mapping[str, Any] | None) -> dict[str, str]:
-    """Column → type at the source, by the DFM."""
-    columns = (description or {}).get("dataInfo", {}).get("columns", [])
-    return {column["name"]: column.get("type", "") for column in columns}
+    """Column → type at the source, by the DFM; none where it says nothing of them."""
+    columns = _object(_object(description).get("dataInfo")).get("columns")
+    named = [column for column in columns if _object(column).get("name")] if isinstance(columns, list) else []
+    return {str(column["name"]): str(column.get("type") or "") for column in named}
 
 
 def record_count(description: Mapping[str, Any] | None) -> int | None:
-    count = (description or {}).get("fileInfo", {}).get("recordCount")
+    count = _object(_object(description).get("fileInfo")).get("recordCount")
     return count if isinstance(count, int) else None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """An object of a DFM, which is as it was delivered; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _rows(

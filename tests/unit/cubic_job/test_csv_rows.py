@@ -120,6 +120,20 @@ def test_the_header_must_be_that_of_the_description() -> None:
         assert refusal(b"ID,Name\n1,x\n", described(*columns)).code == Code.WRONG_HEADER
 
 
+@pytest.mark.parametrize(
+    "description",
+    [
+        {},
+        {"dataInfo": None, "fileInfo": None},
+        {"dataInfo": {}, "fileInfo": {"recordCount": None}},
+        {"dataInfo": {"columns": None}, "fileInfo": []},
+        {"dataInfo": {"columns": [None, {}]}, "fileInfo": {"recordCount": "many"}},
+    ],
+)
+def test_a_description_that_says_nothing_is_none(description: dict[str, Any]) -> None:
+    assert rows_of(b"a\n1\n", description) == [("1",)]
+
+
 def test_the_rows_must_be_as_many_as_the_description_says() -> None:
     assert rows_of(b"a\n1\n2\n", described("a", count=2)) == [("1",), ("2",)]
     refused = refusal(b"a\n1\n", described("a", count=2))
@@ -130,8 +144,17 @@ def test_a_line_or_a_value_of_endless_length_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(lines_module, "LONGEST", 1000)
     monkeypatch.setattr(module, "LONGEST_VALUE", 300)
     assert refusal(b"a,b\n" + 600 * b"x,").code == Code.OTHER
-    assert refusal(b'a,b\n1,"' + 30 * b"nobody closes\n").code == Code.UNCLOSED_QUOTE
-    csv.field_size_limit(2**17)
+    refused = refusal(b'a,b\n1,"' + 30 * b"nobody closes\n")
+    assert (refused.code, "field limit (300)" in refused.text) == (Code.UNCLOSED_QUOTE, True)
+
+
+def test_a_value_of_a_million_characters_is_read() -> None:
+    assert rows_of(b"a,b\n1," + 10**6 * b"x") == [("1", 10**6 * "x")]
+
+
+@pytest.mark.parametrize("header", [b"a,b\n", b'"a","b"\r\n'])
+def test_a_byte_order_mark_is_no_part_of_a_name(header: bytes) -> None:
+    assert read(b"\xef\xbb\xbf" + header + b"1,2\n") == (("a", "b"), [("1", "2")])
 
 
 SAMPLE = 'id,name,note\n1,"Ann, ""A""",x\n2,,"two\nlines"\n3,"",Ü🔥\n4,d,e\n'.encode()
