@@ -46,7 +46,7 @@ def main(command_line: Sequence[str]) -> None:
     ingest(SparkSession.builder.getOrCreate().sparkContext, options.batch, places, zone)
 
 
-def ingest(spark: SparkContext, batch: str, places: Places, zone: RawZone) -> dict[str, Any]:
+def ingest(context: SparkContext, batch: str, places: Places, zone: RawZone) -> dict[str, Any]:
     """Ingests what it can of the batch; returns the loads of result.json. A load that is not in it can be tried again."""
     s3, folder = client(places), f"_work/{batch}"
     document = s3.get_object(Bucket=places.springboard, Key=f"{folder}/batch.json")["Body"].read().decode()
@@ -55,7 +55,7 @@ def ingest(spark: SparkContext, batch: str, places: Places, zone: RawZone) -> di
     results: dict[str, Any] = {}
     # Each load is a job of Spark's: a task that dies, however often, ends no other's. The threads only wait.
     with ThreadPoolExecutor(len(loads) or 1) as pool:
-        running = {pool.submit(_write, load, spark, places, zone): load for load in loads}
+        running = {pool.submit(_write, load, context, places, zone): load for load in loads}
         for future in as_completed(running):
             load = running[future]
             try:
@@ -70,11 +70,11 @@ def ingest(spark: SparkContext, batch: str, places: Places, zone: RawZone) -> di
     return results
 
 
-def _write(load: Load, spark: SparkContext, places: Places, zone: RawZone) -> int | Written | Refused:
+def _write(load: Load, context: SparkContext, places: Places, zone: RawZone) -> int | Written | Refused:
     """The rows that an earlier run has committed, or else what an executor has written or refused."""
     if (rows := zone.committed_rows(load)) is not None:
         return rows
-    [written] = spark.parallelize([load], 1).map(partial(write_load, places=places)).collect()
+    [written] = context.parallelize([load], 1).map(partial(write_load, places=places)).collect()
     return written
 
 

@@ -9,19 +9,23 @@ import os
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions
 
-from cubic__ingest_incoming import ingest
+from cubic.current import Relation, current_sql
+from cubic__ingest_incoming import ingest, main
 from cubic_job import parquet
 from cubic_job.batch import Load, Written
 from cubic_job.committing import RawZone
 from cubic_job.csv_rows import csv_rows
 from cubic_job.lines import lines
 from cubic_job.load import Places
+from lake import job
 from tests.integration.conftest import REGION
 
 SPRINGBOARD, RAW, DATABASE = "springboard", "raw", "cubic_raw_zone"
@@ -118,6 +122,18 @@ class Cubic:
                 rows += [tuple(row.get(column) for column in columns) for row in table.to_pylist()]
         return rows
 
+    def relation(self, folder: str, view: str) -> Relation:
+        """The table as Spark itself reads it, a view with this name."""
+        columns = self.columns(folder)
+        schema = ", ".join(f"`{column}` string" for column in columns)
+        frames = [
+            self.spark.read.schema(schema).parquet(partition["StorageDescriptor"]["Location"])
+            .withColumns({"snapshot": functions.lit(values[0]), "identifier": functions.lit(values[-1])})
+            for values, partition in self.partitions(folder).items()
+        ]  # fmt: skip
+        reduce(lambda one, other: one.union(other), frames).createOrReplaceTempView(view)
+        return Relation(view, columns)
+
     def columns(self, folder: str) -> list[str]:
         table = self.glue.get_table(DatabaseName=DATABASE, Name=TABLES[folder])["Table"]
         assert all(column["Type"] == "string" for column in table["StorageDescriptor"]["Columns"])
@@ -151,14 +167,17 @@ def test_changes_go_to_their_own_table_of_the_same_snapshot(cubic: Cubic) -> Non
     """Case 2: the header's columns are data like others, which the LOAD file lacks."""
     changes = b"header__change_seq,header__change_oper,ID,Name\n20220304,I,4,four\n20220305,U,2,zwei\n"
     result = cubic.ingest(
-        Delivered(f"{ODS}/LOAD001.csv", b"ID,Name\n1,one\n", 1),
+        Delivered(f"{ODS}/LOAD001.csv", b"ID,Name\n1,one\n2,two\n", 1),
         Delivered(f"{ODS}__ct/20220304-134556444.csv.gz", gzip.compress(changes), 2),
     )
-    assert result == {"1": {"rows": 1}, "2": {"rows": 2}}
+    assert result == {"1": {"rows": 2}, "2": {"rows": 2}}
     assert cubic.columns(ODS) == ["id", "name"]
     assert cubic.columns(f"{ODS}__ct") == ["header__change_seq", "header__change_oper", "id", "name"]
     assert cubic.rows(f"{ODS}__ct") == [("20220304", "I", "4", "four"), ("20220305", "U", "2", "zwei")]
     assert cubic.partitions(f"{ODS}__ct").keys() == {(SNAPSHOT, "20220304-134556444.csv.gz")}
+    loads, of_changes = cubic.relation(ODS, "loads"), cubic.relation(f"{ODS}__ct", "changes")
+    found = cubic.spark.sql(current_sql(loads, of_changes, ["id"], SNAPSHOT, sparse=True, quote="`")).collect()
+    assert sorted(map(tuple, found)) == [("1", "one"), ("2", "zwei"), ("4", "four")]
 
 
 def test_one_damaged_file_harms_no_other(cubic: Cubic) -> None:
@@ -231,6 +250,15 @@ def test_a_batch_that_runs_again_has_the_same_result(cubic: Cubic) -> None:
     assert cubic.run(batch) == first
     assert cubic.partitions(ODS) == before
     assert cubic.rows(ODS) == [("1",)]
+
+
+def test_the_job_is_started_with_its_batch_alone(cubic: Cubic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "log_to_stdout", lambda: None)
+    batch = cubic.claim(Delivered(f"{DMAP}/20220304.csv", b"id\n1\n", 1))
+    main(["--JOB_NAME", "j", "--JOB_RUN_ID", "jr_9", "--batch", batch, "--springboard", f"s3://{SPRINGBOARD}",
+          "--raw", f"s3://{RAW}", "--raw_database", DATABASE])  # fmt: skip
+    [partition] = cubic.partitions(DMAP).values()
+    assert partition["StorageDescriptor"]["Location"] == f"s3://{RAW}/{DMAP}/identifier=20220304.csv/run=jr_9"
 
 
 def test_a_load_that_cannot_be_read_now_is_left_out_of_the_result(cubic: Cubic) -> None:
