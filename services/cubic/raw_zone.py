@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 logger = Logger(child=True)
 
+# As Hive: https://github.com/apache/hive/blob/rel/release-3.1.3/common/src/java/org/apache/hadoop/hive/common/FileUtils.java
+_ESCAPED = frozenset("\"#%'*/:=?\\{[]^\x7f") | {chr(code) for code in range(1, 32)}
+
 
 @dataclass(frozen=True)
 class RawZone:
@@ -89,8 +92,9 @@ def values(file: DataFile, snapshot: str | None) -> list[str]:
 
 
 def folder(file: DataFile, snapshot: str | None) -> str:
-    """The key prefix under which each run that ingests the file has a folder."""
-    return f"{file.directory}{f'snapshot={snapshot}/' if snapshot else ''}identifier={file.identifier}/"
+    """The key prefix under which each run that ingests the file has a folder, escaped as the job does."""
+    partition = ({"snapshot": snapshot} if snapshot else {}) | {"identifier": file.identifier}
+    return file.directory + "".join(f"{key}={_escaped(value)}/" for key, value in partition.items())
 
 
 def refile(
@@ -140,6 +144,10 @@ def _copy(zone: RawZone, source: str, target: str, seconds_left: SecondsLeft) ->
     }
     if differing := copy_all(plan, zone.bucket, seconds_left):
         raise Transient(f"Copies in s3://{zone.bucket.bucket} differ from their sources: {differing[0]}. It is tried again.")
+
+
+def _escaped(value: str) -> str:
+    return "".join(f"%{ord(c):02X}" if c in _ESCAPED else c for c in value)
 
 
 def _load_id(partition: Any) -> int | None:
