@@ -21,12 +21,14 @@ def push(s3: Any, bucket: str, queries: Path | None) -> None:
     """Fills the bucket."""
     library = io.BytesIO()
     with zipfile.ZipFile(library, "w") as archive:
-        for path in (ROOT / "glue/lake").glob("*.py"):
-            archive.write(path, f"lake/{path.name}")
+        for package in ("lake", "cubic_job"):
+            for path in (ROOT / "glue" / package).glob("*.py"):
+                archive.write(path, f"{package}/{path.name}")
         for name in ("__init__", "partition"):
             archive.write(ROOT / f"services/ingestion/{name}.py", f"ingestion/{name}.py")
     objects = {"lake.zip": library.getvalue(), QUERIES: b""}  # as a folder, for it may be empty
-    objects |= {f"liberator/{path.name}": path.read_bytes() for path in (ROOT / "glue/liberator").glob("*.py")}
+    for source in ("liberator", "cubic"):
+        objects |= {f"{source}/{path.name}": path.read_bytes() for path in (ROOT / "glue" / source).glob("*.py")}
     objects |= {f"{QUERIES}{path.name}": path.read_bytes() for path in (queries.glob("*.sql") if queries else ())}
     for key, body in objects.items():
         s3.put_object(Bucket=bucket, Key=key, Body=body)

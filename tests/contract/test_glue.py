@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+import cubic__ingest_incoming
 import landing_to_raw
 import transform
 from cubic.loads import ReasonCode
@@ -188,3 +189,25 @@ def test_the_scripts_are_python_3_11_with_nothing_but_what_glue_brings() -> None
 
 def test_the_job_of_cubic_gives_reasons_that_the_database_knows() -> None:
     assert {code.value for code in Code} <= {code.value for code in ReasonCode}
+
+
+def test_the_job_of_cubic_is_given_every_argument_but_the_batch_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = load(ROOT / "template.yaml", PARAMETERS | {"IngestCubic": "true"})
+    taken: dict[str, str] = {}
+
+    def arguments(_: Any, glues: dict[str, str], /, **own: str) -> Any:
+        assert glues == {"JOB_RUN_ID": "run_id"}  # Glue gives it to every job
+        taken.update(own)
+        raise SystemExit
+
+    monkeypatch.setattr(job, "arguments", arguments)
+    with pytest.raises(SystemExit):
+        cubic__ingest_incoming.main([])
+    [properties] = [
+        found.properties
+        for found in template.of_type("AWS::Glue::Job")
+        if "/cubic/" in found.properties["Command"]["ScriptLocation"]
+    ]
+    given = properties["DefaultArguments"].keys() - GLUES_OWN
+    assert {f"--{name}" for name in taken} == given | {"--batch"}  # start_ingestion gives it to each run
+    assert properties["Command"]["ScriptLocation"].endswith("/cubic__ingest_incoming.py")

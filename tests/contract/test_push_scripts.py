@@ -26,7 +26,7 @@ BUCKET = "dataplatform-stg-liberator-glue-assets"
 
 @pytest.fixture(scope="module")
 def template() -> Template:
-    return load(ROOT / "template.yaml", PARAMETERS)
+    return load(ROOT / "template.yaml", PARAMETERS | {"IngestCubic": "true"})
 
 
 @pytest.fixture(scope="module")
