@@ -35,6 +35,7 @@ logger = Logger(child=True)
 
 # Time for a page that has begun: a listing, a query, and a hundred requests to SQS; and for the next message to be sent.
 RESERVE_SECONDS = 60
+MOST_MOVES = 10_000  # of one sweep: where more wait, their queue is long already, and the next sweep rings again
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _mend(at: Sweep, now: datetime) -> None:
         [
             *(doorbells.start(table, now) for table in undone.start),
             *(doorbells.finish(batch, now, once=True) for batch in undone.finish),
-            *(doorbells.move(load, now) for load in undone.move),
+            *(doorbells.move(load, now) for load in undone.move[:MOST_MOVES]),
         ]
     )
     sweeping.settle(at.db, now)

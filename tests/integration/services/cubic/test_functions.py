@@ -347,11 +347,12 @@ def test_a_run_that_dies_is_tried_again_and_three_deaths_are_enough(world: Cubic
     assert [told["error"] for told in world.told()] == (["LoadRefused"] if deaths == 3 else [])
 
 
-def test_a_run_that_goes_on_is_looked_at_again_and_a_sweep_makes_no_more_messages_of_it(world: Cubic) -> None:
+@pytest.mark.parametrize("state", ["RUNNING", "A STATE OF NEXT YEAR"])
+def test_a_run_that_goes_on_is_looked_at_again_and_a_sweep_makes_no_more_messages_of_it(world: Cubic, state: str) -> None:
     world.upload(LOAD1)
     world.round("register")
     world.round("start")
-    with world.run_state("RUNNING"):
+    with world.run_state(state):
         for _ in range(3):
             world.sweep()
             world.round("sweep")
