@@ -17,16 +17,18 @@ from typing import Any, Self
 from dump_loader.sql.server import Flavour
 from local import ROOT
 from local.emulator import glue_scripts, guard
-from local.emulator.aws import LocalAws
+from local.emulator.aws import LocalAws, event_of
 from local.emulator.database_server import DatabaseServer
 from local.emulator.ecs import EcsAgent
 from local.emulator.eventbridge import Bus
 from local.emulator.functions import Function, SourceHost
-from local.emulator.glue import workflow_runs
+from local.emulator.glue import job_runs, workflow_runs
 from local.emulator.glue_jobs import GlueJobs
 from local.emulator.lambda_runtime import emulated_hosts
 from local.emulator.pollers import Poller
+from local.emulator.postgres_server import PostgresServer
 from local.emulator.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attributes, sns_message
+from local.emulator.schedules import Schedules
 from local.emulator.stack import SECRET, create_bucket, deploy, generated
 from local.emulator.story import Story, kind_of
 from local.emulator.template import Template, load
@@ -41,6 +43,7 @@ PARAMETERS = {
     "SubnetIds": "subnet-a,subnet-b",
     "PreProductionBucketName": PRE_PRODUCTION_BUCKET,
 }
+CUBIC = {"IngestCubic": "true", "CubicKafkaTopics": "sample", "CubicDmapHosts": "127.0.0.1"}
 
 
 class Cloud:
@@ -52,6 +55,7 @@ class Cloud:
     `glue` lets Glue's workflows run their jobs, on Spark, with the queries of the folder `transforms`, if any; without it a
     run only takes `workflow_seconds`, or longer, while `hold_workflows` is true;
     `server` is one that runs already, otherwise one of `flavour` is started;
+    `cubic` is the second source, with a PostgreSQL server, whose tables are made; `schedules` lets its rules come by time;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -65,6 +69,8 @@ class Cloud:
         workflow_seconds: float = 1.0,
         glue: bool = False,
         transforms: Path | None = None,
+        cubic: bool = False,
+        schedules: bool = False,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
         polling: bool = True,
@@ -72,7 +78,8 @@ class Cloud:
         flavour: Flavour | None = None,
         story: Story | None = None,
     ) -> None:
-        self.parameters = PARAMETERS | dict(parameters or {})
+        self.parameters = PARAMETERS | (CUBIC if cubic else {}) | dict(parameters or {})
+        self.cubic, self.schedules = cubic, schedules
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
         self.workflow_seconds = workflow_seconds
@@ -92,6 +99,9 @@ class Cloud:
             self.server = self._server or stack.enter_context(DatabaseServer(flavour=self._flavour))
             stack.enter_context(workflow_runs(lambda workflow, run_id: self._carry_out(workflow, run_id)))
             self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
+            jobs = job_runs(lambda *run: self._carry_out_job(*run), lambda *end: self._job_ended(*end))
+            stack.enter_context(jobs)
+            self.postgres = stack.enter_context(PostgresServer()) if self.cubic else None
             self.template = self._load()
             deploy(self.template, self.aws)
             self._deploy_what_is_not_ours()
@@ -105,8 +115,7 @@ class Cloud:
                     export_seconds=self.export_seconds,
                 )
             )
-            [database] = self.template.of_type("AWS::RDS::DBInstance")
-            self.instance = str(database.properties["DBInstanceIdentifier"])
+            self.instance = str(self.template.resources["Database"].properties["DBInstanceIdentifier"])
             self.rds.register_instance(self.aws.client("rds"), self.instance)
             self.log_path = self.directory / "log"
             log = stack.enter_context(self.log_path.open("ab"))
@@ -120,6 +129,12 @@ class Cloud:
                 {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self.ecs.run_task(overrides)},
             )
             self._start_functions(stack, log)
+            if self.cubic:
+                self.functions["MigrateMetadataFunction"].invoke({})
+            if self.schedules:
+                timer = Schedules(self.template.of_type("AWS::Events::Rule"), self.time_scale, self._to_queue)
+                timer.start()
+                stack.callback(timer.stop)
             stack.callback(self._stop_listening)
             self._open = stack.pop_all()
         self._announce_subscriptions()
@@ -155,15 +170,32 @@ class Cloud:
         return [told for told in list(self.told) if told.get("kind") == kind]
 
     def _load(self) -> Template:
-        return load(
+        attributes = {"Database.Endpoint.Address": self.server.host, "Database.Endpoint.Port": str(self.server.port)}
+        template = load(
             ROOT / "template.yaml",
             self.parameters,
             queue_url=lambda name: f"{self.aws.endpoint}/123456789012/{name}",
-            attributes={
-                "Database.Endpoint.Address": self.server.host,
-                "Database.Endpoint.Port": str(self.server.port),
-            },
+            attributes=attributes | self._metadata(),
         )
+        for function in template.of_type("AWS::Lambda::Function"):
+            variables = function.properties["Environment"]["Variables"]
+            if self.postgres and "DB_CA_BUNDLE" in variables:  # in AWS it is in the artefact
+                variables["DB_CA_BUNDLE"] = str(self.postgres.ca_bundle)
+        return template
+
+    def _metadata(self) -> dict[str, str]:
+        """Where Cubic's database is, and the secrets, as RDS and CloudFormation make them."""
+        if self.postgres is None:
+            return {}
+        secrets = self.aws.client("secretsmanager")
+        account = json.dumps({"username": self.postgres.user, "password": self.postgres.password})
+        master = secrets.create_secret(Name="rds!db-cubic-metadata", SecretString=account)
+        return {
+            "CubicDatabase.Endpoint.Address": self.postgres.host,
+            "CubicDatabase.Endpoint.Port": str(self.postgres.port),
+            "CubicDatabase.MasterUserSecret.SecretArn": master["ARN"],
+            "CubicApiSecret": secrets.create_secret(Name="CubicApiSecret")["ARN"],
+        }
 
     def _deploy_what_is_not_ours(self) -> None:
         """The other account's bucket, and a listener where in AWS an e-mail or a consumer is subscribed."""
@@ -178,7 +210,11 @@ class Cloud:
     def _ecs_agent(self, log: Any) -> EcsAgent:
         [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
         master = json.dumps({"username": self.server.user, "password": self.server.password})
-        values = {s.ref: generated(s.properties["GenerateSecretString"]) for s in self.template.of_type(SECRET)}
+        values = {
+            s.ref: generated(s.properties["GenerateSecretString"])
+            for s in self.template.of_type(SECRET)
+            if "GenerateSecretString" in s.properties
+        }
         containers = task_definition.properties["ContainerDefinitions"]
         secrets = {s["ValueFrom"]: values.get(s["ValueFrom"], master) for c in containers for s in c["Secrets"]}
         [upload_target] = [
@@ -209,6 +245,19 @@ class Cloud:
             time.sleep(self.workflow_seconds)
             while self.hold_workflows:
                 time.sleep(0.05)
+
+    def _carry_out_job(self, job: str, run_id: str, arguments: dict[str, str]) -> tuple[str, str]:
+        if self.glue_jobs:
+            return self.glue_jobs.run(job, run_id, arguments)
+        time.sleep(self.workflow_seconds)
+        return "SUCCEEDED", ""
+
+    def _job_ended(self, job: str, run_id: str, state: str, message: str) -> None:
+        if self.glue_jobs:
+            self.glue_jobs.ended(job, run_id, state, message)
+        else:
+            detail = {"jobName": job, "jobRunId": run_id, "state": state, "message": message}
+            self._event(event_of("aws.glue", "Glue Job State Change", detail, []))
 
     def _start_functions(self, stack: ExitStack, log: Any) -> None:
         sqs = self.aws.client("sqs")

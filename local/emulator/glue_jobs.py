@@ -1,7 +1,7 @@
-"""The jobs of a Glue workflow: real Spark runs the template's scripts, with the template's arguments, as its triggers say.
+"""Glue's jobs: real Spark runs the template's scripts, with the template's arguments, as a workflow's triggers or a run say.
 
 Stands in for Glue's workflow engine and its clusters. How it differs: Spark is one process on this machine (spark.py says
-more), and MaxConcurrentRuns of a job is not enforced.
+more), and a workflow does not look at its jobs' MaxConcurrentRuns.
 """
 
 from __future__ import annotations
@@ -71,21 +71,32 @@ class GlueJobs:
     def _with_retries(self, job: str, workflow: str, run_id: str) -> str:
         [resource] = [r for r in self.template.of_type("AWS::Glue::Job") if r.properties["Name"] == job]
         for attempt in range(1 + int(resource.properties["MaxRetries"])):
-            state, message = self._run(resource, workflow, run_id)
+            state, message = self._run(resource, {"--WORKFLOW_NAME": workflow, "--WORKFLOW_RUN_ID": run_id})
             if self._stopped:
                 break
-            self.story.tell(ENDED, f"{job} {state}{f' (attempt {attempt + 1})' if attempt else ''} {message}")
-            detail = {"jobName": job, "jobRunId": f"jr_{uuid4().hex}", "state": state, "message": message}
-            self.on_event(event_of("aws.glue", "Glue Job State Change", detail, []))
+            self.ended(job, f"jr_{uuid4().hex}", state, message, attempt=attempt + 1)
             if state == "SUCCEEDED":
                 break
         return state
 
-    def _run(self, job: Resource, workflow: str, run_id: str) -> tuple[str, str]:
+    def run(self, job: str, run_id: str, arguments: dict[str, str]) -> tuple[str, str]:
+        """Run a job that StartJobRun has started: its state in the end, and its error."""
+        [resource] = [r for r in self.template.of_type("AWS::Glue::Job") if r.properties["Name"] == job]
+        return self._run(resource, arguments | {"--JOB_RUN_ID": run_id})
+
+    def ended(self, job: str, run_id: str, state: str, message: str, *, attempt: int = 1) -> None:
+        """Tell of a run's end, as EventBridge does."""
+        if self._stopped:
+            return
+        self.story.tell(ENDED, f"{job} {state}{f' (attempt {attempt})' if attempt > 1 else ''} {message}")
+        detail = {"jobName": job, "jobRunId": run_id, "state": state, "message": message}
+        self.on_event(event_of("aws.glue", "Glue Job State Change", detail, []))
+
+    def _run(self, job: Resource, of_run: dict[str, str]) -> tuple[str, str]:
         """The job's state in the end, and its error."""
         p = job.properties
         arguments = {name: str(value) for name, value in p["DefaultArguments"].items()}
-        arguments |= {"--JOB_NAME": p["Name"], "--WORKFLOW_NAME": workflow, "--WORKFLOW_RUN_ID": run_id}
+        arguments |= {"--JOB_NAME": p["Name"]} | of_run
         self.story.tell(STARTED, p["Name"])
         temporary, role = guard.folder(), str(p["Role"]).rsplit("/", 1)[-1]
         script, library = (

@@ -55,7 +55,7 @@ class EmulatedHost:
 
     def __init__(self, function: Function, emulator: Path, client: Path) -> None:
         self._function = function
-        artefact = BUILD / function.resource.logical_id
+        artefact = BUILD / function.resource.path
         environment = {
             **function.environment,
             "PATH": os.environ["PATH"],

@@ -1,4 +1,4 @@
-"""Creates the template's resources in the local AWS: buckets, queues, topics, subscriptions, Glue's workflows, databases.
+"""Creates the template's resources in the local AWS: buckets, queues, topics, streams, Glue's databases, workflows and jobs.
 
 Stands in for CloudFormation. How it differs: only what the local run uses is created; keys, roles, policies, alarms and
 networks are not, and nothing checks permissions here (the template's own tests do).
@@ -21,7 +21,7 @@ SECRET = "AWS::SecretsManager::Secret"
 
 def deploy(template: Template, aws: LocalAws) -> None:
     """Creates everything, in an order in which each thing finds what it refers to."""
-    s3, sqs, sns, glue = (aws.client(name) for name in ("s3", "sqs", "sns", "glue"))
+    s3, sqs, sns, glue, kinesis = (aws.client(name) for name in ("s3", "sqs", "sns", "glue", "kinesis"))
     for bucket in template.of_type("AWS::S3::Bucket"):
         create_bucket(s3, bucket.properties)
     queues = template.of_type("AWS::SQS::Queue")
@@ -49,6 +49,19 @@ def deploy(template: Template, aws: LocalAws) -> None:
     for workflow in template.of_type("AWS::Glue::Workflow"):
         p = workflow.properties
         glue.create_workflow(Name=p["Name"], MaxConcurrentRuns=int(p["MaxConcurrentRuns"]))
+    for job in template.of_type("AWS::Glue::Job"):
+        p = job.properties
+        glue.create_job(
+            Name=p["Name"],
+            Role=p["Role"],
+            Command=p["Command"],
+            DefaultArguments={name: str(value) for name, value in p["DefaultArguments"].items()},
+            ExecutionProperty={"MaxConcurrentRuns": int(p["ExecutionProperty"]["MaxConcurrentRuns"])},
+        )
+    for stream in template.of_type("AWS::Kinesis::Stream"):
+        p = stream.properties
+        kinesis.create_stream(StreamName=p["Name"], ShardCount=p["ShardCount"])
+        kinesis.increase_stream_retention_period(StreamName=p["Name"], RetentionPeriodHours=p["RetentionPeriodHours"])
 
 
 def create_bucket(s3: Any, properties: dict[str, Any]) -> None:

@@ -46,13 +46,17 @@ class TemplateError(Exception):
 
 @dataclass(frozen=True)
 class Resource:
-    """One CloudFormation resource. `ref` is what `!Ref` gives, `arn` what `!GetAtt …Arn` gives (empty if it has none)."""
+    """One CloudFormation resource. `ref` is what `!Ref` gives, `arn` what `!GetAtt …Arn` gives (empty if it has none).
+
+    `path` is its logical id after those of the applications that it is in: `Cubic/RegisterLoadFunction`.
+    """
 
     logical_id: str
     type: str
     properties: dict[str, Any]
     ref: str
     arn: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ class _Resolver:
                 name = f"{application}{within}" if made_of[template.path] > 1 else within
                 if name in found:
                     raise TemplateError(f"Resources.{application}: there is a {name!r} outside of it")
-                found[name] = replace(resource, logical_id=name)
+                found[name] = replace(resource, logical_id=name, path=f"{application}/{resource.path}")
         return found
 
     def _application(self, name: str) -> Template:
@@ -228,7 +232,7 @@ class _Resolver:
         raw, path = self.existing[name], f"Resources.{name}"
         arn = self._get_att(name, "Arn", path) if KINDS.get(raw["Type"], Kind()).arn else ""
         properties = self.resolve(raw.get("Properties", {}), path)
-        return Resource(name, raw["Type"], properties, self._ref(name, path), arn)
+        return Resource(name, raw["Type"], properties, self._ref(name, path), arn, name)
 
     def holds(self, condition: str | None, path: str) -> bool:
         if condition is None:
