@@ -36,6 +36,9 @@ def calls_of(request: Any, resource: str) -> Iterator[Call]:
         case "s3":
             asked = _s3(request, action, resource)
         case "sqs":
+            # A batch is asked about as its messages are.
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+            action = action.removesuffix("Batch")
             asked = [(action, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{parameter('QueueUrl', '').rsplit('/', 1)[-1]}")]
         case "sns":
             asked = [(action, parameter("TopicArn") or "*")]
