@@ -34,7 +34,8 @@ CREATE TABLE cubic_loads (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     table_id bigint NOT NULL REFERENCES cubic_tables,
     status cubic_load_status NOT NULL,
-    s3_key text NOT NULL,
+    -- Compared as S3 sorts it, by its bytes: then an index finds all keys under a prefix, whatever the database's locale.
+    s3_key text COLLATE "C" NOT NULL,
     s3_modified timestamptz NOT NULL,
     s3_size bigint NOT NULL CHECK (s3_size >= 0),
     s3_version text NOT NULL,
@@ -118,11 +119,15 @@ CREATE TABLE cubic_load_ods_snapshots (
     load_id bigint PRIMARY KEY,
     table_id bigint NOT NULL,
     snapshot timestamptz NOT NULL,
+    is_ct boolean NOT NULL,
+    -- Whether the load has ended where this says: all others are few, in whatever history. False may be too careful.
+    filed boolean NOT NULL DEFAULT false,
     FOREIGN KEY (load_id, table_id) REFERENCES cubic_loads (id, table_id),
     FOREIGN KEY (table_id, snapshot) REFERENCES cubic_table_ods_snapshots (table_id, snapshot)
         DEFERRABLE INITIALLY DEFERRED
 );
-CREATE INDEX cubic_load_ods_snapshots_snapshot ON cubic_load_ods_snapshots (table_id, snapshot);
+CREATE INDEX cubic_load_ods_snapshots_snapshot ON cubic_load_ods_snapshots (table_id, snapshot, is_ct, load_id);
+CREATE INDEX cubic_load_ods_snapshots_not_filed ON cubic_load_ods_snapshots (load_id) WHERE NOT filed;
 
 -- Ready loads of ODS for which no snapshot has begun.
 CREATE VIEW cubic_waiting_loads AS
@@ -138,7 +143,7 @@ CREATE VIEW cubic_claimable_loads AS
 -- Archived loads whose snapshot is no longer the one of their partition, or of their key in the archive.
 CREATE VIEW cubic_misfiled_loads AS
     SELECT l.* FROM cubic_loads l JOIN cubic_load_ods_snapshots o ON o.load_id = l.id
-    WHERE l.status = 'archived' AND (
+    WHERE NOT o.filed AND l.status = 'archived' AND (
         o.snapshot IS DISTINCT FROM l.raw_snapshot
         OR position('/snapshot=' || to_char(o.snapshot AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"') || '/' IN l.kept_key) = 0
     );
@@ -147,7 +152,7 @@ CREATE VIEW cubic_misfiled_loads AS
 CREATE TABLE cubic_descriptions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     table_id bigint NOT NULL REFERENCES cubic_tables,
-    s3_key text NOT NULL,
+    s3_key text COLLATE "C" NOT NULL,
     s3_version text NOT NULL,
     s3_modified timestamptz NOT NULL,
     document jsonb NOT NULL,

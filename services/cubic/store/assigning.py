@@ -9,7 +9,7 @@ from cubic.loads import LoadStatus
 from cubic.snapshots import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from cubic.store.database import Cursor, Row
@@ -65,7 +65,7 @@ def _assign_all(cursor: Cursor, table_id: int, s3_prefix: str) -> None:
         (table_id, s3_prefix, min((snapshot for _, (snapshot, _) in gone | new), default=None)),
     )
     changes = [_version(row) for row in cursor]
-    left = _write(cursor, table_id, snapshots.assign(full + changes))
+    left = _write(cursor, table_id, full + changes, snapshots.assign(full + changes))
     unsettled = [left[version.load_id] for version in full if version.load_id in left]
     cursor.execute(
         "UPDATE cubic_table_ods_snapshots SET settled_at = NULL WHERE table_id = %s AND snapshot = ANY(%s)",
@@ -81,7 +81,7 @@ def _assign_key(cursor: Cursor, table_id: int, s3_key: str) -> None:
     begun = [row["snapshot"] for row in cursor]
     cursor.execute(f"{_VERSIONS} WHERE table_id = %s AND s3_key = %s", (table_id, s3_key))
     versions = sorted(map(_version, cursor), key=lambda version: version.order)
-    _write(cursor, table_id, snapshots.assign_versions(begun, versions))
+    _write(cursor, table_id, versions, snapshots.assign_versions(begun, versions))
 
 
 def _version(row: Row) -> Version:
@@ -89,7 +89,9 @@ def _version(row: Row) -> Version:
     return Version(row["id"], file, row["s3_modified"], row["s3_version"], counts=row["status"] not in _REFUSED)
 
 
-def _write(cursor: Cursor, table_id: int, assigned: Mapping[int, datetime | None]) -> dict[int, datetime]:
+def _write(
+    cursor: Cursor, table_id: int, versions: Iterable[Version], assigned: Mapping[int, datetime | None]
+) -> dict[int, datetime]:
     """Write what has changed. Returns the loads that had another snapshot before, each with that one."""
     cursor.execute(
         "SELECT load_id, snapshot FROM cubic_load_ods_snapshots WHERE load_id = ANY(%s)",
@@ -100,7 +102,11 @@ def _write(cursor: Cursor, table_id: int, assigned: Mapping[int, datetime | None
     left = {load: before[load] for load in changed if load in before}
     cursor.execute("DELETE FROM cubic_load_ods_snapshots WHERE load_id = ANY(%s)", (list(left),))
     cursor.executemany(
-        "INSERT INTO cubic_load_ods_snapshots (load_id, table_id, snapshot) VALUES (%s, %s, %s)",
-        [(load, table_id, snapshot) for load, snapshot in changed.items() if snapshot is not None],
+        "INSERT INTO cubic_load_ods_snapshots (load_id, table_id, snapshot, is_ct) VALUES (%s, %s, %s, %s)",
+        [
+            (version.load_id, table_id, snapshot, version.file.is_ct)
+            for version in versions
+            if (snapshot := changed.get(version.load_id)) is not None
+        ],
     )
     return left

@@ -118,7 +118,9 @@ def ended(db: Database, move: Move, now: datetime) -> str | None:
             "UPDATE cubic_loads SET status = %s WHERE id = %s AND status = %s",
             (after, move.load, before),
         )
-        return move.table if cursor.rowcount and settling.settle(cursor, now, load["table_id"]) else None
+        moved = cursor.rowcount
+        _note_filed(cursor, move.load)
+        return move.table if moved and settling.settle(cursor, now, load["table_id"]) else None
 
 
 def refiled(db: Database, move: Move, version: str) -> None:
@@ -129,6 +131,7 @@ def refiled(db: Database, move: Move, version: str) -> None:
             "WHERE id = %s AND refile_key = %s",
             (move.snapshot, version, move.load, move.kept_key),
         )
+        _note_filed(cursor, move.load)
 
 
 _ENDS = {
@@ -147,6 +150,15 @@ def _row(cursor: Cursor, load: int) -> Row:
     )
     [row] = cursor.fetchall()
     return row
+
+
+def _note_filed(cursor: Cursor, load: int) -> None:
+    """Take a load that is where it belongs from those that the sweep looks at. Another snapshot is another row."""
+    cursor.execute(
+        "UPDATE cubic_load_ods_snapshots SET filed = true "
+        "WHERE load_id = %s AND NOT EXISTS (SELECT FROM cubic_misfiled_loads WHERE id = load_id)",
+        (load,),
+    )
 
 
 def _outcome(status: LoadStatus) -> Outcome:
@@ -184,6 +196,16 @@ def _folder(row: Row) -> str:
     return f"{directory}snapshot={snapshots.text(row['snapshot'])}/" if row["snapshot"] else directory
 
 
+# Each with the words of an index, which a table's history makes long. Only archived loads are refiled.
+_TAKEN = {
+    Outcome.ARCHIVE: "SELECT FROM cubic_loads WHERE kept_key = %(key)s AND id <> %(load)s "
+    "AND status IN ('archiving', 'ready_for_archiving', 'archived') "
+    "UNION ALL SELECT FROM cubic_loads WHERE refile_key = %(key)s AND id <> %(load)s",
+    Outcome.ERROR: "SELECT FROM cubic_loads WHERE kept_key = %(key)s AND id <> %(load)s "
+    "AND status IN ('erroring', 'ready_for_erroring', 'errored')",
+}
+
+
 def _fits(row: Row, column: str) -> bool:
     return row[column] is not None and row[column].startswith(_folder(row))
 
@@ -194,10 +216,6 @@ def _free_key(cursor: Cursor, row: Row) -> str:
     The lock of the table keeps two from taking one key; other tables have other folders.
     """
     folder, name = _folder(row), keys.data_file(row["s3_key"]).name
-    error = row["status"] in ("ready_for_erroring", "erroring")
-    cursor.execute(
-        "SELECT FROM cubic_loads WHERE table_id = %s AND id <> %s AND %s IN (kept_key, refile_key) "
-        "AND (status IN ('ready_for_erroring', 'erroring', 'errored')) = %s",
-        (row["table_id"], row["id"], folder + name, error),
-    )
+    taken = _TAKEN[_outcome(LoadStatus(row["status"]))]
+    cursor.execute(taken, {"key": folder + name, "load": row["id"]})
     return folder + name if cursor.fetchone() is None else f"{folder}load={row['id']}/{name}"

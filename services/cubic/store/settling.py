@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from cubic.store.database import Cursor, Row
 
-# Only those after the latest that is settled: an earlier one never counts again.
+# Only those after the latest that is settled: an earlier one never counts again. Not EXISTS, for which the planner reads the
+# whole table in the hope of a row near its start: the least one is at the start of the index.
 _UNSETTLED = (
-    "SELECT s.table_id, s.snapshot, t.name, t.s3_prefix, EXISTS (SELECT FROM cubic_load_ods_snapshots o JOIN cubic_loads l "
-    "ON l.id = o.load_id WHERE o.table_id = s.table_id AND o.snapshot = s.snapshot "
-    "AND NOT starts_with(l.s3_key, t.s3_prefix)) AS has_changes "
+    "SELECT s.table_id, s.snapshot, t.name, (SELECT min(load_id) FROM cubic_load_ods_snapshots o "
+    "WHERE o.table_id = s.table_id AND o.snapshot = s.snapshot AND o.is_ct) IS NOT NULL AS has_changes "
     "FROM cubic_table_ods_snapshots s JOIN cubic_tables t ON t.id = s.table_id WHERE s.settled_at IS NULL "
     "AND NOT EXISTS (SELECT FROM cubic_table_ods_snapshots later WHERE later.table_id = s.table_id "
     "AND later.snapshot > s.snapshot AND later.settled_at IS NOT NULL) AND s.table_id = %s"
@@ -47,8 +47,8 @@ def _whole(cursor: Cursor, snapshot: Row, now: datetime) -> bool:
     """
     cursor.execute(
         "SELECT l.s3_key, l.status, l.s3_modified FROM cubic_load_ods_snapshots o JOIN cubic_loads l ON l.id = o.load_id "
-        "WHERE o.table_id = %s AND o.snapshot = %s AND starts_with(l.s3_key, %s)",
-        (snapshot["table_id"], snapshot["snapshot"], snapshot["s3_prefix"]),
+        "WHERE o.table_id = %s AND o.snapshot = %s AND NOT o.is_ct",
+        (snapshot["table_id"], snapshot["snapshot"]),
     )
     loads = cursor.fetchall()
     archived = {load["s3_key"] for load in loads if load["status"] == LoadStatus.ARCHIVED}
