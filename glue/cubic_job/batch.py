@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Load:
-    """One delivered file. `key` is that of its copy in the springboard, `description` the file's DFM."""
+    """One delivered file. `key` is that of its copy in the springboard, `description` the file's DFM.
+
+    `rebuild`: it is written anew, though an earlier run has committed it.
+    """
 
     load_id: int
     key: str
@@ -21,6 +24,7 @@ class Load:
     snapshot: str | None
     glue_table: str
     description: dict[str, Any] | None
+    rebuild: bool = False
 
     @property
     def folder(self) -> str:
@@ -53,6 +57,6 @@ class Written:
 
 def loads_of(document: str) -> list[Load]:
     """Reads batch.json. Raises KeyError, TypeError or ValueError where it is not as start_ingestion writes it."""
-    return [
-        Load(**load | {"s3_modified": datetime.fromisoformat(load["s3_modified"])}) for load in json.loads(document)["loads"]
-    ]
+    batch = json.loads(document)
+    common = {"rebuild": batch.get("rebuild", False)}
+    return [Load(**load | common | {"s3_modified": datetime.fromisoformat(load["s3_modified"])}) for load in batch["loads"]]

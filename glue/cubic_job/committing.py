@@ -34,13 +34,19 @@ class RawZone:
     bucket: str
 
     def committed_rows(self, load: Load) -> int | None:
-        """The rows of this load's own partition, where an earlier run has committed it; None where none has."""
+        """The rows of this load's own partition, where an earlier run has committed it; None where none has.
+
+        None for a rebuild, too: the files of that partition may be gone or damaged.
+        """
+        if load.rebuild:
+            return None
         found = self._catalog(load).partition(load.glue_table, [*load.partition.values()])
         return int(found["Parameters"]["rows"]) if found and _is_of(found, load) else None
 
     def commit(self, load: Load, written: Written) -> bool:
         """Puts the load in the place of older versions of its file; False where a newer one is there, which stays.
 
+        A rebuild takes the place of the same version, too, which another run has written.
         Glue updates a partition unconditionally. So what is there is read again afterwards, until it is this load or a
         newer one: of two runs at once, which only a lost lease can bring about, the one that writes last sees what the
         other wrote before it. Safe to repeat. Raises Contended, schema.Unsupported, and what Glue raises.
@@ -51,7 +57,7 @@ class RawZone:
         catalog.widen(table, types, f"s3://{self.bucket}/{load.folder}", _source(load))
         for _ in range(_ATTEMPTS):
             found = catalog.partition(table, described["Values"])
-            if found and _is_of(found, load):
+            if found and _is_of(found, load) and (not load.rebuild or _location(found) == written.location):
                 return True
             if found and _version(found) > load.version:
                 return False
@@ -76,6 +82,10 @@ def _parameters(load: Load, written: Written) -> dict[str, str]:
 
 def _is_of(partition: Any, load: Load) -> bool:
     return bool(partition.get("Parameters", {}).get("load_id") == str(load.load_id))
+
+
+def _location(partition: Any) -> str:
+    return str(partition["StorageDescriptor"]["Location"])
 
 
 def _version(partition: Any) -> tuple[datetime, str]:

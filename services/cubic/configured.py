@@ -28,7 +28,7 @@ def read(file: Path = FILE) -> Configuration:
     except (ValidationError, yaml.YAMLError) as error:
         fault = problems(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
         raise BadConfiguration(
-            f"{file.name} is not as cubic/tables.py has it: {fault}. Correct it and deploy again."
+            f"{file.name} is not as cubic/tables.py has it: {fault}. Correct it, then deploy or apply it again."
         ) from error
 
 

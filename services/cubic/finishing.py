@@ -79,7 +79,7 @@ def finish_ingestion(
     if batch is not None:
         if batch.job_run_id is None:
             return [doorbells.start(batch.table, now)]
-        state = _state(glue, job, batch.job_run_id)
+        state = run_state(glue, job, batch.job_run_id)
         if state is not None and state not in ENDED:
             if command.once:
                 return []
@@ -122,7 +122,7 @@ def batch_of(glue: GlueClient, job: str, run: str) -> UUID | None:
         return None
 
 
-def _state(glue: GlueClient, job: str, run: str) -> str | None:
+def run_state(glue: GlueClient, job: str, run: str) -> str | None:
     """None where Glue has forgotten the run, which is as dead as one that failed."""
     with explained(f"looking at run {run} of {job}"):
         try:

@@ -70,11 +70,11 @@ def start_ingestion(
         return None
     logger.info("Claimed", extra={"batch": str(batch.id), "loads": [load.load_id for load in batch.loads]})
     there = sizes([work.folder(batch.id)], springboard)
-    run = batch.job_run_id or (_run_of(batch.id, job) if work.document_key(batch.id) in there else None)
+    run = batch.job_run_id or (run_of(batch.id, job) if work.document_key(batch.id) in there else None)
     if run is None:
         copied = _copied(batch, there, incoming, springboard, seconds_left)
         work.write_document(springboard.s3, springboard.bucket, work.document(batch, copied))
-        run = _started(batch.id, job)
+        run = start_run(batch.id, job)
     claiming.started(db, batch.id, run)
     return batch.id
 
@@ -104,7 +104,7 @@ def _copied(
     return loads
 
 
-def _run_of(batch: UUID, job: Job) -> str | None:
+def run_of(batch: UUID, job: Job) -> str | None:
     """The run that an earlier attempt has started and not recorded."""
     with explained(f"looking at the runs of {job.name}"):
         return next((run["Id"] for run in _runs(job) if run.get("Arguments", {}).get(BATCH) == str(batch)), None)
@@ -120,7 +120,8 @@ def _runs(job: Job) -> Iterator[JobRunTypeDef]:
         token = {"NextToken": page["NextToken"]}
 
 
-def _started(batch: UUID, job: Job) -> str:
+def start_run(batch: UUID, job: Job) -> str:
+    """The id of a new run. Raises NotYet where Glue takes no more."""
     with explained(f"starting a run of {job.name}"):
         run = job.glue.start_job_run(JobName=job.name, Arguments=job.arguments | {BATCH: str(batch)})["JobRunId"]
     logger.info("Run started", extra={"batch": str(batch), "run": run})

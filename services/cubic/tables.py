@@ -53,10 +53,15 @@ class FeedConfig(Frozen):
 
 
 class Configuration(Frozen):
-    """The whole of tables.yaml."""
+    """The whole of tables.yaml. A list by itself is one of tables."""
 
     tables: tuple[TableConfig, ...] = ()
     feeds: tuple[FeedConfig, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_a_list(cls, given: object) -> object:
+        return {"tables": given} if isinstance(given, list) else given
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:

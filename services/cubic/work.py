@@ -46,11 +46,15 @@ class BatchLoad(BaseModel):
 
 
 class BatchDocument(BaseModel):
-    """`batch.json`. It is written once all copies are there, before a run is started."""
+    """`batch.json`. It is written once all copies are there, before a run is started.
+
+    `rebuild`: the job writes anew what an earlier run has committed.
+    """
 
     batch: UUID
     table: str
     loads: tuple[BatchLoad, ...]
+    rebuild: bool = False
 
 
 class JobReason(BaseModel):

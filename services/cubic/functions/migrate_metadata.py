@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from cubic import administration, configured, custom_resource, migrating
 from cubic.settings import DatabaseSettings
 from cubic.store.database import PostgreSql, secret_credentials
+from ingestion.clock import SystemClock
 
 logger = Logger()
 
@@ -45,4 +46,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
         seconds_left = context.get_remaining_time_in_millis() / 1000
         custom_resource.respond(event, lambda: metadata().migrate(), seconds_left=seconds_left, physical_id="cubic-metadata")
         return None
-    return administration.answer(metadata().database, event) if "command" in event else metadata().migrate()
+    if "command" in event:
+        return administration.answer(metadata().database, event, SystemClock().now())
+    return metadata().migrate()

@@ -26,6 +26,8 @@ CREATE TABLE cubic_batches (
     -- Until then the function that claimed the batch may still be starting its run.
     claimed_until timestamptz NOT NULL,
     ended_at timestamptz,
+    -- A rebuild from the archive: a batch without loads, as theirs have ended. No other is open beside it.
+    is_rebuild boolean NOT NULL DEFAULT false,
     UNIQUE (id, table_id)
 );
 CREATE UNIQUE INDEX cubic_batches_one_open_per_table ON cubic_batches (table_id) WHERE ended_at IS NULL;

@@ -69,6 +69,7 @@ def begin(db: Database, load: int) -> Move | None:
     """Begin, or go on with, the move of a load; None where its file is where it belongs, or it is not to move yet.
 
     After the end of a move ask again: the snapshot may have changed since the load was ingested, or a description come.
+    While its table is rebuilt, no load follows its snapshot: both would write its partition. The sweep asks again.
     """
     with db.transaction() as cursor:
         cursor.execute("SELECT table_id FROM cubic_loads WHERE id = %s", (load,))
@@ -143,7 +144,8 @@ _ENDED = {LoadStatus.ARCHIVED, LoadStatus.ERRORED}
 
 def _row(cursor: Cursor, load: int) -> Row:
     cursor.execute(
-        "SELECT l.*, t.name, o.snapshot, EXISTS (SELECT FROM cubic_misfiled_loads m WHERE m.id = l.id) AS misfiled "
+        "SELECT l.*, t.name, o.snapshot, EXISTS (SELECT FROM cubic_misfiled_loads m WHERE m.id = l.id) AND NOT EXISTS "
+        "(SELECT FROM cubic_batches b WHERE b.table_id = t.id AND b.is_rebuild AND b.ended_at IS NULL) AS misfiled "
         "FROM cubic_loads l JOIN cubic_tables t ON t.id = l.table_id "
         "LEFT JOIN cubic_load_ods_snapshots o ON o.load_id = l.id WHERE l.id = %s FOR NO KEY UPDATE OF l",
         (load,),

@@ -7,7 +7,7 @@ from cubic.errors import BadConfiguration, UnknownTable
 from cubic.store import configuration
 from cubic.store.database import Database
 from cubic.tables import FeedConfig, TableConfig
-from tests.cubic import NAME, PREFIX, configure, register
+from tests.cubic import NAME, PREFIX, START, configure, register
 
 
 def test_a_table_is_configured_again_by_its_prefix(database: Database) -> None:
@@ -39,7 +39,7 @@ def test_a_feed_is_configured_again_by_its_name(database: Database) -> None:
 
 def test_requests_of_a_person_are_answered(database: Database) -> None:
     def ask(**request: object) -> object:
-        return administration.answer(database, request)
+        return administration.answer(database, request, START)
 
     assert ask(command="put_table", table={"s3_prefix": PREFIX, "key_columns": ["a"]}) == {"table": NAME}
     assert ask(command="pause", table=NAME, because="I say so") == {"table": NAME}
@@ -62,7 +62,7 @@ def test_requests_of_a_person_are_answered(database: Database) -> None:
 @pytest.mark.parametrize("request_", [{"command": "drop"}, {"command": "pause", "table": "x"}, {"command": "put_table"}, []])
 def test_a_request_that_is_none_is_refused(database: Database, request_: object) -> None:
     with pytest.raises(BadConfiguration, match="cannot be carried out"):
-        administration.answer(database, request_)
+        administration.answer(database, request_, START)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_a_request_that_is_none_is_refused(database: Database, request_: object)
 )
 def test_a_request_for_a_table_that_is_not_there_is_refused(database: Database, request_: object) -> None:
     with pytest.raises(UnknownTable, match="'x'"):
-        administration.answer(database, request_)
+        administration.answer(database, request_, START)
     with pytest.raises(UnknownTable):
         configuration.table(database, "x")
