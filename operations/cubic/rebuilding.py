@@ -116,7 +116,7 @@ def _plan(table: str, at: datetime | None, by: Rebuilder) -> list[ListedLoad]:
         of = f" of snapshot {snapshots.text(at)}" if at else ""
         raise BadConfiguration(f"{table} has no archived load{of}. The command `snapshots` lists its snapshots.")
     if len(todo) < len(newest):
-        by.say(f"{len(newest) - len(todo)} files are not archived yet. They are left to be ingested in their turn.")
+        by.say(f"Not archived yet, and left to be ingested in their turn: {len(newest) - len(todo)} of {len(newest)} files")
     return sorted(todo, key=lambda load: (load.version, load.load_id))
 
 
