@@ -342,7 +342,7 @@ class Cubic:
             "POLL_DELAY_SECONDS": 7, "MAX_WAIT_HOURS": 12, "INCOMING_BUCKET": INCOMING, "ARCHIVE_BUCKET": ARCHIVE,
             "ERROR_BUCKET": ERROR, "SPRINGBOARD_BUCKET": SPRINGBOARD, "RAW_BUCKET": RAW, "RAW_DATABASE": DATABASE,
             "INGEST_JOB": JOB, "DB_HOST": "unused", "DB_PORT": 1, "DB_NAME": "unused", "DB_SECRET_ARN": "unused",
-            "DB_CA_BUNDLE": "unused",
+            "DB_CA_BUNDLE": "unused", "SNAPSHOT_WAIT_HOURS": 24, "SETTLE_HOURS": 6,
         }  # fmt: skip
         variables |= {f"{name.upper()}_QUEUE_URL": url for name, url in self.queues.items()}
         database = FaultyDatabase(self.db, self.faults)

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from cubic import current_view, keys, raw_zone, work
 from cubic.errors import FileLost, LoadRefused
 from cubic.objects import GONE, head
+from cubic.snapshots import SETTLES_AFTER
 from cubic.store import configuration, moving, sweeping
 from cubic.store.moving import Move, Outcome, Version
 from ingestion import telemetry
@@ -20,7 +21,7 @@ from ingestion.landing_zone.copying import DATA_ONLY, RESERVE_SECONDS, TRANSFER
 from ingestion.s3_conditions import copying_only_if
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, HeadObjectOutputTypeDef
@@ -58,6 +59,7 @@ class Mover:
     places: Places
     zone: RawZone
     alerts: Alerts
+    settles_after: timedelta = SETTLES_AFTER
 
 
 def move_load(command: MoveLoad, by: Mover, now: datetime, seconds_left: SecondsLeft) -> None:
@@ -101,7 +103,7 @@ def _moved(move: Move, by: Mover, bucket: str, command: MoveLoad, now: datetime)
         )
     else:
         telemetry.count("LoadsArchived")
-    if table := moving.ended(by.db, move, now):
+    if table := moving.ended(by.db, move, now, by.settles_after):
         config, snapshot = configuration.table(by.db, table).config, sweeping.current(by.db, table)
         current_view.refresh(by.zone.glue, by.zone.database, config, snapshot)
     return True

@@ -13,13 +13,14 @@ from cubic.finishing import paused
 from cubic.loads import Found
 from cubic.messages import SweepIncoming
 from cubic.registering import unconfigured, unknown
+from cubic.snapshots import SETTLES_AFTER
 from cubic.store import configuration, registering, sweeping
 from ingestion import telemetry
 from ingestion.aws_errors import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from mypy_boto3_s3 import S3Client
 
@@ -49,6 +50,8 @@ class Sweep:
     zone: RawZone
     alerts: Alerts
     ring: Callable[[Iterable[Command]], None]
+    waits: timedelta = sweeping.WAITS
+    settles_after: timedelta = SETTLES_AFTER
 
 
 def sweep_incoming(command: SweepIncoming, at: Sweep, now: datetime, seconds_left: SecondsLeft) -> SweepIncoming | None:
@@ -66,7 +69,7 @@ def sweep_incoming(command: SweepIncoming, at: Sweep, now: datetime, seconds_lef
 
 def _mend(at: Sweep, now: datetime) -> None:
     """Rings for all that waits longer than it should, and makes each view show what it should."""
-    for given_up in sweeping.give_up_waiting(at.db, now):
+    for given_up in sweeping.give_up_waiting(at.db, now, at.waits):
         # A person hears of it when it is moved, as of every load that is refused.
         logger.warning("No snapshot came", extra={"load": given_up.load_id, "key": given_up.s3_key})
     undone = sweeping.undone(at.db, now)
@@ -77,7 +80,7 @@ def _mend(at: Sweep, now: datetime) -> None:
             *(doorbells.move(load, now) for load in undone.move[:MOST_MOVES]),
         ]
     )
-    sweeping.settle(at.db, now)
+    sweeping.settle(at.db, now, at.settles_after)
     shown = sweeping.currents(at.db)
     for table in configuration.tables(at.db):
         if table.paused_because:  # whoever paused it may have died before it told

@@ -434,13 +434,19 @@ GIVEN_IN_CUBIC: dict[str, dict[str, str]] = {
         "ERROR_BUCKET": "ErrorBucket",
         "STREAM_PREFIX": "dataplatform-prod-cubic-kafka-",
         "TOPICS": "sample,other-one",
+        "FILE_MINUTES": "60",
     },
     "RegisterLoad": {
         "INCOMING_BUCKET": "IncomingBucket",
         "START_QUEUE_URL": "StartIngestionQueue",
         "MOVE_QUEUE_URL": "MoveLoadQueue",
     },
-    "SweepIncoming": {"INCOMING_BUCKET": "IncomingBucket", "SPRINGBOARD_BUCKET": "SpringboardBucket"} | RAW_ZONE | SENDS_TO,
+    "SweepIncoming": {
+        "INCOMING_BUCKET": "IncomingBucket",
+        "SPRINGBOARD_BUCKET": "SpringboardBucket",
+        "SNAPSHOT_WAIT_HOURS": "24",
+        "SETTLE_HOURS": "6",
+    } | RAW_ZONE | SENDS_TO,
     "StartIngestion": {
         "INCOMING_BUCKET": "IncomingBucket",
         "SPRINGBOARD_BUCKET": "SpringboardBucket",
@@ -458,6 +464,7 @@ GIVEN_IN_CUBIC: dict[str, dict[str, str]] = {
         "ARCHIVE_BUCKET": "ArchiveBucket",
         "ERROR_BUCKET": "ErrorBucket",
         "SPRINGBOARD_BUCKET": "SpringboardBucket",
+        "SETTLE_HOURS": "6",
     } | RAW_ZONE,
 }  # fmt: skip
 ENVIRONMENT |= {

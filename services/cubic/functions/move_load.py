@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
+from pydantic import Field
 
 from cubic.alerts import Alerts
 from cubic.functions.database import database
@@ -39,7 +41,10 @@ S3_CONFIG = Config(
 
 
 class Settings(CubicSettings):
-    """RAW_DATABASE is that of the catalog: a load whose snapshot has changed moves there too."""
+    """RAW_DATABASE is that of the catalog: a load whose snapshot has changed moves there too.
+
+    SETTLE_HOURS: so long a snapshot waits for changes before it counts as whole.
+    """
 
     incoming_bucket: str
     archive_bucket: str
@@ -47,6 +52,7 @@ class Settings(CubicSettings):
     springboard_bucket: str
     raw_bucket: str
     raw_database: str
+    settle_hours: float = Field(gt=0)
 
 
 def make_consumer(
@@ -56,7 +62,8 @@ def make_consumer(
     s3, sqs, sns = session.client("s3", config=S3_CONFIG), session.client("sqs"), session.client("sns")
     places = Places(settings.incoming_bucket, settings.archive_bucket, settings.error_bucket, settings.springboard_bucket)
     zone = RawZone(Bucket(s3, settings.raw_bucket, threads), session.client("glue"), settings.raw_database)
-    by = Mover(db, s3, places, zone, Alerts(sns, settings.alerts_topic_arn, STAGE))
+    settles_after = timedelta(hours=settings.settle_hours)
+    by = Mover(db, s3, places, zone, Alerts(sns, settings.alerts_topic_arn, STAGE), settles_after)
 
     def parse(body: str) -> MoveLoad:
         return to_command(body, MoveLoad)

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
 
 from cubic import doorbells
 from cubic.alerts import Alerts
@@ -33,12 +35,17 @@ POOL = partial(ThreadPoolExecutor, THREADS)
 
 
 class Settings(CubicSettings):
-    """The queues are those of the functions that it rings. RAW_DATABASE is that of the catalog."""
+    """The queues are those of the functions that it rings. RAW_DATABASE is that of the catalog.
+
+    SNAPSHOT_WAIT_HOURS: so long a file waits for its snapshot to begin. SETTLE_HOURS: so long a snapshot waits for changes.
+    """
 
     incoming_bucket: str
     springboard_bucket: str
     raw_bucket: str
     raw_database: str
+    snapshot_wait_hours: float = Field(gt=0)
+    settle_hours: float = Field(gt=0)
     register_queue_url: str
     start_queue_url: str
     finish_queue_url: str
@@ -65,6 +72,8 @@ def make_consumer(
         RawZone(Bucket(s3, settings.raw_bucket, threads), glue, settings.raw_database),
         Alerts(sns, settings.alerts_topic_arn, STAGE),
         partial(doorbells.ring, sqs, urls),
+        waits=timedelta(hours=settings.snapshot_wait_hours),
+        settles_after=timedelta(hours=settings.settle_hours),
     )
 
     def parse(body: str) -> SweepIncoming:

@@ -1,6 +1,7 @@
 """Lambda: what Kinesis buffers of each Kafka topic goes into files, once it is enough or an hour old."""
 
 import os
+from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any
 
@@ -31,11 +32,15 @@ type Asked = WriteKafkaFiles | WriteTopic
 
 
 class Settings(CubicSettings):
-    """TOPICS: their names, with commas between. The stream of each has STREAM_PREFIX before its name."""
+    """TOPICS: their names, with commas between. The stream of each has STREAM_PREFIX before its name.
+
+    FILE_MINUTES: so old a record gets, before a file is written of fewer than 10,000.
+    """
 
     incoming_bucket: str
     error_bucket: str
     stream_prefix: str
+    file_minutes: float = Field(gt=0, le=60)
     topics: Annotated[tuple[Topic, ...], BeforeValidator(lambda text: text.split(",") if text else ())]
 
 
@@ -67,7 +72,7 @@ def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, data
                     events.publish(sns, settings.alerts_topic_arn, failed)
 
                 stream = Stream(kinesis, settings.stream_prefix + topic, clock, seconds_left)
-                write_topic(topic, stream, s3, database, buckets, tell)
+                write_topic(topic, stream, s3, database, buckets, tell, timedelta(minutes=settings.file_minutes))
 
     return Consumer(STAGE, settings, sqs, sns, clock, parse=read, handle=handle)
 

@@ -53,12 +53,12 @@ class Draft:
         self.full = len(taken) < len(records) or not self.room
         return taken
 
-    def is_due(self, now: datetime) -> bool:
-        return self.full or (bool(self.records) and now - min(it.arrived for it in self.records) >= FILE_AGE)
+    def is_due(self, now: datetime, age: timedelta) -> bool:
+        return self.full or (bool(self.records) and now - min(it.arrived for it in self.records) >= age)
 
 
-def next_file(topic: Topic, stream: Stream, tell: Tell) -> tuple[File, list[Record]] | None:
-    """Reads on from the checkpoints; the next file and its records where one is due.
+def next_file(topic: Topic, stream: Stream, tell: Tell, age: timedelta = FILE_AGE) -> tuple[File, list[Record]] | None:
+    """Reads on from the checkpoints; the next file and its records where one is due: full, or its oldest record of this age.
 
     Moves no checkpoint: records that get into no file are read again the next time.
     """
@@ -79,7 +79,7 @@ def next_file(topic: Topic, stream: Stream, tell: Tell) -> tuple[File, list[Reco
             lineage.ended.add(shard.id)
         filed_until = min((it.arrived for it in read.records), default=now if read.all_of_it else shard.filed_until)
         topic.looked_at(replace(shard, filed_until=filed_until, ended=read.ended and not read.records))
-    if not draft.is_due(now):
+    if not draft.is_due(now, age):
         return None
     return File(new_id(), topic.name, tuple(draft.ranges), len(draft.records)), draft.records
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from cubic.kafka.draft import next_file
+from cubic.kafka.draft import FILE_AGE, next_file
 from cubic.kafka.errors import RecordsLost
 from cubic.kafka.file import write
 from cubic.store import kafka
@@ -16,6 +16,8 @@ from ingestion.aws_errors import error_code, explained
 from ingestion.errors import NotFound
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from mypy_boto3_s3 import S3Client
 
     from cubic.kafka.file import Buckets, File, Tell
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 
-def write_topic(name: str, stream: Stream, s3: S3Client, db: Database, buckets: Buckets, tell: Tell) -> None:
+def write_topic(
+    name: str, stream: Stream, s3: S3Client, db: Database, buckets: Buckets, tell: Tell, age: timedelta = FILE_AGE
+) -> None:
     """Writes every file of the topic that is due, or as many as the time allows; leaves at once if another run is at it.
 
     A file is recorded with its ranges; once that is committed it is written to S3; then it is finished and the checkpoints
@@ -34,12 +38,12 @@ def write_topic(name: str, stream: Stream, s3: S3Client, db: Database, buckets: 
     bytes to the same key. If the object has left Incoming meanwhile, it is a load, and is not written again; and even if it
     were, one name is one partition of the lake. People may be told twice, never not at all.
     """
-    _write_due(name, stream, s3, db, buckets, tell)
+    _write_due(name, stream, s3, db, buckets, tell, age)
     if since := kafka.filed_until(db, name):  # measured by a run that leaves, too: somebody may hold the lock for ever
         telemetry.seconds("KafkaOldestRecordAge", (stream.clock.now() - since).total_seconds())
 
 
-def _write_due(name: str, stream: Stream, s3: S3Client, db: Database, buckets: Buckets, tell: Tell) -> None:
+def _write_due(name: str, stream: Stream, s3: S3Client, db: Database, buckets: Buckets, tell: Tell, age: timedelta) -> None:
     draft: tuple[File, list[Record]] | None = None
     while draft or not stream.time_is_short:  # what is read there is time to write
         with kafka.locked(db, name) as topic:
@@ -59,7 +63,7 @@ def _write_due(name: str, stream: Stream, s3: S3Client, db: Database, buckets: B
                 draft = None
                 logger.info("File written", extra={"topic": name, "key": file.key, "records": file.records})
             else:
-                draft = next_file(topic, stream, tell)
+                draft = next_file(topic, stream, tell, age)
                 if draft is None:
                     return
                 topic.record(draft[0], stream.clock.now())

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from cubic import keys, snapshots
 from cubic.loads import LoadStatus
+from cubic.snapshots import SETTLES_AFTER
 from cubic.store import assigning, describing, settling
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from cubic.store.database import Cursor, Database, Row
 
@@ -102,7 +103,7 @@ def kept(db: Database, move: Move, version: str) -> None:
         )
 
 
-def ended(db: Database, move: Move, now: datetime) -> str | None:
+def ended(db: Database, move: Move, now: datetime, settles_after: timedelta = SETTLES_AFTER) -> str | None:
     """End the move, once neither source nor descriptions are left. Returns the table's name where its latest settled
     snapshot is another now; after a crash the sweep finds that.
     """
@@ -121,7 +122,7 @@ def ended(db: Database, move: Move, now: datetime) -> str | None:
         )
         moved = cursor.rowcount
         _note_filed(cursor, move.load)
-        return move.table if moved and settling.settle(cursor, now, load["table_id"]) else None
+        return move.table if moved and settling.settle(cursor, now, load["table_id"], settles_after) else None
 
 
 def refiled(db: Database, move: Move, version: str) -> None:

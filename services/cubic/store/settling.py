@@ -8,7 +8,7 @@ from cubic import keys, snapshots
 from cubic.loads import LoadStatus
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from cubic.store.database import Cursor, Row
 
@@ -23,7 +23,7 @@ _UNSETTLED = (
 )
 
 
-def settle(cursor: Cursor, now: datetime, table_id: int) -> list[str]:
+def settle(cursor: Cursor, now: datetime, table_id: int, after: timedelta) -> list[str]:
     """Settle the snapshots of a table that are whole. Returns the table's name, if there is one.
 
     Under the table's lock, lest a load be given to a snapshot while that is judged.
@@ -31,7 +31,7 @@ def settle(cursor: Cursor, now: datetime, table_id: int) -> list[str]:
     cursor.execute(_UNSETTLED, (table_id,))
     settled = set()
     for snapshot in cursor.fetchall():
-        if _whole(cursor, snapshot, now):
+        if _whole(cursor, snapshot, now, after):
             cursor.execute(
                 "UPDATE cubic_table_ods_snapshots SET settled_at = %s WHERE table_id = %s AND snapshot = %s",
                 (now, snapshot["table_id"], snapshot["snapshot"]),
@@ -40,8 +40,8 @@ def settle(cursor: Cursor, now: datetime, table_id: int) -> list[str]:
     return sorted(settled)
 
 
-def _whole(cursor: Cursor, snapshot: Row, now: datetime) -> bool:
-    """Whether the numbers have no gap, all files are archived, and changes have come or some hours have passed.
+def _whole(cursor: Cursor, snapshot: Row, now: datetime, after: timedelta) -> bool:
+    """Whether the numbers have no gap, all files are archived, and changes have come or the time `after` has passed.
 
     A file that is refused counts as archived once another version of it is.
     """
@@ -55,5 +55,5 @@ def _whole(cursor: Cursor, snapshot: Row, now: datetime) -> bool:
     if any(load["s3_key"] not in archived for load in loads):
         return False
     numbers = {number for key in archived if (number := keys.data_file(key).number)}
-    quiet = all(load["s3_modified"] + snapshots.SETTLES_AFTER <= now for load in loads)
+    quiet = all(load["s3_modified"] + after <= now for load in loads)
     return snapshots.gapless(numbers) and (snapshot["has_changes"] or quiet)

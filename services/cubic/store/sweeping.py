@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cubic.loads import Reason, ReasonCode
+from cubic.snapshots import SETTLES_AFTER
 from cubic.store import assigning, describing, settling
 
 if TYPE_CHECKING:
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 
 WAITS = timedelta(hours=24)  # for a snapshot to begin
 
-_WAITED = Reason(
-    ReasonCode.NO_SNAPSHOT,
-    f"No snapshot that the file belongs to has begun within {WAITS.total_seconds() / 3600:.0f} hours; "
-    "have its table loaded anew, or put the first file of the full load, then this one, into Incoming again.",
+_WAITED = (
+    "No snapshot that the file belongs to has begun within {hours:.3g} hours; "
+    "have its table loaded anew, or put the first file of the full load, then this one, into Incoming again."
 )
 
 
@@ -42,14 +42,15 @@ class Undone:
     move: tuple[int, ...]
 
 
-def give_up_waiting(db: Database, now: datetime) -> list[GivenUp]:
+def give_up_waiting(db: Database, now: datetime, waits: timedelta = WAITS) -> list[GivenUp]:
     """Refuse the loads that have waited too long, since they were registered, for a snapshot to begin."""
+    reason = Reason(ReasonCode.NO_SNAPSHOT, _WAITED.format(hours=waits / timedelta(hours=1)))
     with db.transaction() as cursor:
         cursor.execute(
             "UPDATE cubic_loads l SET status = 'ready_for_erroring', reason = %s FROM cubic_tables t "
             "WHERE t.id = l.table_id AND l.id IN (SELECT id FROM cubic_waiting_loads WHERE registered_at <= %s) "
             "RETURNING l.id, t.name, l.s3_key",
-            (str(_WAITED), now - WAITS),
+            (str(reason), now - waits),
         )
         return [GivenUp(row["id"], row["name"], row["s3_key"]) for row in cursor]
 
@@ -76,7 +77,7 @@ def undone(db: Database, now: datetime) -> Undone:
         return Undone(start, finish, move=tuple(sorted(move | describing.left_over(cursor))))
 
 
-def settle(db: Database, now: datetime) -> list[str]:
+def settle(db: Database, now: datetime, after: timedelta = SETTLES_AFTER) -> list[str]:
     """Settle the snapshots that are whole, a transaction for each table. Returns the tables whose latest settled snapshot
     is another now, by name.
     """
@@ -87,7 +88,7 @@ def settle(db: Database, now: datetime) -> list[str]:
     for table_id in tables:
         with db.transaction() as cursor:
             assigning.lock(cursor, table_id)
-            settled += settling.settle(cursor, now, table_id)
+            settled += settling.settle(cursor, now, table_id, after)
     return sorted(settled)
 
 

@@ -15,7 +15,7 @@ from tests.fakes import POLLING, SNAPSHOT_TIME, FakeClock, FakeContext, FakeQueu
 
 DATABASE = {"DB_HOST": "h", "DB_PORT": "5432", "DB_NAME": "cubic", "DB_SECRET_ARN": "arn", "DB_CA_BUNDLE": "ca.pem"}
 BUCKETS = {"INCOMING_BUCKET": "incoming", "ERROR_BUCKET": "error"}
-SETTINGS = POLLING | DATABASE | BUCKETS | {"STREAM_PREFIX": "stg-cubic-kafka-", "TOPICS": "sample,tides"}
+SETTINGS = POLLING | DATABASE | BUCKETS | {"STREAM_PREFIX": "stg-cubic-kafka-", "TOPICS": "sample,tides", "FILE_MINUTES": 60}
 
 
 class Queues(FakeQueues):

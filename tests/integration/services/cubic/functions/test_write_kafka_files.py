@@ -21,6 +21,7 @@ from tests.integration.services.conftest import Stage
 
 STREAM = "stg-cubic-kafka-sample"
 BUCKETS = {"INCOMING_BUCKET": "incoming", "ERROR_BUCKET": "error"}
+TOPICS = {"STREAM_PREFIX": "stg-cubic-kafka-", "TOPICS": "sample,missing", "FILE_MINUTES": "60"}
 
 
 class Running:
@@ -29,9 +30,12 @@ class Running:
     def __init__(self, stage: Stage, environment: dict[str, str], database: Database) -> None:
         self.stage, self.clock = stage, FakeClock(datetime.now(UTC))
         unused = {"DB_HOST": "", "DB_PORT": "1", "DB_NAME": "", "DB_SECRET_ARN": "", "DB_CA_BUNDLE": ""}
-        topics = {"STREAM_PREFIX": "stg-cubic-kafka-", "TOPICS": "sample,missing"}
-        settings = Settings.model_validate(environment | unused | BUCKETS | topics)
-        self._consumer = make_consumer(settings, boto3.Session(), self.clock, database)
+        self._environment, self._database = environment | unused | BUCKETS | TOPICS, database
+        self.configure()
+
+    def configure(self, **variables: str) -> None:
+        settings = Settings.model_validate(self._environment | variables)
+        self._consumer = make_consumer(settings, boto3.Session(), self.clock, self._database)
 
     def poll(self) -> None:
         """The schedule's message, then the topic's own."""
@@ -85,6 +89,16 @@ def test_case_14_of_three_shards_a_file_is_written_once_it_is_full_and_the_rest_
     assert sorted(n for file in files() for n in file) == list(range(1_005))
 
 
+def test_how_old_a_record_gets_is_configured(running: Running) -> None:
+    put(range(5))
+    running.clock.sleep(61)
+    running.poll()
+    assert files() == []
+    running.configure(FILE_MINUTES="1")
+    running.poll()
+    assert [len(file) for file in files()] == [5]
+
+
 def test_case_16_a_shard_splits_and_its_records_are_there_once_in_order_per_key(running: Running) -> None:
     kinesis = boto3.client("kinesis")
     put(range(64))
@@ -121,7 +135,7 @@ def test_the_handler_makes_its_database_of_the_environment(
     secret = json.dumps({"username": account.user, "password": account.password})
     arn = boto3.client("secretsmanager").create_secret(Name="cubic", SecretString=secret)["ARN"]
     database = settings_of(postgres).model_dump(by_alias=True) | {"DB_SECRET_ARN": arn}
-    for name, value in (database | BUCKETS | {"STREAM_PREFIX": "stg-cubic-kafka-", "TOPICS": "sample,missing"}).items():
+    for name, value in (database | BUCKETS | TOPICS).items():
         monkeypatch.setenv(name, str(value))
     running = stage(write_kafka_files)
     assert running.invoke('{"kind":"WriteKafkaFiles","version":1}', seconds=300) == []

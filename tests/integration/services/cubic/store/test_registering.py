@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 from cubic.loads import LoadStatus
 from cubic.store import claiming, finishing, moving, registering, sweeping
 from cubic.store.database import Database
@@ -51,6 +53,17 @@ def test_case_6_after_the_budget_a_file_without_a_snapshot_is_errored(database: 
     assert (given_up.load_id, given_up.s3_key) == (load, f"{PREFIX}LOAD002.csv.gz")
     move(database, load, after(24 * 3600))
     assert status(database, load) == "errored"
+
+
+def test_how_long_a_file_waits_for_its_snapshot_is_configured_and_told(database: Database) -> None:
+    configure(database)
+    load = register(database, f"{PREFIX}LOAD002.csv.gz", 0)
+    assert sweeping.give_up_waiting(database, after(3599), timedelta(hours=1)) == []
+    assert [it.load_id for it in sweeping.give_up_waiting(database, after(3600), timedelta(hours=1))] == [load]
+    move = moving.begin(database, load)
+    assert move is not None
+    assert move.reason is not None
+    assert "within 1 hours;" in move.reason
 
 
 def test_case_7_600_full_load_files_and_600_of_changes_are_1200_loads(database: Database) -> None:

@@ -33,6 +33,13 @@ def test_a_full_load_settles_after_six_hours_without_changes(database: Database)
     assert sweeping.settle(database, after(HOURS + 1)) == [NAME]
 
 
+def test_how_long_a_full_load_waits_for_changes_is_configured(database: Database) -> None:
+    configure(database)
+    archive(database, "LOAD001.csv")
+    assert sweeping.settle(database, after(9), timedelta(seconds=10)) == []
+    assert sweeping.settle(database, after(10), timedelta(seconds=10)) == [NAME]
+
+
 def test_a_full_load_with_a_gap_or_a_file_on_its_way_does_not_settle(database: Database) -> None:
     configure(database)
     archive(database, "LOAD001.csv", "LOAD003.csv")
