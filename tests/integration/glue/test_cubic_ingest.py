@@ -75,7 +75,7 @@ class Cubic:
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
         self.zone = RawZone(self.glue, DATABASE, RAW)
 
-    def claim(self, *files: Delivered) -> str:
+    def claim(self, *files: Delivered, rebuild: bool = False) -> str:
         """Writes the batch's document and copies; returns its id."""
         batch = f"batch-{len(self.batches)}"
         self.batches.append(batch)
@@ -88,7 +88,7 @@ class Cubic:
                 "s3_modified": file.modified, "s3_size": len(file.content), "snapshot": file.snapshot,
                 "glue_table": TABLES[file.folder], "description": file.description,
             })  # fmt: skip
-        document = {"batch": batch, "table": TABLES[files[0].folder], "loads": loads}
+        document = {"batch": batch, "table": TABLES[files[0].folder], "loads": loads, "rebuild": rebuild}
         self.s3.put_object(Bucket=SPRINGBOARD, Key=f"_work/{batch}/batch.json", Body=json.dumps(document).encode())
         return batch
 
@@ -250,6 +250,23 @@ def test_a_batch_that_runs_again_has_the_same_result(cubic: Cubic) -> None:
     assert cubic.run(batch) == first
     assert cubic.partitions(ODS) == before
     assert cubic.rows(ODS) == [("1",)]
+
+
+def test_a_rebuild_is_written_anew_in_the_place_of_the_same_version(cubic: Cubic) -> None:
+    file = Delivered(f"{DMAP}/20220304.csv", b"id\n1\n2\n", 1)
+    cubic.ingest(file)
+    [damaged] = cubic.s3.list_objects_v2(Bucket=RAW)["Contents"]
+    cubic.s3.delete_object(Bucket=RAW, Key=damaged["Key"])
+    assert cubic.run(cubic.claim(file, rebuild=True)) == {"1": {"rows": 2}}
+    assert cubic.rows(DMAP) == [("1",), ("2",)]
+
+
+def test_a_rebuild_never_takes_the_place_of_a_newer_version(cubic: Cubic) -> None:
+    older = Delivered(f"{DMAP}/20220304.csv", b"id\n1\n2\n", 1)
+    cubic.ingest(older)
+    cubic.ingest(Delivered(f"{DMAP}/20220304.csv", b"id\n9\n", 2, "2022-03-05T00:00:00+00:00", "v2"))
+    assert cubic.run(cubic.claim(older, rebuild=True)) == {"1": {"rows": 2, "superseded": True}}
+    assert cubic.rows(DMAP) == [("9",)]
 
 
 def test_the_job_is_started_with_its_batch_alone(cubic: Cubic, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from cubic.errors import BadConfiguration
 from cubic.starting import Job
-from cubic.store import claiming
+from cubic.store import claiming, configuration
 from ingestion.landing_zone.zone import Bucket
 from operations.cubic import metadata, rebuilding
 from operations.cubic.rebuilding import Rebuilder
@@ -162,9 +162,10 @@ def test_meanwhile_no_batch_of_the_table_is_claimed_so_that_a_newer_version_stay
 def test_meanwhile_no_load_moves_to_another_snapshot(world: Cubic, operator: Operator) -> None:
     def comes() -> None:
         world.upload(LOAD1, b"id,name\r\n9,z\r\n", 5)
+        world.round("register")
         world.sweep()
-        for function in ("sweep", "register", "sweep", "move"):
-            world.round(function)
+        world.round("sweep")
+        assert world.round("move")
         assert world.raw(CHANGES).keys() == {(S0, CT_NAME)}
         world.run_job()
 
@@ -257,17 +258,24 @@ def test_one_that_lost_its_operator_at_the_start_is_ended_by_the_functions(
 def test_one_that_lost_its_operator_at_the_start_is_ended_before_the_next(
     world: Cubic, operator: Operator, started: bool
 ) -> None:
+    """Though its table is paused, so that nobody else looks for a batch without a run."""
+    configuration.pause(world.db, TABLE, "it is rebuilt")
     dies_at_the_start(world, operator, started=started)
     world.clock.sleep(claiming.LEASE.total_seconds())
+    waited: list[int] = []
 
     def passes() -> None:
+        waited.append(len(waited))
+        assert len(waited) < 5
         world.run_job()
         world.sweep()
         world.settle()
 
     operator.clock.when_waiting = passes
     assert operator.rebuild()["LOAD001.csv.gz"] == (2, None)
-    assert (operator.open_batches(), world.errors) == (0, [])
+    assert len(waited) == started
+    assert operator.open_batches() == 0
+    assert world.errors == []
 
 
 def test_a_start_whose_answer_is_lost_is_found_by_its_argument(world: Cubic, operator: Operator) -> None:
@@ -280,13 +288,27 @@ def test_a_start_whose_answer_is_lost_is_found_by_its_argument(world: Cubic, ope
     assert len(world.glue.get_job_runs(JobName=JOB)["JobRuns"]) == len(world.ran)
 
 
-def test_where_glue_takes_no_more_runs_it_waits(world: Cubic, operator: Operator) -> None:
+def test_where_glue_takes_no_more_runs_it_waits_and_keeps_its_batch(
+    world: Cubic, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "LOOKS_EVERY", claiming.LEASE.total_seconds() * 0.6)
+    attempts: list[int] = []
+
     def full() -> None:
+        attempts.append(len(attempts))
+        if len(attempts) < 4:
+            world.once["StartJobRun"] = full
         raise client_error("ConcurrentRunsExceededException", "StartJobRun")
 
+    def sweeps() -> None:
+        world.sweep()
+        world.settle()
+
+    operator.clock.when_waiting = sweeps
     with world.meanwhile("StartJobRun", full):
         assert operator.rebuild()["LOAD001.csv.gz"] == (2, None)
-    assert any("ConcurrentRunsExceeded" in line for line in operator.said)
+    assert (len(attempts), world.errors) == (4, [])
+    assert "ConcurrentRunsExceeded" in " ".join(operator.said)
 
 
 def test_a_run_that_dies_is_told_and_the_partition_stays(world: Cubic, operator: Operator) -> None:
