@@ -42,7 +42,7 @@ CHANGES = "cubic/ods_qlik/EDW.SAMPLE__ct/"
 START = datetime(2022, 3, 4, 13, 45, 56, tzinfo=UTC)
 
 # All but the transitions, which the migration has put there.
-_TABLES = (
+TABLES = (
     "cubic_tables, cubic_batches, cubic_loads, cubic_table_ods_snapshots, cubic_load_ods_snapshots, cubic_descriptions, "
     "cubic_told, cubic_dmap_feeds, cubic_dmap_datasets, cubic_kafka_streams, cubic_kafka_shards, cubic_kafka_files"
 )
@@ -71,7 +71,7 @@ def database_of(server: PostgresServer) -> PostgreSql:
 
 def empty(db: Database) -> None:
     with db.transaction() as cursor:
-        cursor.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY")
+        cursor.execute(f"TRUNCATE {TABLES} RESTART IDENTITY")
 
 
 def after(seconds: float) -> datetime:

@@ -5,22 +5,11 @@ Those of the first system are marked so; the rest are what a reader of this code
 
 from __future__ import annotations
 
-import ast
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
+from tests.simulation import mutation
+from tests.simulation.mutation import Edit, Mutant
 from tests.simulation.plays import RUNS
-
-ROOT = Path(__file__).parents[2]
-SOURCES = ("services", "stacks", "ecs", "local", "tests")
-SEEDS = 3_000
-_PLAYS = ("seed ", *RUNS)
 
 _LANDING = "services/s3_to_s3_copier/landing.py"
 _FINISHED = "services/s3_to_s3_copier/finished_export.py"
@@ -30,25 +19,6 @@ _MANIFEST = "services/ingestion/landing_zone/manifest.py"
 _CONSUMER = "services/ingestion/consumer.py"
 _INGEST = "ecs/dump_loader/dump_loader/ingest.py"
 _SNAPSHOT = "ecs/dump_loader/dump_loader/snapshot.py"
-
-
-@dataclass(frozen=True)
-class Edit:
-    """`old` must be exactly once in the function of that name; where that is empty, in the file."""
-
-    path: str
-    function: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """`firsts` are bugs that the first system had."""
-
-    what: str
-    edits: tuple[Edit, ...]
-    firsts: bool = False
 
 
 _NO_LOOK = Edit(
@@ -74,7 +44,7 @@ MUTANTS = (
                 "                raise",
             ),
         ),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "errors of single copies are logged and swallowed; the workflow starts on partial data",
@@ -87,7 +57,7 @@ MUTANTS = (
             ),
             _UNVERIFIED,
         ),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "listings are not paged",
@@ -99,17 +69,17 @@ MUTANTS = (
                 "for page in list(pages)[:1] for found",
             ),
         ),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "a second export of a day leaves the first one's files beside its own",
         (Edit(_COMMIT, "land", "[mine, *overtaken], committed.stale,", "[mine, *overtaken], (),"),),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "an export has the name of its day, not of its load",
         (Edit("services/liberator/naming.py", "snapshot_identifier", '{loaded_at:%H%M%S}"', '000000"'),),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "all earlier snapshots are deleted, whoever still needs them",
@@ -121,7 +91,7 @@ MUTANTS = (
                 "            if reason := '':",
             ),
         ),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "failing to start an export is logged, and forgotten",
@@ -135,12 +105,12 @@ MUTANTS = (
                 "            if type(error).__name__ == 'NotYet':\n                raise\n            return\n",
             ),
         ),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "nobody hears that a message was given up",
         (Edit(_CONSUMER, "take", "            self._end(body, message, error)", "            del error"),),
-        firsts=True,
+        whose="the first system's",
     ),
     Mutant(
         "a dead letter keeps its spent budget",
@@ -426,56 +396,5 @@ MUTANTS = (
 )
 
 
-def edited(edit: Edit, tree: Path) -> str:
-    """The file with the edit. Raises ValueError where the code no longer has what it replaces."""
-    source = (tree / edit.path).read_text()
-    lines = source.splitlines(keepends=True)
-    spans = [slice(None)]
-    if edit.function:
-        found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
-        spans = [slice(node.lineno - 1, node.end_lineno) for node in found if node.name == edit.function]
-    texts = ["".join(lines[span]) for span in spans]
-    if [text.count(edit.old) for text in texts] != [1]:
-        raise ValueError(f"{edit.path} has not one {edit.function!r} with {edit.old!r}: bring the mutant up to date")
-    lines[spans[0]] = [texts[0].replace(edit.old, edit.new)]
-    return "".join(lines)
-
-
-def _play(tree: Path) -> str | None:
-    """The first violation that the seeds find; None where there is none."""
-    found = subprocess.run(
-        [sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS), "--stop"],
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (tree, tree / "services", tree / "ecs/dump_loader")))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if found.returncode == 0:
-        return None
-    lines = [line for line in found.stdout.splitlines() if line.startswith(_PLAYS)]
-    return lines[0] if lines else f"does not even run: {found.stderr.splitlines()[-1]}"
-
-
-def main() -> int:
-    missed = 0
-    for number, mutant in enumerate(MUTANTS, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            tree, began = Path(folder), time.monotonic()
-            for name in SOURCES:
-                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-            shutil.copy(ROOT / "template.yaml", tree)
-            for edit in mutant.edits:
-                (tree / edit.path).write_text(edited(edit, tree))
-            found = _play(tree)
-        caught = found is not None and found.startswith(_PLAYS)
-        missed += not caught
-        whose = " (the first system's)" if mutant.firsts else ""
-        print(f"{number:2} {'caught' if caught else 'MISSED'} in {time.monotonic() - began:3.0f} s: {mutant.what}{whose}")  # noqa: T201
-        print(f"   {found or f'{SEEDS} seeds, no violation'}"[:200], flush=True)  # noqa: T201
-    print(f"{len(MUTANTS) - missed} of {len(MUTANTS)} mutants caught")  # noqa: T201
-    return bool(missed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(mutation.main(MUTANTS, "liberator", tuple(RUNS), seeds=3_000))

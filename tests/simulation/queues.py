@@ -46,6 +46,7 @@ class Sqs:
     copies: Callable[[], int]
     sent: Callable[[Queue, str], None] = lambda _queue, _body: None
     moved: set[str] = field(default_factory=set)
+    refuses: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -107,6 +108,22 @@ class Sqs:
             return {}
 
         return self.world.call(f"sqs.send_message {queue.name}", effect)
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        """Takes all of them, or, now and then, refuses one."""
+        queue = self.queues[QueueUrl.rsplit("/", 1)[-1]]
+        for entry in Entries:
+            self.sent(queue, entry["MessageBody"])
+
+        def effect() -> dict[str, Any]:
+            refused = [entry for entry in Entries if self.refuses()]
+            for entry in Entries:
+                if entry not in refused:
+                    self.put(queue, entry["MessageBody"])
+                    self.world.tell(queue.name, f"takes {brief(entry['MessageBody'])}")
+            return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in refused]}
+
+        return self.world.call(f"sqs.send_message_batch {queue.name}", effect)
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
         queue = self.queues[QueueUrl.rsplit("/", 1)[-1]]

@@ -50,10 +50,12 @@ class S3:
     def _unregister(self, name: str, hook: Callable[..., None]) -> None:
         self._hooks[name].remove(hook)
 
-    def store(self, bucket: str, key: str, body: bytes, **metadata: str) -> None:
+    def store(self, bucket: str, key: str, body: bytes, **metadata: str) -> str:
+        """Returns the new version."""
         stored = Stored(body, f"v{next(self._numbers)}", self.world.now, metadata)
         self.buckets.setdefault(bucket, {})[key] = self.versions[bucket, key, stored.version] = stored
         self.written(bucket, key)
+        return stored.version
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         return sorted(key for key in self.buckets.get(bucket, {}) if key.startswith(prefix))

@@ -27,7 +27,8 @@ from local.emulator.rds import events
 from local.emulator.template import Resource, Template, load
 from tests.simulation import rds
 from tests.simulation.glue import Glue, Run
-from tests.simulation.queues import Letter, Queue, Sns, Sqs
+from tests.simulation.mapping import Mapping, settings_of
+from tests.simulation.queues import Queue, Sns, Sqs
 from tests.simulation.rds import ARN, Durations, Rds, Snapshot
 from tests.simulation.s3 import S3
 from tests.simulation.threads import Threads
@@ -71,72 +72,6 @@ class Task:
     version: str
     actor: Actor
     code: int | None = None
-
-
-# Only calls that take longer may make a function run out of time. The copier keeps 120 seconds for a copy that has begun.
-_LONG_CALL = {"s3_to_s3_copier": 100.0}
-_ANY_CALL = 5.0
-
-
-class Mapping:
-    """A function's event source mapping."""
-
-    def __init__(self, resource: Resource, system: System) -> None:
-        p = resource.properties
-        self.system, self.world = system, system.world
-        self.queue = system.sqs.queues[p["EventSourceArn"].rsplit(":", 1)[-1]]
-        [self.function] = [f for f in template().of_type("AWS::Lambda::Function") if f.ref == p["FunctionName"]]
-        self.batch = int(p.get("BatchSize", 10))
-        self.most = int(p.get("ScalingConfig", {}).get("MaximumConcurrency", 5))
-        assert p["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        self.running = 0
-        module = HANDLERS[self.function.properties["Handler"].removesuffix(".handler")]
-        environment = {name: str(value) for name, value in self.function.properties["Environment"]["Variables"].items()}
-        self.name = module.__name__.split(".")[0]
-        given = {"threads": system.threads} if module is s3_to_s3_copier.handler else {}
-        settings = module.Settings.model_validate(environment)
-        self.consumer = module.make_consumer(settings, system.session, system.clock, **given)
-        self.queue.arrived = self.poll
-
-    def poll(self) -> None:
-        while self.running < self.most and (letters := self.system.sqs.receive(self.queue, self.batch)):
-            self.running += 1
-            self.invoke(letters)
-
-    def invoke(self, letters: list[Letter]) -> None:
-        timeout = int(self.function.properties["Timeout"])
-        name = self.name
-        bodies = tuple(letter.body for letter in letters)
-        actor = Actor(name, deadline=self.world.seconds + timeout, queue=self.queue.name, letters=bodies)
-        left = lambda: 1000 * (actor.deadline - self.world.seconds)  # type: ignore[operator]  # noqa: E731
-        context = SimpleNamespace(get_remaining_time_in_millis=left)
-        records = [
-            {
-                "messageId": letter.id,
-                "receiptHandle": letter.receipt,
-                "body": letter.body,
-                "attributes": {"ApproximateReceiveCount": str(letter.receives)},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": self.queue.name,
-            }
-            for letter in letters
-        ]
-
-        def ended(answer: object) -> None:
-            self.running -= 1
-            if isinstance(answer, dict):
-                failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
-                for letter in letters:
-                    if letter.id not in failed and not self.system.knobs.deletion_lost():
-                        self.system.sqs.delete(self.queue, letter)
-            else:
-                self.world.tell(name, f"did not answer: {answer!r}")
-                if self.world.seconds >= actor.deadline and actor.longest < _LONG_CALL.get(name, _ANY_CALL):  # type: ignore[operator]
-                    self.world.violate(f"{name} runs out of time, though no call took longer than {actor.longest:.0f} s")
-            self.world.after(0.01, self.poll)
-
-        self.world.start(actor, lambda: self.consumer({"Records": records}, context), ended)
 
 
 @dataclass
@@ -190,9 +125,16 @@ class System:
             {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self._run_task_later(overrides)},
         )
         for mapping in found.of_type("AWS::Lambda::EventSourceMapping"):
-            Mapping(mapping, self)
+            self._map(mapping)
         self.data, self.landing = name_of("DataBucket"), name_of("LandingBucket")
         self.rds.world.after(0, self._others)
+
+    def _map(self, mapping: Resource) -> None:
+        [function] = [f for f in template().of_type("AWS::Lambda::Function") if f.ref == mapping.properties["FunctionName"]]
+        module = HANDLERS[function.properties["Handler"].removesuffix(".handler")]
+        given = {"threads": self.threads} if module is s3_to_s3_copier.handler else {}
+        consumer = module.make_consumer(settings_of(module, function), self.session, self.clock, **given)
+        Mapping(mapping, function, module.__name__.split(".")[0], consumer, self.sqs, self.knobs.deletion_lost)
 
     # ── what comes from outside ──
 

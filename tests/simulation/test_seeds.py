@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation import isolation, mutants
-from tests.simulation.mutants import MUTANTS, ROOT, Mutant
+from tests.simulation import isolation, mutation
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutation import ROOT, Mutant
 from tests.simulation.plays import Seed
 
 _PER_TEST = 50
@@ -44,4 +45,4 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.what)
 def test_the_mutants_are_of_this_code(mutant: Mutant) -> None:
     for edit in mutant.edits:
-        assert mutants.edited(edit, ROOT)
+        assert mutation.edited(edit, ROOT)

@@ -156,8 +156,8 @@ class World:
 
     # ── calls ──
 
-    def call[R](self, operation: str, effect: Callable[[], R]) -> R:
-        """One AWS call by whoever runs, with the fault that is chosen for it."""
+    def call[R](self, operation: str, effect: Callable[[], R], *, instant: bool = False) -> R:
+        """One call by whoever runs, with the fault that is chosen for it. During an `instant` one nobody else runs."""
         actor = self.actor
         if actor is None:  # AWS itself, or a person
             return effect()
@@ -170,9 +170,10 @@ class World:
         call = Call(len(self.calls) + 1, actor.name, operation)
         self.calls.append(call)
         fault = self.faults(call)
-        takes = self.latency(operation) + (self.chance.uniform(1, 400) if fault is Fault.SLOW else 0)
-        actor.longest = max(actor.longest, takes)
-        self.sleep(takes)
+        if not instant:
+            takes = self.latency(operation) + (self.chance.uniform(1, 400) if fault is Fault.SLOW else 0)
+            actor.longest = max(actor.longest, takes)
+            self.sleep(takes)
         if fault:
             self.tell(actor.name, f"{operation} [{call.number}]: {fault}")
         return self._faulty(actor, operation, effect, fault)
@@ -253,7 +254,7 @@ def brief(body: str) -> str:
     if "kind" not in said:
         return body[:120]
     about = next((said[k] for k in ("export_task_identifier", "snapshot_identifier", "snapshot") if said.get(k)), "")
-    return f"{said['kind']} {said.get('error', '')} {about or said.get('message') or said['correlation_id']}"[:400]
+    return f"{said['kind']} {said.get('error', '')} {about or said.get('message') or said.get('correlation_id', '')}"[:400]
 
 
 def error(code: str, operation: str, message: str = "") -> ClientError:
