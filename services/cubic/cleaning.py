@@ -58,23 +58,24 @@ def clean(
         copies = {it.key for it in objects if not it.key.endswith(".json")}
         if (old or copies) and claiming.open_batch(db, batch) is None:
             document = work.read_document(springboard.s3, springboard.bucket, batch) if old else None
-            for load in document.loads if document else ():
-                _delete_unnamed(load, zone, now)
+            done = [_delete_unnamed(load, zone, now) for load in (document.loads if document else ())]
             delete_all(copies, springboard)
-            if old:  # the document last: it names what is to be looked at
+            if old and all(done):  # the document last: it names what is to be looked at
                 delete_all({it.key for it in objects}, springboard)
 
 
-def _delete_unnamed(load: BatchLoad, zone: RawZone, now: datetime) -> None:
-    """Deletes the folders of runs that the file's partition doesn't name.
+def _delete_unnamed(load: BatchLoad, zone: RawZone, now: datetime) -> bool:
+    """Deletes the folders of runs that the file's partition doesn't name; false where it is to look again.
 
-    Not while any of them is young: it may be of a run that is yet to name it, or has named it just now, with readers still
-    at the one before. Its own batch looks again. Not where the table is gone: then nothing says what was named.
+    That is so while any of them is young: it may be of a run that is yet to name it, or has named it just now, with readers
+    still at the one before. Nothing is deleted where the table is gone: then nothing says what was named.
     """
     file = keys.data_file(load.s3_key)
     objects = list(_listed(zone.bucket, raw_zone.folder(file, load.snapshot)))
-    if not objects or any(it.modified >= now - KEPT for it in objects) or not zone.has_table(file.glue_table):
-        return
+    if any(it.modified >= now - KEPT for it in objects):
+        return False
+    if not objects or not zone.has_table(file.glue_table):
+        return True
     partition = zone.partition(file.glue_table, raw_zone.values(file, load.snapshot))
     named = split_s3_uri(partition["StorageDescriptor"]["Location"].rstrip("/") + "/")[1] if partition else None
     unnamed = [it.key for it in objects if named is None or not it.key.startswith(named)]
@@ -83,6 +84,7 @@ def _delete_unnamed(load: BatchLoad, zone: RawZone, now: datetime) -> None:
             "Deleting what no partition names", extra={"folder": raw_zone.folder(file, load.snapshot), "named": named}
         )
         delete_all(unnamed, zone.bucket)
+    return True
 
 
 def _listed(bucket: Bucket, prefix: str) -> Iterator[Listed]:

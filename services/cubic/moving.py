@@ -96,7 +96,8 @@ def _moved(move: Move, by: Mover, bucket: str, command: MoveLoad, now: datetime)
         telemetry.count("LoadsErrored")
         by.alerts.tell(
             LoadRefused(
-                f"s3://{by.places.incoming}/{move.source.key} of {move.table} was refused: {move.reason}. "
+                f"s3://{by.places.incoming}/{move.source.key} of {move.table} was refused: "
+                f"{(move.reason or '').rstrip('.')}. "
                 f"It is kept as s3://{bucket}/{move.kept_key}; put it into Incoming again, corrected, as a new load."
             ),
             command,

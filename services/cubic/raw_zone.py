@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from cubic import snapshots
+from cubic import keys, snapshots
 from cubic.errors import PartitionLost
 from ingestion.aws_errors import error_code, explained
 from ingestion.errors import Transient
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
     from cubic.keys import DataFile
+    from cubic.loads import Load
     from ingestion.consumer import SecondsLeft
     from ingestion.landing_zone.zone import Bucket
 
@@ -52,15 +53,7 @@ class RawZone:
 
     def partition(self, table: str, values: list[str]) -> Any:
         """As Glue has it; None where there is none."""
-        with explained(f"looking for partition {values} of {self.database}.{table}"):
-            try:
-                return self.glue.get_partition(DatabaseName=self.database, TableName=table, PartitionValues=values)[
-                    "Partition"
-                ]
-            except ClientError as error:
-                if error_code(error) == "EntityNotFoundException":
-                    return None
-                raise
+        return find_partition(self.glue, self.database, table, values)
 
     def put_partition(self, table: str, made: Any) -> None:
         """Creates a partition, unless one of a newer version is there."""
@@ -84,6 +77,25 @@ class RawZone:
             except ClientError as error:
                 if error_code(error) != "EntityNotFoundException":
                     raise
+
+
+def find_partition(glue: GlueClient, database: str, table: str, values: list[str]) -> Any:
+    """As Glue has it; None where there is none."""
+    with explained(f"looking for partition {values} of {database}.{table}"):
+        try:
+            return glue.get_partition(DatabaseName=database, TableName=table, PartitionValues=values)["Partition"]
+        except ClientError as error:
+            if error_code(error) == "EntityNotFoundException":
+                return None
+            raise
+
+
+def committed_rows(glue: GlueClient, database: str, load: Load) -> int | None:
+    """The rows of the load's own partition; None where no run has committed it, or a newer version is in its place."""
+    file = keys.data_file(load.s3_key)
+    snapshot = snapshots.text(load.snapshot) if load.snapshot else None
+    there = find_partition(glue, database, file.glue_table, values(file, snapshot))
+    return int(there["Parameters"]["rows"]) if there and _load_id(there) == load.load_id else None
 
 
 def values(file: DataFile, snapshot: str | None) -> list[str]:

@@ -235,6 +235,7 @@ OF_CUBIC: dict[str, dict[str, str]] = {
         "SpringboardBucket": "s3:ListBucket",
         "SpringboardBucket/_work/*": "s3:GetObject",
         "IngestJob": "glue:GetJobRun",
+        **dict.fromkeys(CATALOG, "glue:GetPartition"),
         "StartIngestionQueue": "sqs:SendMessage",
         "MoveLoadQueue": "sqs:SendMessage",
     },
@@ -456,6 +457,7 @@ GIVEN_IN_CUBIC: dict[str, dict[str, str]] = {
     "FinishIngestion": {
         "SPRINGBOARD_BUCKET": "SpringboardBucket",
         "INGEST_JOB": "IngestJob",
+        "RAW_DATABASE": "CubicRawDatabase",
         "START_QUEUE_URL": "StartIngestionQueue",
         "MOVE_QUEUE_URL": "MoveLoadQueue",
     },

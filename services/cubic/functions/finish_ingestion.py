@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cubic import doorbells
 from cubic.alerts import Alerts
-from cubic.finishing import finish_ingestion
+from cubic.finishing import Finisher, finish_ingestion
 from cubic.functions.database import database
 from cubic.functions.inbox import to_finish
 from cubic.messages import FinishIngestion, MoveLoad, StartIngestion
@@ -26,10 +26,11 @@ STAGE = "finish_ingestion"
 
 
 class Settings(CubicSettings):
-    """INGEST_JOB is the name of the Glue job."""
+    """INGEST_JOB is the name of the Glue job. RAW_DATABASE is that of the catalog."""
 
     springboard_bucket: str
     ingest_job: str
+    raw_database: str
     start_queue_url: str
     move_queue_url: str
 
@@ -38,15 +39,15 @@ def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, db: 
     """Make the function of what an environment gives it."""
     s3, glue = session.client("s3"), session.client("glue")
     sqs, sns = session.client("sqs"), session.client("sns")
-    alerts = Alerts(sns, settings.alerts_topic_arn, STAGE)
+    bucket, job, database = settings.springboard_bucket, settings.ingest_job, settings.raw_database
+    by = Finisher(db, s3, bucket, glue, job, database, Alerts(sns, settings.alerts_topic_arn, STAGE))
     urls: dict[type[Command], str] = {StartIngestion: settings.start_queue_url, MoveLoad: settings.move_queue_url}
 
     def parse(body: str) -> FinishIngestion | None:
-        return to_finish(body, glue, settings.ingest_job, clock.now())
+        return to_finish(body, glue, job, clock.now())
 
     def handle(command: FinishIngestion, _: SecondsLeft) -> None:
-        bucket, job = settings.springboard_bucket, settings.ingest_job
-        doorbells.ring(sqs, urls, finish_ingestion(command, db, s3, bucket, glue, job, alerts, clock.now()))
+        doorbells.ring(sqs, urls, finish_ingestion(command, by, clock.now()))
 
     return Consumer(STAGE, settings, sqs, sns, clock, parse=parse, handle=handle)
 

@@ -131,16 +131,23 @@ CREATE TABLE cubic_load_ods_snapshots (
 CREATE INDEX cubic_load_ods_snapshots_snapshot ON cubic_load_ods_snapshots (table_id, snapshot, is_ct, load_id);
 CREATE INDEX cubic_load_ods_snapshots_not_filed ON cubic_load_ods_snapshots (load_id) WHERE NOT filed;
 
--- Ready loads of ODS for which no snapshot has begun.
+-- Files of ODS that wait: no snapshot that they belong to has begun; or their place in it has a newer version that is about
+-- to leave. They would not get in, and the place would be empty then.
 CREATE VIEW cubic_waiting_loads AS
     SELECT l.* FROM cubic_loads l
-    WHERE l.status = 'ready' AND starts_with(l.s3_key, 'cubic/ods_qlik/')
-        AND NOT EXISTS (SELECT FROM cubic_load_ods_snapshots o WHERE o.load_id = l.id);
+    WHERE l.status = 'ready' AND starts_with(l.s3_key, 'cubic/ods_qlik/') AND (
+        NOT EXISTS (SELECT FROM cubic_load_ods_snapshots o WHERE o.load_id = l.id)
+        OR EXISTS (
+            SELECT FROM cubic_load_ods_snapshots o
+            JOIN cubic_loads there ON there.s3_key = l.s3_key AND there.raw_snapshot = o.snapshot AND there.rows IS NOT NULL
+            LEFT JOIN cubic_load_ods_snapshots t ON t.load_id = there.id
+            WHERE o.load_id = l.id AND t.snapshot IS DISTINCT FROM o.snapshot
+        )
+    );
 
 CREATE VIEW cubic_claimable_loads AS
     SELECT l.* FROM cubic_loads l
-    WHERE l.status = 'ready' AND NOT (starts_with(l.s3_key, 'cubic/ods_qlik/')
-        AND NOT EXISTS (SELECT FROM cubic_load_ods_snapshots o WHERE o.load_id = l.id));
+    WHERE l.status = 'ready' AND NOT EXISTS (SELECT FROM cubic_waiting_loads w WHERE w.id = l.id);
 
 -- Archived loads whose snapshot is no longer the one of their partition, or of their key in the archive.
 CREATE VIEW cubic_misfiled_loads AS

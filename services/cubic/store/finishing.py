@@ -37,11 +37,10 @@ class Finished:
     paused: str | None
 
 
-def finish(db: Database, batch: UUID, outcomes: Mapping[int, Ingested | Refused] | None, now: datetime) -> Finished | None:
+def finish(db: Database, batch: UUID, outcomes: Mapping[int, Ingested | Refused], now: datetime) -> Finished | None:
     """End a batch; None where there is no such batch. One that has ended stays as it is, and says again what is to do.
 
-    `outcomes` is null where the run died; a load that it leaves out was lost with it. Such loads are ready again, and
-    after three deaths are refused.
+    A load that `outcomes` leaves out was lost with its run. It is ready again, and after three deaths is refused.
     """
     with db.transaction() as cursor:
         cursor.execute("SELECT table_id FROM cubic_batches WHERE id = %s", (batch,))
@@ -55,7 +54,7 @@ def finish(db: Database, batch: UUID, outcomes: Mapping[int, Ingested | Refused]
             "UPDATE cubic_batches SET ended_at = %s WHERE id = %s AND ended_at IS NULL",
             (now, batch),
         )
-        paused = _end_loads(cursor, table, batch, outcomes or {})  # no load is left of a batch that has ended
+        paused = _end_loads(cursor, table, batch, outcomes)  # no load is left of a batch that has ended
         cursor.execute(
             "SELECT id FROM cubic_loads WHERE table_id = %s AND status IN ('ready_for_archiving', 'ready_for_erroring') "
             "ORDER BY s3_modified, id",

@@ -32,6 +32,9 @@ _NEXT = {
 }
 
 
+_REFUSED = frozenset({LoadStatus.READY_FOR_ERRORING, LoadStatus.ERRORING, LoadStatus.ERRORED})
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version of an object."""
@@ -165,7 +168,7 @@ def _note_filed(cursor: Cursor, load: int) -> None:
 
 
 def _outcome(status: LoadStatus) -> Outcome:
-    return Outcome.ERROR if status in {LoadStatus.ERRORING, LoadStatus.ERRORED} else Outcome.ARCHIVE
+    return Outcome.ERROR if status in _REFUSED else Outcome.ARCHIVE
 
 
 def _descriptions(cursor: Cursor, row: Row) -> list[Row]:

@@ -43,7 +43,8 @@ def settle(cursor: Cursor, now: datetime, table_id: int, after: timedelta) -> li
 def _whole(cursor: Cursor, snapshot: Row, now: datetime, after: timedelta) -> bool:
     """Whether the numbers have no gap, all files are archived, and changes have come or the time `after` has passed.
 
-    A file that is refused counts as archived once another version of it is.
+    A file that is refused counts as archived once another version of it is. A first file that is put in again after it was
+    refused begins a snapshot of its own, which is whole only once the other files of that full load are put in again too.
     """
     cursor.execute(
         "SELECT l.s3_key, l.status, l.s3_modified FROM cubic_load_ods_snapshots o JOIN cubic_loads l ON l.id = o.load_id "
@@ -55,5 +56,20 @@ def _whole(cursor: Cursor, snapshot: Row, now: datetime, after: timedelta) -> bo
     if any(load["s3_key"] not in archived for load in loads):
         return False
     numbers = {number for key in archived if (number := keys.data_file(key).number)}
+    if _refused_before(cursor, snapshot) - archived:
+        return False
     quiet = all(load["s3_modified"] + after <= now for load in loads)
     return snapshots.gapless(numbers) and (snapshot["has_changes"] or quiet)
+
+
+def _refused_before(cursor: Cursor, snapshot: Row) -> set[str]:
+    """The files of the full loads just before this one whose first file was refused."""
+    cursor.execute(
+        "WITH begun AS (SELECT s.snapshot, b.reason FROM cubic_table_ods_snapshots s JOIN cubic_loads b ON b.id = s.load_id "
+        "WHERE s.table_id = %(table)s AND s.snapshot < %(snapshot)s) "
+        "SELECT l.s3_key FROM cubic_load_ods_snapshots o JOIN cubic_loads l ON l.id = o.load_id "
+        "WHERE o.table_id = %(table)s AND o.snapshot IN (SELECT snapshot FROM begun WHERE snapshot > "
+        "coalesce((SELECT max(snapshot) FROM begun WHERE reason IS NULL), '-infinity')) AND NOT o.is_ct",
+        {"table": snapshot["table_id"], "snapshot": snapshot["snapshot"]},
+    )
+    return {row["s3_key"] for row in cursor}

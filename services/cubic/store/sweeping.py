@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 WAITS = timedelta(hours=24)  # for a snapshot to begin
 
 _WAITED = (
-    "No snapshot that the file belongs to has begun within {hours:.3g} hours; "
+    "For {hours:.3g} hours no snapshot has begun that the file belongs to, or a newer version of it was in its place; "
     "have its table loaded anew, or put the first file of the full load, then this one, into Incoming again."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A load for which no snapshot has begun."""
+    """A load that has waited in vain."""
 
     load_id: int
     table: str
@@ -43,7 +43,7 @@ class Undone:
 
 
 def give_up_waiting(db: Database, now: datetime, waits: timedelta = WAITS) -> list[GivenUp]:
-    """Refuse the loads that have waited too long, since they were registered, for a snapshot to begin."""
+    """Refuse the loads that have waited too long, since they were registered, for their place in a snapshot."""
     reason = Reason(ReasonCode.NO_SNAPSHOT, _WAITED.format(hours=waits / timedelta(hours=1)))
     with db.transaction() as cursor:
         cursor.execute(

@@ -9,7 +9,7 @@ from cubic.loads import Batch, Ingested, Reason, ReasonCode, Refused
 from cubic.store import claiming, configuration, finishing, registering, sweeping
 from cubic.store.database import Database
 from local.emulator.postgres_server import PostgresServer
-from tests.cubic import CHANGES, NAME, PREFIX, after, configure, database_of, found, ingest, register, status
+from tests.cubic import CHANGES, NAME, PREFIX, after, configure, database_of, found, ingest, move, register, status
 
 RAGGED = Refused(Reason(ReasonCode.RAGGED_ROW, "Row 7 has 4 fields and the header 3; have it written again."))
 
@@ -85,26 +85,6 @@ def test_a_batch_whose_claimer_is_gone_is_given_out_again(database: Database) ->
     assert sweeping.undone(database, after(10_000)).finish == (batch.id,)
 
 
-def test_a_batch_for_which_there_is_no_room_is_released(database: Database) -> None:
-    configure(database)
-    load = register(database, f"{PREFIX}LOAD001.csv")
-    batch = claim(database)
-    for _ in range(2):
-        claiming.release(database, batch.id)
-    assert status(database, load) == "ready"
-    assert claiming.open_batch(database, batch.id) is None
-    assert claim(database).id != batch.id
-
-
-def test_a_batch_that_runs_is_not_released(database: Database) -> None:
-    configure(database)
-    load = register(database, f"{PREFIX}LOAD001.csv")
-    batch = claim(database)
-    claiming.started(database, batch.id, "jr_1")
-    claiming.release(database, batch.id)
-    assert status(database, load) == "ingesting"
-
-
 def test_a_paused_or_inactive_table_is_not_claimed_from(database: Database) -> None:
     configure(database)
     register(database, f"{PREFIX}LOAD001.csv")
@@ -125,11 +105,11 @@ def test_a_table_that_is_not_there_gives_nothing(database: Database) -> None:
 def test_a_load_that_was_in_a_dead_run_goes_alone_and_is_refused_after_three(database: Database) -> None:
     configure(database)
     loads = [register(database, f"{PREFIX}LOAD00{n}.csv", n) for n in (1, 2)]
-    finishing.finish(database, claim(database).id, None, after(1))
+    finishing.finish(database, claim(database).id, {}, after(1))
     for _ in range(2):
         batch = claim(database)
         assert [load.load_id for load in batch.loads] == loads[:1]
-        finished = finishing.finish(database, batch.id, None, after(1))
+        finished = finishing.finish(database, batch.id, {}, after(1))
     assert finished is not None
     assert finished.move == (loads[0],)
     assert finished.more
@@ -277,3 +257,21 @@ def test_loads_without_snapshots_are_claimed_at_once(database: Database) -> None
     configure(database, "cubic/kafka/sample/")
     load = register(database, "cubic/kafka/sample/vytxeTZskVKR7C7WgdSP3d.json")
     assert ingest(database, after(1), "cubic__kafka__sample") == [load]
+
+
+def test_a_version_is_not_claimed_before_the_one_in_its_place_has_moved(database: Database) -> None:
+    configure(database)
+    for seconds in (0, 20):
+        register(database, f"{PREFIX}LOAD001.csv", seconds)
+    newer = register(database, f"{PREFIX}LOAD002.csv", 21)
+    ingest(database, after(22))
+    for load in (1, 2, newer):
+        move(database, load, after(23))
+    register(database, f"{PREFIX}LOAD002.csv", 1)
+    older = register(database, f"{PREFIX}LOAD002.csv", 19)
+    register(database, f"{PREFIX}LOAD001.csv", 40)
+    while batch := claiming.claim(database, NAME, after(41)):
+        assert older not in [load.load_id for load in batch.loads]
+        finishing.finish(database, batch.id, {load.load_id: Ingested(1) for load in batch.loads}, after(41))
+    move(database, newer, after(42))
+    assert claim(database).loads[0].load_id == older

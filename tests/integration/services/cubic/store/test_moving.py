@@ -203,3 +203,11 @@ def test_moves_that_nobody_ended_are_found_again(database: Database, times: int)
         begin(database, load)
     move(database, load, after(3))
     assert sweeping.undone(database, after(4)).move == ()
+
+
+def test_two_refused_files_do_not_take_one_key(database: Database) -> None:
+    configure(database)
+    first, second = (register(database, f"{CHANGES}20220304-134606000.csv", n, size=0) for n in (0, 1))
+    for load in (first, second):
+        move(database, load, after(2))
+    assert [status(database, load) for load in (first, second)] == ["errored", "errored"]

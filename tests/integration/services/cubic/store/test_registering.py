@@ -26,7 +26,7 @@ def test_case_5_a_first_file_overwritten_while_it_is_ingested_begins_a_second_sn
     assert batch is not None
     second = register(database, f"{PREFIX}LOAD001.csv.gz", 10)
     assert claiming.claim(database, NAME, after(11)) is None
-    finishing.finish(database, batch.id, None, after(12))
+    finishing.finish(database, batch.id, {}, after(12))
     assert ingest(database, after(13)) == [first, second]
     for load in (first, second):
         move(database, load, after(14))

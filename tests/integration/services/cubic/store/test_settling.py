@@ -124,3 +124,20 @@ def test_a_beginning_found_late_has_the_snapshot_that_it_took_files_of_settle_ag
     move(database, late, after(23))
     sweeping.settle(database, after(HOURS * 2))
     assert sweeping.current(database, NAME) == after(10)
+
+
+def test_a_first_file_that_is_put_in_again_alone_does_not_settle(database: Database) -> None:
+    configure(database)
+    bad, *_ = [register(database, f"{PREFIX}LOAD00{n}.csv", n) for n in (1, 2, 3)]
+    batch = claiming.claim(database, NAME, after(4))
+    assert batch is not None
+    refused = Refused(Reason(ReasonCode.CUT_GZIP, "It is cut."))
+    finishing.finish(
+        database, batch.id, {it.load_id: refused if it.load_id == bad else Ingested(1) for it in batch.loads}, after(5)
+    )
+    for load in batch.loads:
+        move(database, load.load_id, after(6))
+    archive(database, "LOAD001.csv", seconds=100)
+    assert sweeping.settle(database, after(100 + HOURS)) == []
+    archive(database, "LOAD002.csv", "LOAD003.csv", seconds=200)
+    assert sweeping.settle(database, after(202 + HOURS)) == [NAME]
