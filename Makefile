@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 # A misspelt option would be ignored, and something else run than was meant.
 OPTIONS := DUMP DATE DAYS OVERRIDE LANDING REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
-  ARGS SEEDS SEED SECONDS ENV PREFIX KEY CUBIC RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
+  ARGS SEEDS SEED SOURCE SECONDS ENV PREFIX KEY CUBIC RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
 UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
 
@@ -41,12 +41,12 @@ check: lint types template security test ## everything that CI does, and the lin
 
 SEEDS ?= 10000
 .PHONY: simulate
-simulate: .venv/dev.stamp ## every AWS call with every fault, then SEEDS=10000 of chance; SEED=7 tells the story of one
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+simulate: .venv/dev.stamp servers ## every AWS call with every fault, then SEEDS=10000 of chance; SEED=7 tells the story of one; SOURCE=cubic
+	$(BIN)/python -m tests.simulation --source $(or $(SOURCE),liberator) --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: simulate-mutants
-simulate-mutants: .venv/dev.stamp ## bugs put in one at a time, each of which the simulation must notice
-	$(BIN)/python -m tests.simulation.mutants
+simulate-mutants: .venv/dev.stamp servers ## bugs put in one at a time, each of which the simulation must notice; SOURCE=cubic
+	$(BIN)/python -m tests.simulation.$(if $(filter cubic,$(SOURCE)),cubic.)mutants
 
 SECONDS ?= 60
 .PHONY: fuzz

@@ -63,7 +63,7 @@ def test_how_long_a_file_waits_for_its_snapshot_is_configured_and_told(database:
     move = moving.begin(database, load)
     assert move is not None
     assert move.reason is not None
-    assert "within 1 hours;" in move.reason
+    assert "For 1 hours " in move.reason
 
 
 def test_case_7_600_full_load_files_and_600_of_changes_are_1200_loads(database: Database) -> None:
