@@ -66,6 +66,22 @@ def started(db: Database, batch: UUID, job_run_id: str) -> None:
         )
 
 
+def release(db: Database, batch: UUID) -> None:
+    """Give the loads of a batch back, as no run can be started now. The attempt does not count, the batch is forgotten.
+
+    A batch that has a run, or has ended, stays as it is.
+    """
+    with db.transaction() as cursor:
+        cursor.execute(
+            "SELECT FROM cubic_batches WHERE id = %s AND job_run_id IS NULL AND ended_at IS NULL FOR UPDATE",
+            (batch,),
+        )
+        if cursor.fetchone() is None:
+            return
+        cursor.execute("UPDATE cubic_loads SET status = 'ready', batch_id = NULL WHERE batch_id = %s", (batch,))
+        cursor.execute("DELETE FROM cubic_batches WHERE id = %s", (batch,))
+
+
 def open_batch(db: Database, batch: UUID) -> Batch | None:
     """A batch that has not ended; None where there is none."""
     with db.transaction() as cursor:

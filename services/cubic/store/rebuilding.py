@@ -50,4 +50,4 @@ def end(db: Database, batch: UUID, now: datetime) -> None:
         if cursor.fetchone() is None:
             return
     claiming.release(db, batch)
-    finishing.finish(db, batch, None, now)
+    finishing.finish(db, batch, {}, now)

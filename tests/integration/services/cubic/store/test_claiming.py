@@ -85,6 +85,26 @@ def test_a_batch_whose_claimer_is_gone_is_given_out_again(database: Database) ->
     assert sweeping.undone(database, after(10_000)).finish == (batch.id,)
 
 
+def test_a_batch_for_which_there_is_no_room_is_released(database: Database) -> None:
+    configure(database)
+    load = register(database, f"{PREFIX}LOAD001.csv")
+    batch = claim(database)
+    for _ in range(2):
+        claiming.release(database, batch.id)
+    assert status(database, load) == "ready"
+    assert claiming.open_batch(database, batch.id) is None
+    assert claim(database).id != batch.id
+
+
+def test_a_batch_that_runs_is_not_released(database: Database) -> None:
+    configure(database)
+    load = register(database, f"{PREFIX}LOAD001.csv")
+    batch = claim(database)
+    claiming.started(database, batch.id, "jr_1")
+    claiming.release(database, batch.id)
+    assert status(database, load) == "ingesting"
+
+
 def test_a_paused_or_inactive_table_is_not_claimed_from(database: Database) -> None:
     configure(database)
     register(database, f"{PREFIX}LOAD001.csv")
