@@ -26,6 +26,8 @@ def begin(db: Database, table: str, batch: UUID, now: datetime) -> UUID | None:
         if (row := cursor.fetchone()) is None:
             raise UnknownTable(f"No table {table!r} is configured. Configure it, or correct the name.")
         assigning.lock(cursor, row["id"])
+        # As a claim does, which leaves the table to whoever has its row.
+        cursor.execute("SELECT FROM cubic_tables WHERE id = %s FOR NO KEY UPDATE", (row["id"],))
         cursor.execute(
             "INSERT INTO cubic_batches (id, table_id, started_at, claimed_until, is_rebuild) VALUES (%s, %s, %s, %s, true) "
             "ON CONFLICT DO NOTHING",

@@ -28,6 +28,19 @@ def test_the_example_in_the_file_is_one_that_works(tmp_path: Path) -> None:
     assert len(read.feeds) == 1
 
 
+def test_a_list_by_itself_is_one_of_tables(tmp_path: Path) -> None:
+    (tmp_path / "tables.yaml").write_text(
+        "- {s3_prefix: cubic/ods_qlik/EDW.SAMPLE/, key_columns: [sample_key], sparse_updates: false}\n"
+        "- {s3_prefix: cubic/dmap/agg_sample/}\n"
+    )
+    read = configured.read(tmp_path / "tables.yaml")
+    assert read.tables == (
+        TableConfig(s3_prefix="cubic/ods_qlik/EDW.SAMPLE/", key_columns=("sample_key",), sparse_updates=False),
+        TableConfig(s3_prefix="cubic/dmap/agg_sample/"),
+    )
+    assert read.feeds == ()
+
+
 def test_without_a_file_and_with_an_empty_one_nothing_is_configured(tmp_path: Path) -> None:
     assert configured.read(tmp_path / "tables.yaml") == Configuration()
     (tmp_path / "tables.yaml").write_text("")
