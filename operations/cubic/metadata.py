@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from cubic import administration
-from ingestion.aws_errors import explained
+from ingestion.aws_errors import error_code
 from ingestion.errors import Terminal
 
 if TYPE_CHECKING:
@@ -31,8 +33,14 @@ def by_function(client: LambdaClient, name: str) -> Ask:
     """Raises FunctionFailed."""
 
     def ask(request: dict[str, Any]) -> dict[str, Any]:
-        with explained(f"asking the function {name}"):
+        try:
             answer = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+            raise FunctionFailed(
+                f"There is no function {name} here. Correct the prefix, region or account; the stack must have Cubic."
+            ) from error
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             kind, message = payload.get("errorType", "an error"), payload.get("errorMessage", "")

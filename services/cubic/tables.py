@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Self
 
@@ -10,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from cubic.keys import CHANGES, CURRENT, ROOT, Stream, table_name
 from ingestion.messages import Frozen
 
-_PREFIX = rf"^{ROOT}({'|'.join(Stream)})/[^/\x00-\x1f\x7f]*[A-Za-z0-9][^/\x00-\x1f\x7f]*/$"
+_PREFIX = re.compile(rf"{ROOT}({'|'.join(Stream)})/[^/\x00-\x1f\x7f]*[A-Za-z0-9][^/\x00-\x1f\x7f]*/")
 
 # A column of the raw zone: names there are lower-case. Without backticks, which quote it in the view's SQL.
 Column = Annotated[str, Field(pattern=r"^[^\x00-\x1f`\"A-Z]+$", max_length=255)]
@@ -23,14 +24,18 @@ class TableConfig(Frozen):
     unchanged.
     """
 
-    s3_prefix: Annotated[str, Field(pattern=_PREFIX, max_length=200)]
+    s3_prefix: Annotated[str, Field(max_length=200)]
     key_columns: tuple[Column, ...] = ()
     sparse_updates: bool = True
     is_active: bool = True
 
     @field_validator("s3_prefix")
     @classmethod
-    def _names_no_other(cls, prefix: str) -> str:
+    def _names_a_table(cls, prefix: str) -> str:
+        if not _PREFIX.fullmatch(prefix):
+            raise ValueError(
+                f"a prefix is {', '.join(f'{ROOT}{stream}/…/' for stream in Stream)}: one folder, with a slash at its end"
+            )
         if table_name(prefix).endswith((CHANGES, CURRENT)):
             raise ValueError(f"a table's name must not end in {CHANGES} or {CURRENT}, which its own tables and views have")
         return prefix

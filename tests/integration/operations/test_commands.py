@@ -139,7 +139,7 @@ def test_on_one_machine_the_database_is_reached_directly(terminal: Terminal, dat
         (("snapshots", "x"), "No table 'x' is configured"),
         (("rebuild", "x"), "No table 'x' is configured"),
         (("rebuild", "x", "2022-03-04"), "'2022-03-04' is no snapshot"),
-        (("put-table", "nowhere"), "The request cannot be carried out: put_table.table.s3_prefix"),
+        (("put-table", "nowhere"), "put_table.table.s3_prefix: Value error, a prefix is cubic/ods_qlik/…/, cubic/dmap/…/"),
         (("apply", "missing.yaml"), "There is no file missing.yaml"),
         (("apply", "tests"), "Is a directory"),
         (("tables", "--direct"), "DB_HOST: Field required"),
@@ -167,6 +167,12 @@ def test_a_function_that_breaks_says_where_to_look(terminal: Terminal, monkeypat
         1,
         "dataplatform-stg-cubic-migrate-metadata ended with ZeroDivisionError: division by zero. Read its log.\n",
     )
+
+
+def test_where_there_is_no_such_stack_it_says_what_may_be_wrong(terminal: Terminal) -> None:
+    terminal.clients = {}
+    code, _, err = terminal.run("cubic", "tables", "--prefix", "elsewhere")
+    assert (code, err.split(" here")[0]) == (1, "There is no function elsewhere-cubic-migrate-metadata")
 
 
 def test_without_a_stack_it_says_what_is_missing(terminal: Terminal) -> None:
