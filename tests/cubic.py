@@ -12,7 +12,7 @@ from cubic.store import claiming, configuration, finishing, moving, registering
 from cubic.store.database import Credentials, PostgreSql
 from cubic.tables import TableConfig
 
-# Of one table: the first file of its full load, then a file of changes a second, each where its snapshot says.
+# The history of one table: the first file of its full load, then a file of changes a second, each where its snapshot says.
 _HISTORY = """
     INSERT INTO cubic_loads (id, table_id, status, s3_key, s3_modified, s3_size, s3_version, s3_etag, registered_at, rows,
         raw_snapshot, kept_key, kept_version)

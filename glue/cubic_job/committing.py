@@ -1,6 +1,6 @@
 """The commit of a load: one CreatePartition or UpdatePartition that names the folder of its files.
 
-Who reads through the catalog sees what was there before, or this load whole.
+A reader of the catalog sees what was there before, or this load whole.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class RawZone:
         A rebuild takes the place of the same version, too, which another run has written.
         Glue updates a partition unconditionally. So what is there is read again afterwards, until it is this load or a
         newer one: of two runs at once, which only a lost lease can bring about, the one that writes last sees what the
-        other wrote before it. Safe to repeat. Raises Contended, schema.Unsupported, and what Glue raises.
+        other wrote before it; docs/reliability.md has what is left. Safe to repeat. Raises Contended, schema.Unsupported,
+        and what Glue raises.
         """
         catalog, table = self._catalog(load), load.glue_table
         types = dict.fromkeys(written.columns, "string")

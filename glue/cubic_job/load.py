@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from cubic_job.rows import Rows
 
-# What Hive escapes in a folder's name, of which Spark and Athena know how to read it.
+# The characters that Hive escapes in a folder's name, as Spark and Athena read it.
 # https://github.com/apache/hive/blob/rel/release-3.1.3/common/src/java/org/apache/hadoop/hive/common/FileUtils.java
 _ESCAPED = frozenset("\"#%'*/:=?\\{[]^\x7f") | {chr(code) for code in range(1, 32)}
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where an executor finds things: the buckets, the run's id, and the region that it need not know by itself."""
+    """The places that an executor works in: the buckets, the run's id, and the region that it need not know by itself."""
 
     springboard: str
     raw: str

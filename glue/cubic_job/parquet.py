@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 100  # of the longest values and lines these stay below the 2 GB
 
 
 def write(rows: Rows, s3: S3Client, bucket: str, folder: str) -> int:
-    """Writes `folder/part-00000.parquet` and so on; returns the number of rows. Of no rows it writes an empty file.
+    """Writes `folder/part-00000.parquet` and so on; returns the number of rows. Without rows it writes an empty file.
 
     Safe to repeat: the same rows make the same files. Raises Refused, and then leaves files that nothing names.
     """

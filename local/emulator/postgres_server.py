@@ -1,6 +1,6 @@
 """A private PostgreSQL server in a temporary directory: the RDS instance of Cubic's metadata in the local run.
 
-How it differs from RDS: whichever version is there runs, and it gives durability away for speed. What a client can notice is
+It differs from RDS: whichever version is there runs, and it gives durability away for speed. All that a client can notice is
 kept: TLS is required, the password is checked by SCRAM, and the account is the owner of its database and no superuser.
 tools/install-server gets the programs. PostgreSQL refuses to run as root, so that root runs it as another user.
 """
@@ -218,7 +218,7 @@ class Programs:
 
 
 def find_programs() -> Programs:
-    """Those on the PATH, or the newest where packages put them. Raises DatabaseServerError with the command that gets them.
+    """The programs on the PATH, or the newest where packages put them. Raises DatabaseServerError, saying how to get them.
 
     Debian's package puts neither on the PATH.
     """

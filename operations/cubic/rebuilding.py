@@ -2,7 +2,7 @@
 
 A rebuild is a batch of its table (cubic/store/rebuilding.py): as long as it is open, no other batch of the table is, and
 no load moves to another snapshot. So of two at once the one that is open first goes first, and the other waits. Loads keep
-their statuses. Of several versions of a file in one snapshot the newest is its partition, so that is the one rebuilt.
+their statuses. The newest of several versions of a file in one snapshot is its partition, so that one is rebuilt.
 
 Safe to repeat: each time all is written anew, into folders of the runs' own. Safe to interrupt: before a run is started,
 the batch is forgotten; afterwards the functions end it, as any other.

@@ -68,7 +68,7 @@ def move_load(command: MoveLoad, by: Mover, now: datetime, seconds_left: Seconds
     Goes on where the load's snapshot has changed since it was ingested: its partition and its archived file follow.
 
     Safe to repeat from each step: the copy carries the load and the version that it is of, the key was reserved for it, and
-    deleting a version twice deletes it once. That a load was refused is told before its status says so.
+    deleting a version twice deletes it once. People are told that a load was refused before its status says so.
     """
     while move := moving.begin(by.db, command.load):
         if seconds_left() < RESERVE_SECONDS:
@@ -151,7 +151,7 @@ def _kept(s3: S3Client, move: Move, bucket: str, source: Version, to: str) -> st
 
 
 def _copy(s3: S3Client, move: Move, bucket: str, source: Version, original: HeadObjectOutputTypeDef, to: str) -> None:
-    """Never onto another object. Whether the same move, done twice at once, has been faster, is looked at afterwards."""
+    """Never onto another object. If the same move, done twice at once, was faster, the next look at the copy shows it."""
     # With metadata of its own, a copy has nothing else of its source either.
     content: dict[str, Any] = {name: original[name] for name in ("ContentType", "ContentEncoding") if name in original}
     extra = {

@@ -17,7 +17,7 @@ GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"
 
 
 def head(s3: S3Client, bucket: str, key: str, version: str | None = None) -> HeadObjectOutputTypeDef | None:
-    """What S3 says of the version, or of the latest one; None where it is not there."""
+    """S3's answer about the version, or of the latest one; None where it is not there."""
     with explained(f"looking for s3://{bucket}/{key} {version or ''}"):
         try:
             if version is None:

@@ -99,7 +99,7 @@ def committed_rows(glue: GlueClient, database: str, load: Load) -> int | None:
 
 
 def values(file: DataFile, snapshot: str | None) -> list[str]:
-    """Of the partition keys: `snapshot`, if any, and `identifier`."""
+    """The values of the partition keys: `snapshot`, if any, and `identifier`."""
     return [*([snapshot] if snapshot else []), file.identifier]
 
 

@@ -37,8 +37,8 @@ def register_load(
 ) -> list[Command]:
     """Registers the version as S3 has it, and says what to do next. Safe to repeat: a version is registered once.
 
-    A version that is gone needs nobody: it was moved, or somebody took it back. What is not ours, or of no table that is
-    configured, stays where it is, and a person hears of it once.
+    A version that is gone needs nobody: it was moved, or somebody took it back. A file that is not ours, or of no
+    configured table, stays where it is, and a person hears of it once.
     """
     key = command.s3_key
     file = keys.parse(key)

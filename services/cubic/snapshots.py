@@ -1,4 +1,4 @@
-"""Which snapshot an ODS file belongs to, and when a snapshot is whole: functions of S3's times and of names only.
+"""The snapshot that an ODS file belongs to, and whether one is whole: functions of S3's times and of names only.
 
 1. A version of the first file of a full load begins a snapshot: its time, or the next free second.
 2. Any other file belongs to the greatest snapshot that is not later than it.

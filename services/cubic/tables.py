@@ -1,4 +1,4 @@
-"""Which tables and feeds there are: their configuration, as tables.yaml and requests have it."""
+"""The configuration of tables and feeds, as tables.yaml and requests have it."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Fetcher:
 
 @dataclass(frozen=True)
 class _Progress:
-    """What the feed has offered so far, and what became of it."""
+    """The datasets that the feed has offered so far, and what became of them."""
 
     offered: dict[Publication, Dataset] = field(default_factory=dict)
     invalid: set[Invalid] = field(default_factory=set)
@@ -101,7 +101,7 @@ def fetch_feed(name: str, on: Fetcher, seconds_left: SecondsLeft) -> None:
 
 
 def _list(feed: Feed, on: Fetcher, progress: _Progress, seconds_left: SecondsLeft) -> list[tuple[Dataset, Fetch | None]]:
-    """Those that are still to be fetched, the oldest first, each with what is known of an upload that began."""
+    """The datasets that are still to be fetched, the oldest first, each with what is known of an upload that began."""
     since = feed.last_updated - OVERLAP if feed.last_updated else None
     ask = partial(patiently, clock=on.clock, seconds_left=seconds_left)
     listing: Listing = list_datasets(on.api, on.https, feed.config.relative_url, since, ask)

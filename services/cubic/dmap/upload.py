@@ -26,7 +26,7 @@ def upload(
     metadata: dict[str, str],
     before_it_appears: Callable[[str, int], None],
 ) -> str:
-    """Uploads the parts as one object, and answers with its version. Whatever is raised meanwhile, no object appears.
+    """Uploads the parts as one object, and answers with its version. If anything is raised meanwhile, no object appears.
 
     By parts however small it is: a PutObject whose answer was lost is sent again, and makes a second version.
     `before_it_appears` is told the SHA-256 sum and the size once all parts are there. An upload that a dead process left is

@@ -26,7 +26,7 @@ logger, tracer = Logger(), Tracer()
 
 STAGE = "write_kafka_files"
 
-# Those of a stream's name: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
+# The characters of a stream's name: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
 Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
 type Asked = WriteKafkaFiles | WriteTopic
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE_RECORDS = 10_000
 FILE_AGE = timedelta(hours=1)
-# A record has up to 10 MiB, so that no memory holds 10,000 of any size: a file of this many bytes is closed early.
+# A record has up to 10 MiB, and no memory holds 10,000 of that size: a file of this many bytes is closed early.
 # https://docs.aws.amazon.com/streams/latest/dev/large-records.html
 FILE_BYTES = 32 * 1024**2
 # Kinesis calls the time at which a stream was created approximate.
@@ -86,7 +86,7 @@ def next_file(topic: Topic, stream: Stream, tell: Tell, age: timedelta = FILE_AG
 
 @dataclass
 class _Read:
-    """What of a shard got into the draft. `all_of_it`: there is no more now; `ended`: never; `gone`: its rest expired."""
+    """A shard's part of the draft. `all_of_it`: there is no more now; `ended`: never; `gone`: its rest expired."""
 
     records: list[Record] = field(default_factory=list)
     all_of_it: bool = False

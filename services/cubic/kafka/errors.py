@@ -1,4 +1,4 @@
-"""What people are told of records that are not in the lake.
+"""Errors that people are told of, about records that are not in the lake.
 
 Terminal
 ├── RecordsRefused             records that are no JSON objects; they are in the error bucket

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 type Tell = Callable[[Terminal], None]
 
-# Those of https://pypi.org/project/shortuuid/: 57 characters that nobody mistakes, 22 of which hold 128 bits.
+# The alphabet of https://pypi.org/project/shortuuid/: 57 characters that nobody mistakes, 22 of which hold 128 bits.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 UUID_LENGTH = 22
 
 
 @dataclass(frozen=True)
 class Range:
-    """Which records of a shard are in a file. `ended`: with them, all of a closed shard is in files."""
+    """The records of a shard that are in a file. `ended`: with them, all of a closed shard is in files."""
 
     shard: str
     first: int

@@ -48,7 +48,7 @@ class Lineage:
     def __iter__(self) -> Iterator[Shard]:
         """Gives out, of the shards whose parents have ended, the one that has waited longest: none starves the others.
 
-        Who iterates adds to `ended` the shards that it has read to their end. The children of the others are left out.
+        The caller adds to `ended` the shards that it has read to their end. The children of the others are left out.
         """
         self.ended.update(shard.id for shard in self.shards if shard.ended)
         known = {shard.id for shard in self.shards}

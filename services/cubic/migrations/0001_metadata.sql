@@ -204,7 +204,7 @@ CREATE TABLE cubic_dmap_datasets (
 
 CREATE TABLE cubic_kafka_streams (
     topic text PRIMARY KEY,
-    -- When the stream was made whose shards these are: one that is made anew has the same names.
+    -- The time at which the stream of these shards was made: one that is made anew has the same names.
     stream_created timestamptz
 );
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cubic.store.database import Cursor, Row
 
-# Of this database's advisory locks, the class that is taken per table.
+# The class of this database's advisory locks that is taken per table.
 _LOCK = 33
 
 _VERSIONS = "SELECT id, s3_key, s3_modified, s3_version, status FROM cubic_loads"

@@ -67,7 +67,7 @@ def started(db: Database, batch: UUID, job_run_id: str) -> None:
 
 
 def release(db: Database, batch: UUID) -> None:
-    """Give the loads of a batch back, as no run can be started now. The attempt does not count, the batch is forgotten.
+    """Give the loads of a batch back that gets no run. The attempt does not count, the batch is forgotten.
 
     A batch that has a run, or has ended, stays as it is.
     """
@@ -102,7 +102,7 @@ def _resume(cursor: Cursor, table: str, batch: Row, now: datetime) -> Batch | No
 
 
 def _ready(cursor: Cursor, table_id: int) -> list[Row]:
-    """Those that nobody else is about to change, oldest first."""
+    """The loads that nobody else is about to change, oldest first."""
     cursor.execute(
         "SELECT id, s3_key, s3_size, attempts FROM cubic_claimable_loads WHERE table_id = %s "
         "ORDER BY s3_modified, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",

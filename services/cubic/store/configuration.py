@@ -1,4 +1,4 @@
-"""Which tables and feeds there are."""
+"""The tables and feeds that are configured, as rows."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Database(Protocol):
     """The metadata database."""
 
     def transaction(self) -> AbstractContextManager[Cursor]:
-        """Give a cursor; commits at the end of the block, rolls back on an error. Raises DatabaseUnavailable."""
+        """Gives a cursor; commits at the end of the block, rolls back on an error. Raises DatabaseUnavailable."""
 
 
 @dataclass(frozen=True)

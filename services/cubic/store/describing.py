@@ -1,4 +1,4 @@
-"""Which `.dfm` belongs to which version of a file. Part of other modules' transactions.
+"""Each `.dfm` belongs to a version of a file. Part of other modules' transactions.
 
 Their times cannot be relied on, so that a description belongs to the version of its file that is nearest in time.
 """

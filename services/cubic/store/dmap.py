@@ -52,7 +52,7 @@ def fetches(db: Database, feed: int, publications: Iterable[Publication]) -> dic
 def begin(db: Database, feed: int, publication: Publication, fetch: Fetch, now: datetime) -> bool:
     """Record that the upload of a publication is about to appear. False: another has done so, and its lease is not over.
 
-    Of two that fetch it at the same time, only one gets true.
+    If two fetch it at the same time, only one gets true.
     """
     with db.transaction() as cursor:
         cursor.execute(

@@ -26,7 +26,7 @@ _DEAD = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What is to do now. `move`: loads of the table whose files are to be moved; `more`: the table has loads to claim.
+    """The things to do now. `move`: loads of the table whose files are to be moved; `more`: the table has loads to claim.
 
     `paused`: why this batch has paused the table, null where it has not.
     """

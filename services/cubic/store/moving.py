@@ -172,7 +172,7 @@ def _outcome(status: LoadStatus) -> Outcome:
 
 
 def _descriptions(cursor: Cursor, row: Row) -> list[Row]:
-    """Those of the load that are still in Incoming."""
+    """The load's descriptions that are still in Incoming."""
     return [one for one in describing.of_loads(cursor, [row]).get(row["id"], ()) if not one["removed"]]
 
 

@@ -78,7 +78,7 @@ def describe(db: Database, found: Found, document: dict[str, Any]) -> bool:
 
 
 def unregistered(db: Database, found: Iterable[Found]) -> list[Found]:
-    """Those that are neither loads nor descriptions yet, in their order."""
+    """The versions that are neither loads nor descriptions yet, in their order."""
     by_identity = {(one.s3_key, one.s3_modified, one.s3_version): one for one in found}
     with db.transaction() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What must be so of Cubic's files: whenever something is deleted or committed, and once all is quiet."""
+"""The rules that hold for Cubic's files: whenever something is deleted or committed, and once all is quiet."""
 
 from __future__ import annotations
 

@@ -323,7 +323,7 @@ def _by_chance(chance: Random) -> Knobs:
 
 
 def _faults_by_chance(chance: Random) -> Callable[[Call], Fault | None]:
-    """Of every call alike; in some runs an outage of one service too."""
+    """Faults of every call alike; in some runs an outage of one service too."""
     rate = chance.choice([0.0, 0.002, 0.01, 0.05])
     kinds = chance.sample(list(Fault), chance.randint(1, len(Fault)))
     service = chance.choice(["s3", "sql", "sqs", "sns", "glue"])

@@ -24,7 +24,7 @@ from tests.simulation.queues import Queue, Sns, Sqs
 from tests.simulation.threads import Threads
 from tests.simulation.world import Actor, World, WorldClock, brief
 
-# Those of the three other functions are tested by themselves: whatever the way into Incoming, a file there is a load.
+# The three other functions are tested by themselves: a file in Incoming is a load, whichever way it came.
 MODULES = {
     f"{module.__name__}.handler": module
     for module in (finish_ingestion, move_load, register_load, start_ingestion, sweep_incoming)
