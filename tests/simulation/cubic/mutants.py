@@ -27,8 +27,13 @@ MUTANTS = (
                 "    with db.transaction() as cursor:\n",
                 "    with db.transaction() as cursor:\n"
                 "        cursor.execute('SELECT max(s3_modified) AS newest FROM cubic_loads')\n"
-                "        newest = cursor.fetchone()['newest']\n"
-                "        found = [it for it in found if newest is None or it.s3_modified > newest]\n",
+                "        newest = cursor.fetchone()['newest']\n",
+            ),
+            Edit(
+                f"{_STORE}/registering.py",
+                "unregistered",
+                "list(by_identity.values())",
+                "[it for it in by_identity.values() if newest is None or it.s3_modified > newest]",
             ),
         ),
         _PUBLIC,
@@ -88,7 +93,7 @@ MUTANTS = (
     ),
     Mutant(
         "the run is not looked for",
-        (Edit(_STARTING, "start_ingestion", "(_run_of(batch.id, job) if", "(None if"),),
+        (Edit(_STARTING, "start_ingestion", "(run_of(batch.id, job) if", "(None if"),),
         _PUBLIC,
     ),
     Mutant(
@@ -167,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "the sweep gives up no file that waits for its snapshot",
-        (Edit(_SWEEPING, "_mend", "in sweeping.give_up_waiting(at.db, now):", "in ():"),),
+        (Edit(_SWEEPING, "_mend", "in sweeping.give_up_waiting(at.db, now, at.waits):", "in ():"),),
     ),
     Mutant(
         "only the latest versions are listed",
