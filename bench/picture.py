@@ -17,13 +17,21 @@ def main() -> None:
     rows = {result["name"]: [] for result in results}
     for result in results:
         rows[result["name"]] += result["rows"]
-    figure, axes = plt.subplots(3, 2, figsize=(12, 13), constrained_layout=True)
+    figure, axes = plt.subplots(4, 2, figsize=(12, 17), constrained_layout=True)
     _loading(axes[0][0], rows["loading"], "oltp", "Loading 8 tables of 250,000 rows")
     _loading(axes[0][1], rows["loading"], "sample", "Loading the sample at 20 times its size")
     _copying(axes[1][0], rows["copy_export"])
     _waiting(axes[1][1], rows["waiting"])
     _growth(axes[2][0], rows["growth"], "seconds", "Growth: seconds")
     _growth(axes[2][1], rows["growth"], "peak_megabytes", "Growth: peak memory, MB")
+    _sweep(axes[3][0], rows["sweep"])
+    _bars(
+        axes[3][1],
+        [f"{row['way']}, {row['files']}" for row in rows["ingest"]],
+        [row["ratio"] for row in rows["ingest"]],
+        "Reading a batch of Cubic",
+        "times as fast as plain Spark",
+    )
     figure.savefig(HERE / "results.svg", metadata={"Date": None})
 
 
@@ -57,6 +65,12 @@ def _waiting(axis: plt.Axes, rows: list[dict]) -> None:
         "From a complete export to its copy",
         "minutes, 99th percentile",
     )
+
+
+def _sweep(axis: plt.Axes, rows: list[dict]) -> None:
+    shown = [(way, row) for way in ("ours", "all keys") for row in rows]
+    names = [f"{way}, {row['there']:,} there of {row['there'] + row['history']:,} ever" for way, row in shown]
+    _bars(axis, names, [row[way] for way, row in shown], "A sweep of Incoming", "seconds")
 
 
 def _growth(axis: plt.Axes, rows: list[dict], value: str, title: str) -> None:

@@ -1,8 +1,8 @@
-"""Measures the reader of Kinesis over a day of traffic: files, the records' delay, and CPU.
+"""Measures the reader of Kinesis over hours of traffic: files, the records' delay, and CPU.
 
-    python -m bench.cubic.kinesis [--json FILE]
+    python -m bench.cubic.kinesis [--hours 6] [--json FILE]
 
-The day is that of a fake clock and of tests.kinesis' stream of one shard; the metadata database is a PostgreSQL on this
+The hours are those of a fake clock and of tests.kinesis' stream of one shard; the metadata database is a PostgreSQL on this
 machine, S3 is a dictionary. A delay is from a record's arrival to the object with it. Records have some 200 bytes.
 
 - ours: cubic.kafka, asked each minute: a file after 10,000 records or an hour, whichever is first;
@@ -38,7 +38,7 @@ from cubic.store.database import PostgreSql
 from tests.fakes import FakeClock
 from tests.kinesis import FakeKinesis
 
-DAY, POLL = 24 * 3600, 60
+POLL = 60
 START = datetime(2022, 3, 4, tzinfo=UTC)
 WINDOW_SECONDS, WINDOW_RECORDS, WINDOW_BYTES = 300, 10_000, 6 * 10**6
 BUFFER_SECONDS, BUFFER_BYTES = 900, 128 * 1024**2
@@ -47,24 +47,24 @@ type Arrival = tuple[float, bytes]
 type Sent = tuple[int, list[float]]  # files, and each record's delay in seconds
 
 
-def steady() -> Iterator[float]:
+def steady(hours: int) -> Iterator[float]:
     """3 a second."""
-    return (n / 3 for n in range(3 * DAY))
+    return (n / 3 for n in range(3 * 3600 * hours))
 
 
-def bursts() -> Iterator[float]:
+def bursts(hours: int) -> Iterator[float]:
     """25,000 within ten minutes, each six hours, and nothing else."""
-    return (hour * 3600 + n * 600 / 25_000 for hour in range(1, 24, 6) for n in range(25_000))
+    return (hour * 3600 + n * 600 / 25_000 for hour in range(1, hours, 6) for n in range(25_000))
 
 
-def trickle() -> Iterator[float]:
+def trickle(hours: int) -> Iterator[float]:
     """One every two minutes or so."""
     chance, at = Random(1), 0.0  # noqa: S311  no secret
-    while (at := at + chance.expovariate(1 / 120)) < DAY:
+    while (at := at + chance.expovariate(1 / 120)) < 3600 * hours:
         yield at
 
 
-PROFILES: dict[str, Callable[[], Iterator[float]]] = {"steady": steady, "bursts": bursts, "trickle": trickle}
+PROFILES: dict[str, Callable[[int], Iterator[float]]] = {"steady": steady, "bursts": bursts, "trickle": trickle}
 
 
 class S3:
@@ -108,7 +108,7 @@ def by_us(arrivals: list[Arrival], db: PostgreSql) -> tuple[Sent, float]:
     seconds, arriving, filed = 0.0, iter(arrivals), 0
     ahead = next(arriving, None)
     dropped = 0
-    for minute in range(POLL, DAY + 2 * 3600, POLL):
+    for minute in range(POLL, int(arrivals[-1][0]) + 2 * 3600, POLL):
         while ahead and ahead[0] < minute:
             clock.slept = ahead[0]
             kinesis.put("k", ahead[1])
@@ -174,6 +174,7 @@ WAYS = {"ours": by_us, "event source mapping": by_mapping, "Firehose": by_fireho
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hours", type=int, default=6)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
@@ -184,7 +185,7 @@ def main() -> None:
     )
     with store.database([]) as (_, db):
         for profile, times in PROFILES.items():
-            arrivals = [(at, _record(n)) for n, at in enumerate(times())]
+            arrivals = [(at, _record(n)) for n, at in enumerate(times(options.hours))]
             with db.transaction() as cursor:
                 cursor.execute("TRUNCATE cubic_kafka_streams, cubic_kafka_shards, cubic_kafka_files")
             sent = {name: way(arrivals, db) for name, way in WAYS.items()}
@@ -204,7 +205,7 @@ def main() -> None:
                 sys.stdout.write(_line(row))
                 sys.stdout.flush()
     if options.json:
-        result = {"name": "kinesis", "command": "python -m bench.cubic.kinesis", "rows": rows}
+        result = {"name": "kinesis", "command": f"python -m bench.cubic.kinesis --hours {options.hours}", "rows": rows}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -144,11 +144,11 @@ def main() -> None:
                 rows.append(row)
                 sys.stdout.write(f"{there:11,} {history:9,} {' '.join(f'{row[name]:9.2f}' for name in WAYS)}\n")
                 sys.stdout.flush()
-        sizes = _sizes(server)
-    sys.stdout.writelines(f"{size / 1e6:8.0f} MB  {name}\n" for name, size in sizes.items() if size > 10**6)
+        sizes = _megabytes(server)
+    sys.stdout.writelines(f"{size:8} MB  {name}\n" for name, size in sizes.items())
     if options.json:
         command = f"python -m bench.cubic.sweep --rounds {options.rounds} --history {options.history}"
-        result = {"name": "sweep", "command": command, "rows": rows, "bytes": sizes}
+        result = {"name": "sweep", "command": command, "rows": rows, "megabytes": sizes}
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
@@ -183,12 +183,12 @@ def _register(db: PostgreSql, s3: S3) -> None:
         cursor.execute("ANALYZE")
 
 
-def _sizes(server: PostgresServer) -> dict[str, int]:
-    """Bytes of each table and index of loads."""
+def _megabytes(server: PostgresServer) -> dict[str, int]:
+    """Those of each table and index of loads that has at least one."""
     with server.connect() as connection:
         found = connection.execute(
-            "SELECT relname, pg_relation_size(oid) FROM pg_class "
-            "WHERE relname LIKE 'cubic_load%' AND relkind IN ('r', 'i') ORDER BY 2 DESC"
+            "SELECT relname, pg_relation_size(oid) / 1000000 FROM pg_class WHERE pg_relation_size(oid) >= 1000000 "
+            "AND relname LIKE 'cubic_load%' AND relkind IN ('r', 'i') ORDER BY 2 DESC"
         )
         return dict(found.fetchall())
 

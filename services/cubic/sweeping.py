@@ -19,7 +19,7 @@ from ingestion import telemetry
 from ingestion.aws_errors import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime, timedelta
 
     from mypy_boto3_s3 import S3Client
@@ -58,8 +58,9 @@ def sweep_incoming(command: SweepIncoming, at: Sweep, now: datetime, seconds_lef
     """Does the whole of it, or says where to go on. Safe to repeat: however often it rings, a thing is done once."""
     if command.key_marker is None:
         _mend(at, now)
+    configured = {table.config.s3_prefix for table in configuration.tables(at.db)}
     for page in _pages(at, command):
-        _register(page, at)
+        _register(page, at, configured)
         if page.get("IsTruncated") and seconds_left() < RESERVE_SECONDS:
             logger.info("Goes on in another message", extra={"key_marker": page["NextKeyMarker"]})
             return SweepIncoming(key_marker=page["NextKeyMarker"], version_marker=page["NextVersionIdMarker"])
@@ -103,9 +104,8 @@ def _pages(at: Sweep, command: SweepIncoming) -> Iterator[Any]:
         markers = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
 
-def _register(page: Any, at: Sweep) -> None:
+def _register(page: Any, at: Sweep, configured: Collection[str]) -> None:
     """Rings for each version of the page that is not registered; of names that nothing can be done for, people hear once."""
-    configured = {table.config.s3_prefix for table in configuration.tables(at.db)}
     ours: list[Found] = []
     odd: dict[str, Terminal] = {}
     for it in page.get("Versions", []):
