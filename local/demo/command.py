@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from local.demo.night import Night, run_night
 from local.demo.options import Options, read
 from local.demo.sample import BUNDLED
 from local.demo.sample.growth import grow
+from local.demo.signals import STOPPED, end_on_signals
 from local.demo.view import View, console, counted
 from local.emulator import spark
 from local.emulator.cloud import Cloud
@@ -22,7 +21,6 @@ from local.emulator.story import Story
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import FrameType
 
 DELAY_MINUTES = 15  # of every message that waits
 
@@ -30,9 +28,7 @@ DELAY_MINUTES = 15  # of every message that waits
 def main(arguments: list[str]) -> int:
     """Exit code 0 only if every row of every day landed; 1 with what went wrong; 2 for a wrong word; 128 + a signal."""
     options = read(arguments)
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) != signal.SIG_IGN:  # as `nohup` has it
-            signal.signal(ending, _stop)
+    end_on_signals()
     nights: list[Night] = []
     code, end, began = 0, "", time.monotonic()
     try:
@@ -42,20 +38,12 @@ def main(arguments: list[str]) -> int:
     except (DatabaseServerError, OSError) as error:
         code, end = 1, str(error)
     except KeyboardInterrupt as stop:
-        code, end = 128 + stop.args[0], "Stopped. Nothing is left running."
+        code, end = 128 + stop.args[0], STOPPED
     if options.report:
         options.report.write_text(json.dumps(_report(options, nights, end), indent=2) + "\n")
     end = end or _end(options, nights, time.monotonic() - began)
     console(sys.stderr if code else sys.stdout).print(end, style="red" if code else "green")
     return code
-
-
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
-    if number == signal.SIGHUP:  # nobody reads on, and to write would fail
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(nowhere, stream)
-    raise KeyboardInterrupt(number)
 
 
 def _run(options: Options, view: View, nights: list[Night]) -> None:

@@ -44,14 +44,14 @@ class Options:
 
 def read(arguments: list[str]) -> Options:
     """Ends with exit code 2 and one sentence, that says the word as it is given to make, where one is wrong."""
-    parser = _Parser(prog="make demo", description="One dump's way through the whole system, on this machine.")
+    parser = Parser(prog="make demo", description="One dump's way through the whole system, on this machine.")
     usual = Options()
     parser.add_argument("--dump", type=_file, default=usual.dump, help="any zipped MySQL dump, instead of the sample")
     parser.add_argument("--date", dest="last", type=_day, default=usual.last, help="the day in the dump's file name")
     parser.add_argument("--days", type=_days, help="so many days, up to that one, one after the other")
     parser.add_argument("--override", help="IMPORT_DATE_OVERRIDE: the task is started by hand")
     parser.add_argument("--landing", type=_folder, help="a folder that gets a copy of the landing bucket")
-    parser.add_argument("--report", type=_report, help="a JSON file that gets the figures")
+    parser.add_argument("--report", type=report, help="a JSON file that gets the figures")
     parser.add_argument("--glue", action="store_true", help="on to the raw and the refined zone, on Spark")
     parser.add_argument("--transforms", type=_queries, help="the queries that make the refined zone of a dump of your own")
     parser.add_argument("--raw", type=_folder, help="a folder that gets a copy of the raw bucket")
@@ -69,9 +69,11 @@ def read(arguments: list[str]) -> Options:
     return options
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, by the word that make is given."""
+
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"make demo: {re.sub(r'argument --(\w+): ', lambda match: f'{match[1].upper()}=', message)}\n")
+        self.exit(2, f"{self.prog}: {re.sub(r'argument --(\w+): ', lambda match: f'{match[1].upper()}=', message)}\n")
 
 
 def _file(text: str) -> Path:
@@ -120,7 +122,7 @@ def _folder(text: str) -> Path:
     return folder
 
 
-def _report(text: str) -> Path:
+def report(text: str) -> Path:
     """Emptied now: what an earlier run wrote must not be taken for this one's."""
     path = Path(text)
     try:

@@ -55,7 +55,8 @@ class Cloud:
     `glue` lets Glue's workflows run their jobs, on Spark, with the queries of the folder `transforms`, if any; without it a
     run only takes `workflow_seconds`, or longer, while `hold_workflows` is true;
     `server` is one that runs already, otherwise one of `flavour` is started;
-    `cubic` is the second source, with a PostgreSQL server, whose tables are made; `schedules` lets its rules come by time;
+    `cubic` is the second source, with a PostgreSQL server, whose tables are made; without `liberator` nothing of the first
+    runs, and there is no server for its dumps; `schedules` lets its rules come by time;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -70,6 +71,7 @@ class Cloud:
         glue: bool = False,
         transforms: Path | None = None,
         cubic: bool = False,
+        liberator: bool = True,
         schedules: bool = False,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
@@ -79,7 +81,7 @@ class Cloud:
         story: Story | None = None,
     ) -> None:
         self.parameters = PARAMETERS | (CUBIC if cubic else {}) | dict(parameters or {})
-        self.cubic, self.schedules = cubic, schedules
+        self.cubic, self.liberator, self.schedules = cubic, liberator, schedules
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
         self.workflow_seconds = workflow_seconds
@@ -96,7 +98,9 @@ class Cloud:
         with ExitStack() as stack:
             self.directory = guard.folder()
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            self.server = self._server or stack.enter_context(DatabaseServer(flavour=self._flavour))
+            self.server = self._server or DatabaseServer(flavour=self._flavour)
+            if self.liberator and not self._server:
+                stack.enter_context(self.server)
             stack.enter_context(workflow_runs(lambda workflow, run_id: self._carry_out(workflow, run_id)))
             self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
             jobs = job_runs(lambda *run: self._carry_out_job(*run), lambda *end: self._job_ended(*end))
@@ -106,24 +110,15 @@ class Cloud:
             deploy(self.template, self.aws)
             self._deploy_what_is_not_ours()
             self.s3 = self.aws.client("s3")
-            self.rds = stack.enter_context(
-                RdsStandIn(
-                    self.server,
-                    self.aws.client("s3"),
-                    self._rds_event,
-                    snapshot_seconds=self.snapshot_seconds,
-                    export_seconds=self.export_seconds,
-                )
-            )
-            self.instance = str(self.template.resources["Database"].properties["DBInstanceIdentifier"])
-            self.rds.register_instance(self.aws.client("rds"), self.instance)
             self.log_path = self.directory / "log"
             log = stack.enter_context(self.log_path.open("ab"))
             self.glue_jobs = self._glue_jobs(log) if self.glue else None
             if self.glue_jobs:
                 stack.callback(self.glue_jobs.stop)
-            self.ecs = self._ecs_agent(log)
-            stack.callback(self.ecs.stop)
+            if self.liberator:
+                self._start_databases(stack)
+                self.ecs = self._ecs_agent(log)
+                stack.callback(self.ecs.stop)
             self.bus = Bus(
                 self.template.of_type("AWS::Events::Rule"),
                 {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self.ecs.run_task(overrides)},
@@ -137,7 +132,8 @@ class Cloud:
                 stack.callback(timer.stop)
             stack.callback(self._stop_listening)
             self._open = stack.pop_all()
-        self._announce_subscriptions()
+        if self.liberator:
+            self._announce_subscriptions()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -207,6 +203,14 @@ class Cloud:
             topic_arn = sns.create_topic(Name=self.name_of(topic))["TopicArn"]
             sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
 
+    def _start_databases(self, stack: ExitStack) -> None:
+        """RDS, with the instance that dumps are loaded into."""
+        s3, (snapshot, export) = self.aws.client("s3"), (self.snapshot_seconds, self.export_seconds)
+        standin = RdsStandIn(self.server, s3, self._rds_event, snapshot_seconds=snapshot, export_seconds=export)
+        self.rds = stack.enter_context(standin)
+        self.instance = str(self.template.resources["Database"].properties["DBInstanceIdentifier"])
+        self.rds.register_instance(self.aws.client("rds"), self.instance)
+
     def _ecs_agent(self, log: Any) -> EcsAgent:
         [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
         master = json.dumps({"username": self.server.user, "password": self.server.password})
@@ -268,6 +272,8 @@ class Cloud:
         pollers = []
         for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping") if self._polling else []:
             function = next(f for f in functions if mapping.properties["FunctionName"] in {f.name, f.arn})
+            if not self.liberator and not function.handler.startswith("cubic."):
+                continue
             queue = mapping.properties["EventSourceArn"].rsplit(":", 1)[-1]
             url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
             pollers.append(Poller(mapping, function, url, sqs, time_scale=self.time_scale, story=self.story))

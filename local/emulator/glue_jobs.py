@@ -1,7 +1,8 @@
 """Glue's jobs: real Spark runs the template's scripts, with the template's arguments, as a workflow's triggers or a run say.
 
 Stands in for Glue's workflow engine and its clusters. How it differs: Spark is one process on this machine (spark.py says
-more), and a workflow does not look at its jobs' MaxConcurrentRuns.
+more), and a workflow does not look at its jobs' MaxConcurrentRuns. The runs of a job that StartJobRun starts go through one
+process, one after the other (job_host.py): a Spark for each would take eight seconds of a small machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -21,12 +23,14 @@ from uuid import uuid4
 from ingestion.s3_uri import split_s3_uri
 from local.emulator import guard, spark
 from local.emulator.aws import event_of
+from local.emulator.job_host import END
 
 if TYPE_CHECKING:
     from local.emulator.aws import LocalAws
     from local.emulator.story import Story
     from local.emulator.template import Resource, Template
 
+HOST = Path(__file__).with_name("job_host.py")
 STARTED, ENDED = "Glue job started", "Glue job ended"
 
 
@@ -41,6 +45,8 @@ class GlueJobs:
     on_event: Callable[[dict[str, Any]], None]
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    _hosts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _stopped: bool = False
 
     def carry_out(self, workflow: str, run_id: str) -> None:
@@ -69,7 +75,7 @@ class GlueJobs:
                 os.killpg(process.pid, signal.SIGKILL)  # Spark's JVM too
 
     def _with_retries(self, job: str, workflow: str, run_id: str) -> str:
-        [resource] = [r for r in self.template.of_type("AWS::Glue::Job") if r.properties["Name"] == job]
+        resource = self._job(job)
         for attempt in range(1 + int(resource.properties["MaxRetries"])):
             state, message = self._run(resource, {"--WORKFLOW_NAME": workflow, "--WORKFLOW_RUN_ID": run_id})
             if self._stopped:
@@ -81,8 +87,8 @@ class GlueJobs:
 
     def run(self, job: str, run_id: str, arguments: dict[str, str]) -> tuple[str, str]:
         """Run a job that StartJobRun has started: its state in the end, and its error."""
-        [resource] = [r for r in self.template.of_type("AWS::Glue::Job") if r.properties["Name"] == job]
-        return self._run(resource, arguments | {"--JOB_RUN_ID": run_id})
+        with self._one_at_a_time:
+            return self._run(self._job(job), arguments | {"--JOB_RUN_ID": run_id}, warm=True)
 
     def ended(self, job: str, run_id: str, state: str, message: str, *, attempt: int = 1) -> None:
         """Tell of a run's end, as EventBridge does."""
@@ -92,21 +98,66 @@ class GlueJobs:
         detail = {"jobName": job, "jobRunId": run_id, "state": state, "message": message}
         self.on_event(event_of("aws.glue", "Glue Job State Change", detail, []))
 
-    def _run(self, job: Resource, of_run: dict[str, str]) -> tuple[str, str]:
+    def _run(self, job: Resource, of_run: dict[str, str], *, warm: bool = False) -> tuple[str, str]:
         """The job's state in the end, and its error."""
         p = job.properties
         arguments = {name: str(value) for name, value in p["DefaultArguments"].items()}
         arguments |= {"--JOB_NAME": p["Name"]} | of_run
+        command = [Path(p["Command"]["ScriptLocation"]).name, *(part for pair in arguments.items() for part in pair)]
         self.story.tell(STARTED, p["Name"])
+        process = self._warm(job) if warm else self._start(job, command)
+        if process is None:
+            return "STOPPED", ""
+        timer = threading.Timer(60 * float(p["Timeout"]), os.killpg, (process.pid, signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+        if warm:
+            self._ask(process, command)
+        code, last = self._follow(process, p["Name"])
+        late = timer.finished.is_set()
+        timer.cancel()
+        return ("TIMEOUT", "") if late else ("SUCCEEDED", "") if code == 0 else ("FAILED", last)
+
+    def in_session(self, job: str, script: Path, arguments: list[str]) -> bool:
+        """Runs another script in the process that has the job's Spark session; whether it ended well."""
+        with self._one_at_a_time:
+            process = self._warm(self._job(job))
+            if process is None:
+                return False
+            self._ask(process, [str(script), *arguments])
+            return self._follow(process, script.stem)[0] == 0
+
+    def _job(self, name: str) -> Resource:
+        [resource] = [r for r in self.template.of_type("AWS::Glue::Job") if r.properties["Name"] == name]
+        return resource
+
+    def _warm(self, job: Resource) -> subprocess.Popen[bytes] | None:
+        """The process that runs this job again and again, or a new one if that has died."""
+        name = job.properties["Name"]
+        process = self._hosts.get(name)
+        if process is None or process.poll() is not None:
+            process = self._start(job, [str(HOST)], stdin=subprocess.PIPE)
+            if process:
+                self._hosts[name] = process
+        return process
+
+    def _ask(self, process: subprocess.Popen[bytes], command: list[str]) -> None:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has died, which is noticed by what it says
+            process.stdin.write(json.dumps(command).encode() + b"\n")
+            process.stdin.flush()
+
+    def _start(self, job: Resource, command: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes] | None:
+        """A process for the job, in a folder that has its script; None where all is to stop."""
+        p = job.properties
         temporary, role = guard.folder(), str(p["Role"]).rsplit("/", 1)[-1]
-        script, library = (
-            self._download(uri, temporary) for uri in (p["Command"]["ScriptLocation"], arguments["--extra-py-files"])
-        )
+        self._download(p["Command"]["ScriptLocation"], temporary)
+        library = self._download(p["DefaultArguments"]["--extra-py-files"], temporary)
         with self._lock:
             if self._stopped:
-                return "STOPPED", ""
+                return None
             process = guard.start(
-                [sys.executable, str(script), *(part for pair in arguments.items() for part in pair)],
+                [sys.executable, *command],
                 env=os.environ
                 | self.aws.environment
                 | spark.ENVIRONMENT
@@ -117,27 +168,29 @@ class GlueJobs:
                 }
                 | spark.temporary_files(str(temporary)),
                 cwd=temporary,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
             self._running.add(process)
-        timer = threading.Timer(60 * float(p["Timeout"]), os.killpg, (process.pid, signal.SIGKILL))
-        timer.daemon = True
-        timer.start()
+            return process
+
+    def _follow(self, process: subprocess.Popen[bytes], job: str) -> tuple[int, str]:
+        """Tells what the process says until it ends, or says that a script has; the exit code, and the error."""
         last = ""
         assert process.stdout is not None
-        with process.stdout as lines:
-            for line in lines:
-                self.log.write(line)
-                self.log.flush()
-                last = self._tell(p["Name"], line.decode(errors="replace").strip()) or last
+        for line in process.stdout:
+            self.log.write(line)
+            self.log.flush()
+            text = line.decode(errors="replace").strip()
+            if text.startswith(END):
+                return int(text.removeprefix(END)), last
+            last = self._tell(job, text) or last
+        process.stdout.close()
         code = process.wait()
-        late = timer.finished.is_set()
-        timer.cancel()
         with self._lock:
             self._running.discard(process)
-        return ("TIMEOUT", "") if late else ("SUCCEEDED", "") if code == 0 else ("FAILED", last)
+        return code, last
 
     def _tell(self, job: str, line: str) -> str:
         """Tells of the job's own log lines: `<time> <message> {…}`; returns any other, the last of which is the error."""

@@ -57,7 +57,7 @@ def problem() -> str | None:
     """Why Spark can't run here, and what to do about it; None where it can."""
     if not all(jar.exists() for jar in jars()):
         return "Spark has no S3 client here. Run tools/install-hadoop-aws, which needs Maven."
-    return _java_problem()
+    return java_problem()
 
 
 def jars() -> list[Path]:
@@ -66,7 +66,8 @@ def jars() -> list[Path]:
     return [_JARS / line.split()[1] for line in lines]
 
 
-def _java_problem() -> str | None:
+def java_problem() -> str | None:
+    """The same of Java alone, for a job that reaches S3 by itself."""
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if java is None:
