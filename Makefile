@@ -9,7 +9,7 @@ export AWS_DEFAULT_REGION ?= eu-west-2
 export SAM_CLI_TELEMETRY := 0
 
 # A misspelt option would be ignored, and something else run than was meant.
-OPTIONS := DUMP DATE DAYS OVERRIDE LANDING REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
+OPTIONS := DUMP DATE DAYS OVERRIDE LANDING INCOMING TABLES REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
   ARGS SEEDS SEED SOURCE SECONDS ENV PREFIX KEY CUBIC RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
 UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
@@ -26,6 +26,11 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp hado
 	  $(if $(OVERRIDE),"--override=$(OVERRIDE)") $(if $(LANDING),--landing "$(LANDING)") $(if $(REPORT),--report "$(REPORT)") \
 	  $(if $(GLUE),--glue) $(if $(TRANSFORMS),--transforms "$(TRANSFORMS)") $(if $(RAW),--raw "$(RAW)") \
 	  $(if $(REFINED),--refined "$(REFINED)") $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(SERVER),--server "$(SERVER)")
+
+.PHONY: demo-cubic
+demo-cubic: .venv/glue.stamp postgresql ## files of Cubic through the whole system: INCOMING=dir TABLES=tables.yaml REPORT=file.json; needs Java
+	@$(BIN)/python -m local.demo.cubic $(if $(INCOMING),--incoming "$(INCOMING)") $(if $(TABLES),--tables "$(TABLES)") \
+	  $(if $(REPORT),--report "$(REPORT)")
 
 # Four for two cores: the tests of whole systems wait for a part of their time.
 .PHONY: test
@@ -168,6 +173,10 @@ servers:
 	@tools/install-server mysql || true
 	@tools/install-server postgresql
 	@tools/install-hadoop-aws || true
+
+.PHONY: postgresql
+postgresql:
+	@tools/install-server postgresql
 
 .PHONY: hadoop-aws
 hadoop-aws:

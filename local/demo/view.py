@@ -152,13 +152,14 @@ class View:
         return table
 
 
-def _table_of(title: str) -> Table:
+def table_of(title: str) -> Table:
+    """An empty table with a title."""
     return Table(title=f"\n{title}", box=SIMPLE_HEAD, title_justify="left", show_edge=False, pad_edge=False)
 
 
 def tables_table(tables: list[TableReport]) -> Table:
     """The tables of the landing zone."""
-    shown = _table_of("Landing zone")
+    shown = table_of("Landing zone")
     shown.add_column("table", overflow="fold")
     for heading in ("rows loaded", "rows landed", "objects", "bytes"):
         shown.add_column(heading, justify="right")
@@ -175,7 +176,7 @@ def tables_table(tables: list[TableReport]) -> Table:
 
 def zones_table(tables: list[ZoneTable]) -> Table:
     """The raw and the refined zone, below it."""
-    shown = _table_of("Raw and refined zone")
+    shown = table_of("Raw and refined zone")
     for heading in ("zone", "table"):
         shown.add_column(heading, overflow="fold")
     for heading in ("rows", "files", "bytes"):

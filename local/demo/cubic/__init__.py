@@ -1,0 +1,1 @@
+"""The command `make demo-cubic`: uploads files of Cubic's streams to the emulated AWS, and checks where each has gone."""
