@@ -126,18 +126,22 @@ class Cloud:
             self._start_functions(stack, log)
             if self.cubic:
                 self.functions["MigrateMetadataFunction"].invoke({})
-            if self.schedules:
-                timer = Schedules(self.template.of_type("AWS::Events::Rule"), self.time_scale, self._to_queue)
-                timer.start()
-                stack.callback(timer.stop)
             stack.callback(self._stop_listening)
             self._open = stack.pop_all()
+        if self.schedules:
+            self.start_schedules()
         if self.liberator:
             self._announce_subscriptions()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def start_schedules(self) -> None:
+        """From now on the rules that come by time do."""
+        timer = Schedules(self.template.of_type("AWS::Events::Rule"), self.time_scale, self._to_queue)
+        timer.start()
+        self._open.callback(timer.stop)
 
     def name_of(self, logical_id: str) -> str:
         """The physical name that the template gives a bucket, queue, topic, function or workflow."""

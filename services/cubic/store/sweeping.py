@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WAITS = timedelta(hours=24)  # for a snapshot to begin
 
 _WAITED = (
-    "For {hours:.3g} hours no snapshot has begun that the file belongs to, or a newer version of it was in its place; "
+    "For {waits} no snapshot has begun that the file belongs to, or a newer version of it was in its place; "
     "have its table loaded anew, or put the first file of the full load, then this one, into Incoming again."
 )
 
@@ -44,7 +44,7 @@ class Undone:
 
 def give_up_waiting(db: Database, now: datetime, waits: timedelta = WAITS) -> list[GivenUp]:
     """Refuse the loads that have waited too long, since they were registered, for their place in a snapshot."""
-    reason = Reason(ReasonCode.NO_SNAPSHOT, _WAITED.format(hours=waits / timedelta(hours=1)))
+    reason = Reason(ReasonCode.NO_SNAPSHOT, _WAITED.format(waits=_words(waits)))
     with db.transaction() as cursor:
         cursor.execute(
             "UPDATE cubic_loads l SET status = 'ready_for_erroring', reason = %s FROM cubic_tables t "
@@ -53,6 +53,11 @@ def give_up_waiting(db: Database, now: datetime, waits: timedelta = WAITS) -> li
             (str(reason), now - waits),
         )
         return [GivenUp(row["id"], row["name"], row["s3_key"]) for row in cursor]
+
+
+def _words(waits: timedelta) -> str:
+    seconds = waits.total_seconds()
+    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds:.0f} seconds"
 
 
 def undone(db: Database, now: datetime) -> Undone:
