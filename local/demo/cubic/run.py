@@ -35,6 +35,7 @@ PARAMETERS = {
     # All that wait, lest a batch wait for its lease to end, which has no scaled clock. Spark takes one after the other.
     "CubicConcurrentBatches": "50",
     "CubicDmapHosts": "",
+    "PollDelaySeconds": "120",  # 2 seconds: nothing is over before every message has been looked at
 }
 LOOK_SECONDS, STUCK_SECONDS = 0.4, 900
 SWEEP = {"Records": [{"messageId": "1", "receiptHandle": "1", "body": '{"kind": "SweepIncoming", "version": 1}'}]}

@@ -70,7 +70,11 @@ class View:
 
     def _line(self, text: str, *, at_once: bool = False) -> None:
         now = time.monotonic()
-        if not self.console.is_interactive and text != self._told and (at_once or now - self._last >= LINE_SECONDS):
+        if (
+            not self.console.is_interactive
+            and text not in ("", self._told)
+            and (at_once or now - self._last >= LINE_SECONDS)
+        ):
             self._told, self._last = text, now
             self.say(f"{now - self._start:7.1f} s  {text}")
 
