@@ -93,7 +93,7 @@ def test_the_current_state_is_that_of_the_changes_applied_one_by_one(spark: Any,
     assert in_order(asked(spark, loads, changes, sparse=sparse)) == in_order(expected)
 
 
-def test_2_an_insert_and_a_sparse_update_give_the_changed_row_and_the_new_one(spark: Any) -> None:
+def test_case_2_an_insert_and_a_sparse_update_give_the_changed_row_and_the_new_one(spark: Any) -> None:
     of_all: Row = {"snapshot": SNAPSHOT, "identifier": "x", "history": "h", "k2": None}
     loads: list[Row] = [of_all | {"k1": k, "a": f"a{k}", "b": f"b{k}"} for k in ("1", "2")]
     changes: list[Row] = [

@@ -148,7 +148,7 @@ def cubic(spark: Any, aws: str) -> Cubic:
     return Cubic(spark)
 
 
-def test_a_first_load_becomes_a_table_with_one_partition(cubic: Cubic) -> None:
+def test_case_1_a_first_load_becomes_a_table_with_one_partition(cubic: Cubic) -> None:
     """Case 1."""
     result = cubic.ingest(Delivered(f"{ODS}/LOAD001.csv.gz", gzip.compress(b"ID,Name\n1,one\n2,two\n"), 7))
     assert result == {"7": {"rows": 2}}
@@ -163,7 +163,7 @@ def test_a_first_load_becomes_a_table_with_one_partition(cubic: Cubic) -> None:
     assert [key["Name"] for key in table["PartitionKeys"]] == ["snapshot", "identifier"]
 
 
-def test_changes_go_to_their_own_table_of_the_same_snapshot(cubic: Cubic) -> None:
+def test_case_2_changes_go_to_their_own_table_of_the_same_snapshot(cubic: Cubic) -> None:
     """Case 2: the header's columns are data like others, which the LOAD file lacks."""
     changes = b"header__change_seq,header__change_oper,ID,Name\n20220304,I,4,four\n20220305,U,2,zwei\n"
     result = cubic.ingest(
@@ -180,7 +180,7 @@ def test_changes_go_to_their_own_table_of_the_same_snapshot(cubic: Cubic) -> Non
     assert sorted(map(tuple, found)) == [("1", "one"), ("2", "zwei"), ("4", "four")]
 
 
-def test_one_damaged_file_harms_no_other(cubic: Cubic) -> None:
+def test_case_9_one_damaged_file_harms_no_other(cubic: Cubic) -> None:
     """Case 9."""
     good = [Delivered(f"{ODS}/LOAD{i:03}.csv", f"id,name\n{i},é{i}\n".encode(), i) for i in range(1, 7)]
     bad = [
@@ -198,7 +198,7 @@ def test_one_damaged_file_harms_no_other(cubic: Cubic) -> None:
     assert sorted(cubic.rows(ODS)) == [(str(i), f"é{i}") for i in range(1, 7)]
 
 
-def test_wild_values_are_kept(cubic: Cubic) -> None:
+def test_case_10_wild_values_are_kept(cubic: Cubic) -> None:
     """Case 10."""
     result = cubic.ingest(
         Delivered(f"{ODS}/LOAD001.csv", 'ID,Name\n1,"a\nb, ""c"" 🔥"\n2,""\n3,'.encode(), 1),
@@ -211,14 +211,14 @@ def test_wild_values_are_kept(cubic: Cubic) -> None:
     assert len(cubic.partitions(ODS)) == 4
 
 
-def test_a_header_alone_replaces_what_was_there(cubic: Cubic) -> None:
+def test_case_10_a_header_alone_replaces_what_was_there(cubic: Cubic) -> None:
     cubic.ingest(Delivered(f"{DMAP}/20220304.csv", b"id\n1\n2\n", 1))
     result = cubic.ingest(Delivered(f"{DMAP}/20220304.csv", b"id\n", 2, "2022-03-05T00:00:00+00:00", "v2"))
     assert result == {"2": {"rows": 0}}
     assert cubic.rows(DMAP) == []
 
 
-def test_all_days_are_read_whatever_their_columns(cubic: Cubic) -> None:
+def test_case_11_all_days_are_read_whatever_their_columns(cubic: Cubic) -> None:
     """Case 11: a column more on day 2, another order on day 3, one less on day 4."""
     contents = [b"id,name\n1,a\n", b"id,name,more\n2,b,x\n", b"more,name,id\ny,c,3\n", b"id\n4\n"]
     for day, content in enumerate(contents, 1):
@@ -231,7 +231,7 @@ def test_all_days_are_read_whatever_their_columns(cubic: Cubic) -> None:
     assert comments == [None, None, "more\\ttype"]
 
 
-def test_an_older_version_never_replaces_a_newer(cubic: Cubic) -> None:
+def test_case_12_an_older_version_never_replaces_a_newer(cubic: Cubic) -> None:
     """Case 12, and the older handled last."""
     older = Delivered(f"{DMAP}/20220304.csv", b"id,old\n1,x\n2,x\n", 1, "2022-03-04T01:00:00+00:00", "b")
     newer = Delivered(f"{DMAP}/20220304.csv", b"id\n1\n2\n3\n", 2, "2022-03-04T02:00:00+01:00", "c")

@@ -12,8 +12,8 @@ from tests.simulation.cubic.plays import RUNS, Seed, Single, calls
 from tests.simulation.mutation import ROOT, Mutant
 from tests.simulation.world import Fault
 
-SHARE = 97  # so that neighbours meet other faults
-SEEDS = 12
+SHARE = 193  # so that neighbours meet other faults
+SEEDS = 8
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -47,7 +47,7 @@ def view(world: Cubic, name: str = f"{TABLE}__current") -> dict[str, Any]:
     return dict(json.loads(base64.b64decode(text)))
 
 
-def test_1_a_load_goes_to_its_snapshot_and_to_the_archive(world: Cubic) -> None:
+def test_case_1_a_load_goes_to_its_snapshot_and_to_the_archive(world: Cubic) -> None:
     world.upload(LOAD1)
     world.settle()
     assert world.loads() == [("LOAD001.csv.gz", "archived")]
@@ -58,7 +58,7 @@ def test_1_a_load_goes_to_its_snapshot_and_to_the_archive(world: Cubic) -> None:
     assert world.s3.head_object(Bucket=ARCHIVE, Key=world.keys(ARCHIVE)[0])["Metadata"]["load-id"] == "1"
 
 
-def test_2_changes_go_to_the_same_snapshot_and_the_view_shows_it(world: Cubic) -> None:
+def test_case_2_changes_go_to_the_same_snapshot_and_the_view_shows_it(world: Cubic) -> None:
     world.upload(LOAD1)
     world.upload(CT, INSERTED, 10)
     world.settle()
@@ -94,7 +94,7 @@ def goes_through(world: Cubic, order: Sequence[int]) -> Any:
 
 
 @pytest.mark.parametrize("order", [*ORDERS, ()], ids=[*map(str, ORDERS), "no event, sweep only"])
-def test_3_the_order_of_events_does_not_change_the_end(world: Cubic, order: Sequence[int]) -> None:
+def test_case_3_the_order_of_events_does_not_change_the_end(world: Cubic, order: Sequence[int]) -> None:
     loads, buckets, raw = goes_through(world, order)
     assert [status for _, status in loads] == ["archived"] * 4
     assert raw[TABLE] == {(S0, "LOAD001.csv.gz"): ROWS, (S50, "LOAD001.csv.gz"): UPLOADS[2][1]}
@@ -116,7 +116,7 @@ def test_3_the_order_of_events_does_not_change_the_end(world: Cubic, order: Sequ
     assert world.told() == []
 
 
-def test_3_a_snapshot_that_is_found_between_the_run_and_the_move_takes_the_rows_along(world: Cubic) -> None:
+def test_case_3_a_snapshot_that_is_found_between_the_run_and_the_move_takes_the_rows_along(world: Cubic) -> None:
     world.upload(LOAD1)
     world.settle()
     world.upload(CT, INSERTED, 60)
@@ -131,7 +131,7 @@ def test_3_a_snapshot_that_is_found_between_the_run_and_the_move_takes_the_rows_
     assert (world.told(), world.errors) == ([], [])
 
 
-def test_5_a_file_that_is_overwritten_while_it_is_ingested_is_two_loads_with_rows_of_their_own(world: Cubic) -> None:
+def test_case_5_a_file_that_is_overwritten_while_it_is_ingested_is_two_loads_with_rows_of_their_own(world: Cubic) -> None:
     world.upload(LOAD1)
     world.round("register")
     world.round("start")
@@ -143,7 +143,7 @@ def test_5_a_file_that_is_overwritten_while_it_is_ingested_is_two_loads_with_row
     assert [world.object(ARCHIVE, key) for key in world.keys(ARCHIVE)] == [ROWS, b"id,name\r\n3,c\r\n"]
 
 
-def test_6_a_file_without_a_snapshot_waits_and_goes_on_with_it(world: Cubic) -> None:
+def test_case_6_a_file_without_a_snapshot_waits_and_goes_on_with_it(world: Cubic) -> None:
     world.upload(LOAD2, seconds=10)
     world.settle()
     assert world.loads() == [("LOAD002.csv.gz", "ready")]
@@ -152,7 +152,7 @@ def test_6_a_file_without_a_snapshot_waits_and_goes_on_with_it(world: Cubic) -> 
     assert world.loads() == [("LOAD001.csv.gz", "archived"), ("LOAD002.csv.gz", "archived")]
 
 
-def test_6_a_file_whose_snapshot_never_comes_is_refused_and_people_hear(world: Cubic) -> None:
+def test_case_6_a_file_whose_snapshot_never_comes_is_refused_and_people_hear(world: Cubic) -> None:
     world.upload(LOAD2)
     world.settle()
     world.clock.sleep(25 * 3600)
@@ -167,7 +167,7 @@ def test_6_a_file_whose_snapshot_never_comes_is_refused_and_people_hear(world: C
     assert kept.endswith("LOAD002.csv.gz")
 
 
-def test_8_the_same_event_five_times_is_one_load(world: Cubic) -> None:
+def test_case_8_the_same_event_five_times_is_one_load(world: Cubic) -> None:
     version = world.upload(LOAD1)
     for _ in range(4):
         world.event(LOAD1, version)
@@ -178,7 +178,7 @@ def test_8_the_same_event_five_times_is_one_load(world: Cubic) -> None:
     assert world.errors == []
 
 
-def test_8_the_same_changes_again_are_there_once(world: Cubic) -> None:
+def test_case_8_the_same_changes_again_are_there_once(world: Cubic) -> None:
     world.upload(LOAD1)
     for at in (10, 20):
         world.upload(CT, INSERTED, at)
@@ -189,7 +189,7 @@ def test_8_the_same_changes_again_are_there_once(world: Cubic) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_12_of_a_day_that_is_published_twice_the_later_one_counts(world: Cubic, order: Sequence[int]) -> None:
+def test_case_12_of_a_day_that_is_published_twice_the_later_one_counts(world: Cubic, order: Sequence[int]) -> None:
     world.configure(DMAP)
     bodies = [b"a\r\n1\r\n2\r\n", b"a\r\n1\r\n2\r\n3\r\n"]
     versions = [world.upload(DMAP_KEY, body, at, event=False) for at, body in enumerate(bodies)]
@@ -201,7 +201,7 @@ def test_12_of_a_day_that_is_published_twice_the_later_one_counts(world: Cubic, 
     assert world.keys(INCOMING) == []
 
 
-def test_19_an_empty_file_is_refused(world: Cubic) -> None:
+def test_case_19_an_empty_file_is_refused(world: Cubic) -> None:
     world.upload(LOAD1, b"")
     world.settle()
     assert world.loads() == [("LOAD001.csv.gz", "errored")]
@@ -210,7 +210,7 @@ def test_19_an_empty_file_is_refused(world: Cubic) -> None:
     assert f"s3://{ERROR}/" in told["reason"]
 
 
-def test_19_files_of_a_table_that_is_not_configured_stay_until_it_is_and_people_hear_once(world: Cubic) -> None:
+def test_case_19_files_of_a_table_that_is_not_configured_stay_until_it_is_and_people_hear_once(world: Cubic) -> None:
     world.upload(DMAP_KEY)
     world.upload(DMAP_KEY.replace("04", "05"), event=False)
     for _ in range(3):
