@@ -44,7 +44,7 @@ from local.emulator.database_server import DatabaseServer
 ROOT = Path(__file__).parents[1]
 DATABASE = "liberator"
 CLIENT = "unzip -p | mariadb"
-# What no goal is about takes part in the first rounds only.
+# Ways that no goal is about take part in the first rounds only.
 ASIDE, ASIDE_ROUNDS = ("unzip, mariadb <", "loader, 1 connections", "loader, 4 connections"), 3
 
 

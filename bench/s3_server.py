@@ -143,7 +143,7 @@ class S3:
         return self.buckets.get(bucket, {}).get(key)
 
 
-# What is in the request (its method, names of its query and headers, whether it has a key), what that is, who answers it.
+# The request's parts (its method, names of its query and headers, whether it has a key), its operation, and who answers it.
 # The first that fits: the more a request is told by, the further up it is.
 ROUTES: tuple[tuple[set[str], str, Callable[[S3, Request, dict[str, int], str], Reply]], ...] = (
     ({"PUT", "key", "uploadId", "x-amz-copy-source"}, "UploadPartCopy", S3.upload_part_copy),

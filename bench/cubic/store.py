@@ -14,7 +14,7 @@ from ingestion import telemetry
 from local.emulator.postgres_server import PostgresServer
 from tests import cubic
 
-# What the smallest instance gives: the tests' server is content with less.
+# The smallest instance gives as much: the tests' server is content with less.
 _SETTINGS = ("shared_buffers=256MB", "max_wal_size=4GB")
 
 

@@ -62,7 +62,7 @@ class LocalAws:
         moto_api_backend.reset()  # what an earlier run in this process left
         with ExitStack() as stack:
             self._patch_sqs(stack)
-            # Where moto would ask IAM, every request passes.
+            # Every request passes where moto would ask IAM.
             stack.enter_context(patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", self._asked()))
             stack.enter_context(patch.object(moto.s3.notifications, "_send_event_bridge_message", self._object_event))
             server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

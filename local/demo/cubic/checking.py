@@ -41,7 +41,7 @@ class TableReport:
 
 @dataclass
 class Outcome:
-    """What the report has, and what is not as it should be. `notes` is what people were told."""
+    """The content of the report, and all that is not as it should be. `notes` is what people were told."""
 
     tables: list[TableReport]
     loads: list[Load]
@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass
 class _Check:
-    """What the files themselves say: the rows of each partition, and why others are bad, by key and version."""
+    """The files' own account: the rows of each partition, and why others are bad, by key and version."""
 
     rows: dict[Place, Rows]
     bad: dict[tuple[str, str], str]

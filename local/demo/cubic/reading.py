@@ -64,7 +64,7 @@ def _fault(columns: Sequence[str]) -> str | None:
 
 
 def read(path: Path, name: str, description: Any) -> Rows:
-    """Of a JSON file the rows are its lines, as `record`. `description` is the file's DFM, or None. Raises Bad."""
+    """The rows of a JSON file are its lines, as `record`. `description` is the file's DFM, or None. Raises Bad."""
     if path.stat().st_size == 0:
         raise Bad("it is empty")
     try:

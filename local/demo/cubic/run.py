@@ -89,7 +89,7 @@ class _Run:
         self.view.stage("ingesting")
         metadata = self._await(lambda metadata: self.watch.is_quiet(metadata, len(self.records)))
         time.sleep(max(0.0, self._last_upload + SETTLES - time.time()))
-        # What a schedule would do in a moment: snapshots settle, and views show what they should.
+        # As a schedule would do in a moment: snapshots settle, and views show what they should.
         self.cloud.functions["SweepIncomingFunction"].invoke(SWEEP)
         metadata = self._await(lambda metadata: self.watch.is_quiet(metadata, len(self.records)))
         self.view.stage("reading every row back")

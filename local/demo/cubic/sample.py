@@ -34,7 +34,7 @@ def _change(number: int, rest: str) -> str:
     return f"{20220304134556444:017d}{number:018d},{rest}"
 
 
-# What is delivered one after the other: a file again under its name is another version of it.
+# Deliveries one after the other: a file again under its name is another version of it.
 _DAYS: list[dict[str, str]] = [
     {
         "ods_qlik/EDW.SAMPLE/LOAD001.csv.gz": 'ID,NAME,NOTE\n1,first,\n2,"second, ""quoted"" 🔥\nin two lines",""\n',

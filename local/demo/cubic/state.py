@@ -28,7 +28,7 @@ _DONE = ("archived", "errored")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is in the database: tables, snapshots by table, loads in the order in which they came."""
+    """The content of the database: tables, snapshots by table, loads in the order in which they came."""
 
     tables: list[dict[str, Any]]
     snapshots: dict[str, list[str]]
