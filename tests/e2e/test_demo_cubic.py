@@ -6,9 +6,12 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,18 +31,36 @@ def command(folder: Path, *options: str | Path) -> list[str]:
     return [sys.executable, "-m", "local.demo.cubic", *map(str, words)]
 
 
-def demo(folder: Path, *options: str | Path) -> Demo:
+@pytest.fixture(scope="module")
+def temporary() -> Iterator[Path]:
+    """The demo's folder for temporary files: one that PostgreSQL's own user gets into, as into pytest's it doesn't."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def left(temporary: Path) -> list[str]:
+    return [path.name for path in temporary.iterdir() if path.name.startswith("liberator")]
+
+
+def demo(folder: Path, temporary: Path, *options: str | Path) -> Demo:
     if problem := spark.java_problem():
         pytest.skip(problem)
     ended = subprocess.run(
-        command(folder, *options), cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+        command(folder, *options),
+        cwd=folder,
+        env=environment(folder) | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return Demo(ended.returncode, ended.stdout + ended.stderr, folder)
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return demo(tmp_path_factory.mktemp("sample"))
+def sample(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Demo:
+    return demo(tmp_path_factory.mktemp("sample"), temporary)
 
 
 def test_the_samples_rows_are_in_the_lake_and_its_bad_file_is_told(sample: Demo) -> None:
@@ -57,13 +78,13 @@ def test_the_samples_rows_are_in_the_lake_and_its_bad_file_is_told(sample: Demo)
     assert refused["kept_key"] == refused["s3_key"] == "cubic/dmap/agg_sample/20220306.csv"
 
 
-def test_the_last_line_says_that_all_is_where_it_belongs(sample: Demo) -> None:
+def test_the_last_line_says_that_all_is_where_it_belongs(sample: Demo, temporary: Path) -> None:
     assert re.fullmatch(
         r"✔ 11 files: 29 rows in the lake, each as its file has it, 1 refused with a reason\. Incoming is empty\. \d+ s\.",
         sample.output.splitlines()[-1],
     )
     assert "\x1b" not in sample.output
-    assert sample.left == []
+    assert left(temporary) == []
 
 
 def write(folder: Path, name: str, content: str | bytes, seconds: int) -> None:
@@ -74,7 +95,7 @@ def write(folder: Path, name: str, content: str | bytes, seconds: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def nasty(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def nasty(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Demo:
     """One fault of each kind, of a table with keys, beside files of no table, and of no name that is known."""
     folder = tmp_path_factory.mktemp("nasty")
     into = folder / "incoming"
@@ -93,7 +114,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     write(into, "cubic/notes.txt", "?", 1)
     tables = [{"s3_prefix": f"{TRIPS}/", "key_columns": ["id"]}, {"s3_prefix": "cubic/ods_qlik/EDW.LATE/"}]
     (folder / "tables.yaml").write_text(json.dumps(tables))
-    return demo(folder, "--incoming", into, "--tables", folder / "tables.yaml")
+    return demo(folder, temporary, "--incoming", into, "--tables", folder / "tables.yaml")
 
 
 def test_each_bad_file_is_refused_for_its_own_reason_and_good_ones_are_in_the_lake(nasty: Demo) -> None:
@@ -127,13 +148,12 @@ def test_files_that_nobody_takes_are_told_and_it_does_not_end_well(nasty: Demo) 
     assert nasty.output.splitlines()[-1] == "✘ Not all is where it belongs: 2 problems, as above."
 
 
-def test_when_it_is_ended_nothing_is_left(tmp_path: Path) -> None:
+def test_when_it_is_ended_nothing_is_left(tmp_path: Path, temporary: Path) -> None:
     if problem := spark.java_problem():
         pytest.skip(problem)
-    process = subprocess.Popen(
-        command(tmp_path), env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    variables = environment(tmp_path) | {"TMPDIR": str(temporary)}
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command(tmp_path), env=variables, start_new_session=True, **streams)
     assert process.stdout
     for line in process.stdout:  # until Spark is at work
         if "ingesting" in line:
@@ -145,7 +165,7 @@ def test_when_it_is_ended_nothing_is_left(tmp_path: Path) -> None:
     assert "Traceback" not in output
     ended = Demo(process.returncode, output, tmp_path)
     assert ended.report == {"tables": [], "loads": [], "problems": ["Stopped. Nothing is left running."]}
-    eventually(lambda: ended.left + with_environment(str(tmp_path)), lambda left: not left)
+    eventually(lambda: left(temporary) + with_environment(str(tmp_path)), lambda left: not left)
     assert of_session(process.pid) == []
 
 
