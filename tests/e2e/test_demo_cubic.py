@@ -152,8 +152,9 @@ def test_when_it_is_ended_nothing_is_left(tmp_path: Path, temporary: Path) -> No
     if problem := spark.java_problem():
         pytest.skip(problem)
     variables = environment(tmp_path) | {"TMPDIR": str(temporary)}
-    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command(tmp_path), env=variables, start_new_session=True, **streams)
+    process = subprocess.Popen(
+        command(tmp_path), env=variables, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     assert process.stdout
     for line in process.stdout:  # until Spark is at work
         if "ingesting" in line:
