@@ -4,7 +4,8 @@ Stands in for S3, SQS, SNS, Glue and RDS. How it differs from AWS, apart from wh
 - SQS delays run on a scaled clock, so that 15 minutes pass in a second or two; visibility timeouts do not (a function's
   work takes as long as it takes), but a failed batch becomes visible again after its scaled timeout (see pollers.py);
 - S3's `Object Created` events have the shape that AWS documents (moto's differ in `etag` and `reason`);
-- `UploadPartCopy`, `CopyObject` and the rest have no size limits.
+- `UploadPartCopy`, `CopyObject` and the rest have no size limits;
+- what is downloaded is not compared with its checksum.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from moto.sqs.responses import SQSResponse
 
 ACCOUNT, REGION = "123456789012", "eu-west-2"
 
-_USUAL = Config(max_pool_connections=50, retries={"total_max_attempts": 3})
+_USUAL = Config(max_pool_connections=50, retries={"total_max_attempts": 3}, response_checksum_validation="when_required")
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 _REASONS = {
@@ -92,6 +93,8 @@ class LocalAws:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # moto tells the checksum of a part for that of an object which was uploaded by parts.
+            "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
         }
 
     def client(self, service: str, config: Config | None = None) -> Any:
