@@ -112,7 +112,7 @@ cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam loca
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
 	$(BIN)/pytest tests/docker/test_sam_local.py $(ARGS)
 
-# What Cubic's functions know RDS's certificates by. RDS_CA_BUNDLE=….pem where the network is closed.
+# Cubic's functions know RDS's certificates by it. RDS_CA_BUNDLE=….pem where the network is closed.
 services/rds-global-bundle.pem:
 	@$(if $(RDS_CA_BUNDLE),cp "$(RDS_CA_BUNDLE)",curl --fail --silent --show-error --location https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem -o) $@.new
 	@mv $@.new $@

@@ -184,7 +184,7 @@ class Cloud:
         return template
 
     def _metadata(self) -> dict[str, str]:
-        """Where Cubic's database is, and the secrets, as RDS and CloudFormation make them."""
+        """The place of Cubic's database, and the secrets, as RDS and CloudFormation make them."""
         if self.postgres is None:
             return {}
         secrets = self.aws.client("secretsmanager")

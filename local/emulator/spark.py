@@ -61,7 +61,7 @@ def problem() -> str | None:
 
 
 def jars() -> list[Path]:
-    """Where tools/install-hadoop-aws puts Spark's S3 client."""
+    """The folder that tools/install-hadoop-aws puts Spark's S3 client into."""
     lines = (ROOT / "tools/hadoop-aws/SHA256SUMS").read_text().splitlines()
     return [_JARS / line.split()[1] for line in lines]
 
