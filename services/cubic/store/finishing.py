@@ -26,8 +26,9 @@ _DEAD = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The things to do now. `move`: loads of the table whose files are to be moved; `more`: the table has loads to claim.
+    """The things to do now. `more`: the table has loads to claim.
 
+    `move`: the loads of the batch whose files are to be moved; all such loads of the table where the batch had ended before.
     `paused`: why this batch has paused the table, null where it has not.
     """
 
@@ -54,22 +55,25 @@ def finish(db: Database, batch: UUID, outcomes: Mapping[int, Ingested | Refused]
             "UPDATE cubic_batches SET ended_at = %s WHERE id = %s AND ended_at IS NULL",
             (now, batch),
         )
-        paused = _end_loads(cursor, table, batch, outcomes)  # no load is left of a batch that has ended
+        own, paused = _end_loads(cursor, table, batch, outcomes)  # no load is left of a batch that has ended
         cursor.execute(
             "SELECT id FROM cubic_loads WHERE table_id = %s AND status IN ('ready_for_archiving', 'ready_for_erroring') "
-            "ORDER BY s3_modified, id",
-            (table_id,),
+            "AND (id = ANY(%s) OR %s) ORDER BY s3_modified, id",
+            (table_id, own, not own),
         )
         move = tuple(row["id"] for row in cursor)
         return Finished(table["name"], move, _more(cursor, table_id), paused)
 
 
-def _end_loads(cursor: Cursor, table: Row, batch: UUID, outcomes: Mapping[int, Ingested | Refused]) -> str | None:
-    """Give each load its outcome. Returns why the table is paused by that."""
+def _end_loads(
+    cursor: Cursor, table: Row, batch: UUID, outcomes: Mapping[int, Ingested | Refused]
+) -> tuple[list[int], str | None]:
+    """Give each load its outcome. Returns the loads, and why the table is paused by that."""
     cursor.execute("SELECT * FROM cubic_loads WHERE batch_id = %s ORDER BY s3_modified, id", (batch,))
+    loads = cursor.fetchall()
     row_of_refusals = _InARow(table["refusals"], table["refused_for"])
     refused_keys = set()
-    for load in cursor.fetchall():
+    for load in loads:
         outcome = outcomes.get(load["id"])
         attempts = load["attempts"] + (outcome is None)
         if attempts >= MOST_DEATHS and outcome is None:
@@ -89,7 +93,7 @@ def _end_loads(cursor: Cursor, table: Row, batch: UUID, outcomes: Mapping[int, I
         "WHERE id = %s",
         (row_of_refusals.refusals, row_of_refusals.code, row_of_refusals.paused, table["id"]),
     )
-    return row_of_refusals.paused
+    return [load["id"] for load in loads], row_of_refusals.paused
 
 
 def _outcome(outcome: Ingested | Refused | None) -> tuple[str, int | None, str | None]:

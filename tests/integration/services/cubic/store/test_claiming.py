@@ -295,3 +295,20 @@ def test_a_version_is_not_claimed_before_the_one_in_its_place_has_moved(database
         finishing.finish(database, batch.id, {load.load_id: Ingested(1) for load in batch.loads}, after(41))
     move(database, newer, after(42))
     assert claim(database).loads[0].load_id == older
+
+
+def test_a_batch_that_ends_rings_for_its_own_loads_and_for_all_of_the_table_when_it_is_asked_again(
+    database: Database,
+) -> None:
+    configure(database)
+    moves, batches = [], []
+    for n in (1, 2):
+        register(database, f"{PREFIX}LOAD00{n}.csv", n)
+        batches.append(claim(database))
+        finished = finishing.finish(database, batches[-1].id, {n: Ingested(1)}, after(n))
+        assert finished is not None
+        moves.append(finished.move)
+    assert moves == [(1,), (2,)]
+    again = finishing.finish(database, batches[0].id, {1: Ingested(1)}, after(3))
+    assert again is not None
+    assert again.move == (1, 2)
