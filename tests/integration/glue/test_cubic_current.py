@@ -17,7 +17,7 @@ CHANGES = Relation(
 )
 KEYS = ("history", "k1", "k2")
 DATA = data_columns(LOADS, CHANGES)
-HISTORIES = 150
+HISTORIES = 60
 
 type Row = dict[str, str | None]
 
