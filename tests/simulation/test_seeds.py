@@ -35,7 +35,7 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
 
     def story(hash_seed: str) -> bytes:
         command = [sys.executable, "-m", "tests.simulation", "--seed", "105"]
-        path = os.pathsep.join(map(str, (ROOT, ROOT / "services", ROOT / "ecs/dump_loader")))
+        path = os.pathsep.join(map(str, (ROOT, ROOT / "services", ROOT / "ecs/dump_loader", ROOT / "glue")))
         environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
         return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True).stdout
 
