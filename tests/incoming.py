@@ -188,7 +188,7 @@ class Cubic:
         return self.sqs.receive_message(QueueUrl=self.queues[name], MaxNumberOfMessages=10).get("Messages", [])  # type: ignore[return-value]
 
     def told(self) -> list[dict[str, Any]]:
-        """What people were told since this was last asked."""
+        """The alerts since this was last asked."""
         found: list[dict[str, Any]] = []
         while batch := self.messages("people"):
             found += [json.loads(message["Body"]) for message in batch]

@@ -48,9 +48,9 @@ class RawZone:
 
         A rebuild takes the place of the same version, too, which another run has written.
         Glue updates a partition unconditionally. So what is there is read again afterwards, until it is this load or a
-        newer one: of two runs at once, which only a lost lease can bring about, the one that writes last sees what the
-        other wrote before it; docs/reliability.md has what is left. Safe to repeat. Raises Contended, schema.Unsupported,
-        and what Glue raises.
+        newer one. A newer run that still looks puts itself back; one that has ended before an older one writes cannot. Only
+        a lost lease brings about two runs at once: docs/reliability.md. Safe to repeat. Raises Contended,
+        schema.Unsupported, and what Glue raises.
         """
         catalog, table = self._catalog(load), load.glue_table
         types = dict.fromkeys(written.columns, "string")

@@ -184,7 +184,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "GlueErrorLogs:*": LOG,
     },
 }
-# What each of Cubic's functions has, but for its own queue, DLQ and log.
+# The rights of each of Cubic's functions, but for its own queue, DLQ and log.
 IN_VPC = (
     f"{TRACE} ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
     "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses"

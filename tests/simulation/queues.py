@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.emulator.template import Template
 from tests.simulation.world import World, brief
 
 
@@ -31,6 +32,19 @@ class Queue:
     dead: str | None
     letters: list[Letter] = field(default_factory=list)
     arrived: Callable[[], None] = lambda: None
+
+
+def queues_of(template: Template) -> dict[str, Queue]:
+    """The template's queues by their names."""
+    queues = {}
+    for resource in template.of_type("AWS::SQS::Queue"):
+        p = resource.properties
+        redrive = p.get("RedrivePolicy", {})
+        dead = redrive.get("deadLetterTargetArn", "").rsplit(":", 1)[-1] or None
+        queues[p["QueueName"]] = Queue(
+            p["QueueName"], int(p.get("VisibilityTimeout", 30)), redrive.get("maxReceiveCount"), dead
+        )
+    return queues
 
 
 @dataclass

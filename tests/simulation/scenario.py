@@ -8,16 +8,17 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from random import Random
 
 from liberator.instances import InstanceStatus
 from tests.simulation.judge import Dump, Judge
 from tests.simulation.rds import Durations, Ending, Period, Tables
 from tests.simulation.system import Knobs, System, template
-from tests.simulation.world import Call, Fault, World
+from tests.simulation.world import Call, Fault, World, faults_by_chance
 
 HOUR = 3600
+SERVICES = ("s3", "rds", "sqs", "sns", "glue")
 DAILY, BACKDATED = 0, 400  # days before the upload
 TABLES = (("permits", 5), ("archive", 0), ("tickets", 3), ("log", 1))
 _ROUNDS = 3  # an export that takes longer than MAX_WAIT_HOURS is redriven, and so is the one of what was loaded again
@@ -299,7 +300,7 @@ def seeded(seed: int) -> Scenario:
         uploads.append(Upload(at, ago + shift, tuple(zip((name for name, _ in TABLES), rows, strict=True))))
         at += gap + 2  # S3 knows the time of an upload to the second
     latency, hour = _latency_by_chance(chance), chance.choice([3, 22])  # the one so that loads go on over midnight
-    return Scenario(tuple(uploads), _by_chance, _faults_by_chance, latency, seed, hour=hour)
+    return Scenario(tuple(uploads), _by_chance, partial(faults_by_chance, services=SERVICES), latency, seed, hour=hour)
 
 
 def _latency_by_chance(scenario: Random) -> Callable[[Random, str], float]:
@@ -365,19 +366,3 @@ def _period(chance: Random) -> Period:
     )
     begin = chance.uniform(0, 12 * HOUR)
     return Period(begin, begin + chance.uniform(0, longest), status)
-
-
-def _faults_by_chance(chance: Random) -> Callable[[Call], Fault | None]:
-    """Of every call alike; in some runs an outage of some hours too, of one service."""
-    rate = chance.choice([0.0, 0.002, 0.01, 0.05])
-    kinds = chance.sample(list(Fault), chance.randint(1, len(Fault)))
-    service = chance.choice(["s3", "rds", "sqs", "sns", "glue"])
-    first = chance.randint(0, 400)
-    outage = range(first, first + chance.choice([0, 0, 20, 100]))
-
-    def choose(call: Call) -> Fault | None:
-        if call.number in outage and call.operation.startswith(service):
-            return chance.choice(kinds)
-        return chance.choice(kinds) if chance.random() < rate else None
-
-    return choose

@@ -28,7 +28,7 @@ from local.emulator.template import Resource, Template, load
 from tests.simulation import rds
 from tests.simulation.glue import Glue, Run
 from tests.simulation.mapping import Mapping, settings_of
-from tests.simulation.queues import Queue, Sns, Sqs
+from tests.simulation.queues import Queue, Sns, Sqs, queues_of
 from tests.simulation.rds import ARN, Durations, Rds, Snapshot
 from tests.simulation.s3 import S3
 from tests.simulation.threads import Threads
@@ -92,14 +92,7 @@ class System:
 
     def __post_init__(self) -> None:
         found, world, knobs = template(), self.world, self.knobs
-        queues = {}
-        for resource in found.of_type("AWS::SQS::Queue"):
-            p = resource.properties
-            redrive = p.get("RedrivePolicy", {})
-            dead = redrive.get("deadLetterTargetArn", "").rsplit(":", 1)[-1] or None
-            queues[p["QueueName"]] = Queue(
-                p["QueueName"], int(p.get("VisibilityTimeout", 30)), redrive.get("maxReceiveCount"), dead
-            )
+        queues = queues_of(found)
         sent = lambda queue, body: self.on_sent(queue, body)  # noqa: E731
         self.sqs = Sqs(world, queues, knobs.message_late, knobs.message_copies, sent)
         self.sns = Sns(world, self._published)

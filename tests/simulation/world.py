@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -224,6 +224,22 @@ class World:
         """Something that must never be so."""
         self.tell("VIOLATED", what)
         self.violations.append(what)
+
+
+def faults_by_chance(chance: Random, services: Sequence[str]) -> Callable[[Call], Fault | None]:
+    """Faults of every call alike; in some runs an outage of some hours too, of one service."""
+    rate = chance.choice([0.0, 0.002, 0.01, 0.05])
+    kinds = chance.sample(list(Fault), chance.randint(1, len(Fault)))
+    service = chance.choice(services)
+    first = chance.randint(0, 400)
+    outage = range(first, first + chance.choice([0, 0, 20, 100]))
+
+    def choose(call: Call) -> Fault | None:
+        if call.number in outage and call.operation.startswith(service):
+            return chance.choice(kinds)
+        return chance.choice(kinds) if chance.random() < rate else None
+
+    return choose
 
 
 @dataclass(frozen=True)

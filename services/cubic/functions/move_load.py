@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 from pydantic import Field
 
 from cubic.alerts import Alerts
+from cubic.functions.copies import POOL, S3_CONFIG
 from cubic.functions.database import database
 from cubic.functions.inbox import to_command
 from cubic.messages import MoveLoad
@@ -23,21 +23,11 @@ from cubic.settings import CubicSettings
 from cubic.store.database import Database
 from ingestion.clock import Clock, SystemClock
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
-from ingestion.landing_zone import copying
 from ingestion.landing_zone.zone import Bucket
 
 logger, tracer = Logger(), Tracer()
 
 STAGE = "move_load"
-THREADS = 16  # a batch has at most 50 files
-POOL = partial(ThreadPoolExecutor, THREADS)
-
-# Connections for every request at once, and patience for a CopyObject of 5 GB, which answers when it is done.
-S3_CONFIG = Config(
-    max_pool_connections=THREADS * copying.PARTS_AT_ONCE,
-    read_timeout=300,
-    retries={"mode": "standard", "total_max_attempts": 10},
-)
 
 
 class Settings(CubicSettings):

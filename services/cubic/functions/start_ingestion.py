@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cache, partial
+from concurrent.futures import Executor
+from functools import cache
 from typing import Any
 
 import boto3
@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from cubic import doorbells
+from cubic.functions.copies import POOL, S3_CONFIG
 from cubic.functions.database import database
 from cubic.functions.inbox import to_command
 from cubic.messages import StartIngestion
@@ -21,21 +22,11 @@ from cubic.store.database import Database
 from ingestion import queues
 from ingestion.clock import Clock, SystemClock
 from ingestion.consumer import Consumer, PartialFailure, SecondsLeft
-from ingestion.landing_zone import copying
 from ingestion.landing_zone.zone import Bucket
 
 logger, tracer = Logger(), Tracer()
 
 STAGE = "start_ingestion"
-THREADS = 16  # a batch has at most 50 files
-POOL = partial(ThreadPoolExecutor, THREADS)
-
-# Connections for every request at once, and patience for a CopyObject of 5 GB, which answers when it is done.
-S3_CONFIG = Config(
-    max_pool_connections=THREADS * copying.PARTS_AT_ONCE,
-    read_timeout=300,
-    retries={"mode": "standard", "total_max_attempts": 10},
-)
 
 
 class Settings(CubicSettings):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import timedelta
 from functools import cache, partial
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from cubic import doorbells
 from cubic.alerts import Alerts
+from cubic.functions.copies import POOL
 from cubic.functions.database import database
 from cubic.functions.inbox import to_command
 from cubic.messages import FinishIngestion, MoveLoad, RegisterLoad, StartIngestion, SweepIncoming
@@ -30,8 +31,6 @@ from ingestion.messages import Command
 logger, tracer = Logger(), Tracer()
 
 STAGE = "sweep_incoming"
-THREADS = 16  # a batch has at most 50 files
-POOL = partial(ThreadPoolExecutor, THREADS)
 
 
 class Settings(CubicSettings):

@@ -62,7 +62,7 @@ class Glue:
 
 
 class Operator:
-    """Whoever rebuilds, and loses what is to be rebuilt."""
+    """Rebuilds, and loses partitions that are to be rebuilt."""
 
     def __init__(self, world: Cubic) -> None:
         self.world, self.clock, self.glue = world, Clock(world), Glue(world, world.run_job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from unittest.mock import patch
 from uuid import UUID
@@ -14,7 +15,7 @@ from cubic.tables import TableConfig
 from tests.simulation.cubic import postgres
 from tests.simulation.cubic.judge import Judge, Upload
 from tests.simulation.cubic.system import HOUR, MINUTE, Knobs, System
-from tests.simulation.world import Call, Fault, World
+from tests.simulation.world import Call, Fault, World, faults_by_chance
 
 DAY = 24 * HOUR
 TIDY = 8 * DAY  # after which the sweep deletes what nothing names
@@ -22,6 +23,7 @@ ODS, OTHER_ODS = "cubic/ods_qlik/EDW.SAMPLE/", "cubic/ods_qlik/EDW.OTHER/"
 DMAP, KAFKA = "cubic/dmap/agg_sample/", "cubic/kafka/sample/"
 PREFIXES = (ODS, OTHER_ODS, DMAP, KAFKA)
 SWEEP = 15 * MINUTE
+SERVICES = ("s3", "sql", "sqs", "sns", "glue")
 
 _LIVES = 30 * HOUR  # a file may wait a day for its snapshot, then it is moved
 _ENDS_DEAD = (JobRunState.FAILED, JobRunState.TIMEOUT, JobRunState.STOPPED, JobRunState.ERROR, JobRunState.EXPIRED)
@@ -280,7 +282,7 @@ def seeded(seed: int) -> Scenario:
     return Scenario(
         tuple(deliveries) or PLAIN,
         _by_chance,
-        _faults_by_chance,
+        partial(faults_by_chance, services=SERVICES),
         lambda chance, _: chance.random() * longest,
         seed,
         late=late,
@@ -330,19 +332,3 @@ def _by_chance(chance: Random) -> Knobs:
         job_ends=lambda: chance.choice(_ENDS_DEAD) if maybe(trouble) else JobRunState.SUCCEEDED,
         sweeps_every=lambda seconds: SWEEP if seconds < 2 * HOUR else 5 * HOUR,
     )
-
-
-def _faults_by_chance(chance: Random) -> Callable[[Call], Fault | None]:
-    """Faults of every call alike; in some runs an outage of one service too."""
-    rate = chance.choice([0.0, 0.002, 0.01, 0.05])
-    kinds = chance.sample(list(Fault), chance.randint(1, len(Fault)))
-    service = chance.choice(["s3", "sql", "sqs", "sns", "glue"])
-    first = chance.randint(0, 400)
-    outage = range(first, first + chance.choice([0, 0, 20, 100]))
-
-    def choose(call: Call) -> Fault | None:
-        if call.number in outage and call.operation.startswith(service):
-            return chance.choice(kinds)
-        return chance.choice(kinds) if chance.random() < rate else None
-
-    return choose

@@ -20,7 +20,7 @@ from tests.simulation.cubic.database import Connection, SimulatedDatabase
 from tests.simulation.cubic.glue import Glue, JobRun
 from tests.simulation.cubic.s3 import S3
 from tests.simulation.mapping import Mapping, settings_of
-from tests.simulation.queues import Queue, Sns, Sqs
+from tests.simulation.queues import Sns, Sqs, queues_of
 from tests.simulation.threads import Threads
 from tests.simulation.world import Actor, World, WorldClock, brief
 
@@ -93,14 +93,7 @@ class System:
     def __post_init__(self) -> None:
         found, world, knobs = template(), self.world, self.knobs
         self.names = names()
-        queues = {}
-        for resource in found.of_type("AWS::SQS::Queue"):
-            p = resource.properties
-            redrive = p.get("RedrivePolicy", {})
-            dead = redrive.get("deadLetterTargetArn", "").rsplit(":", 1)[-1] or None
-            queues[p["QueueName"]] = Queue(
-                p["QueueName"], int(p.get("VisibilityTimeout", 30)), redrive.get("maxReceiveCount"), dead
-            )
+        queues = queues_of(found)
         self.sqs = Sqs(world, queues, knobs.message_late, knobs.message_copies, refuses=knobs.message_refused)
         self.sns = Sns(world, self._published)
         self.s3 = S3(world, self._written)

@@ -75,7 +75,7 @@ class _Database:
 
 @dataclass
 class Case:
-    """What is sent to a topic, what of it is in files, and what people are told. The records are numbered."""
+    """A topic: the records sent to it, which are numbered, those in files, and the alerts."""
 
     database: Database
     shards: int = 2

@@ -176,7 +176,7 @@ def test_what_was_read_is_written_if_it_is_an_hour_old_though_kinesis_was_too_bu
 
 @pytest.fixture
 def ages(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the metric says, in minutes."""
+    """The metric's value, in minutes."""
     found: list[float] = []
     monkeypatch.setattr(telemetry, "seconds", lambda name, value: found.append(value / 60))
     return found
