@@ -115,7 +115,7 @@ class Cubic:
         self.consumers = {name: self._consumer(name, module) for name, module in FUNCTIONS.items()}
         self.job: Callable[[BatchLoad, bytes], tuple[int, str | None]] = job_by_lines
         self.ran: set[str] = set()
-        self.dies = 0
+        self.dies = self.dies_late = 0  # how many runs die before anything, and how many when all but the result is written
         self.errors: list[BaseException] = []
         self.refused: dict[str, Exception] = {}
         self.once: dict[str, Callable[[], object]] = {}
@@ -243,6 +243,9 @@ class Cubic:
             key = f"_work/{run['Arguments']['--batch']}/"
             document = BatchDocument.model_validate_json(self.object(SPRINGBOARD, key + "batch.json"))
             loads = {load.load_id: self._ingest(load, run["Id"]) for load in document.loads}
+            if self.dies_late:
+                self.dies_late -= 1
+                continue
             body = json.dumps({"batch": str(document.batch), "loads": loads})
             self.s3.put_object(Bucket=SPRINGBOARD, Key=key + "result.json", Body=body.encode())
 

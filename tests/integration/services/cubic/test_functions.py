@@ -347,6 +347,15 @@ def test_a_run_that_dies_is_tried_again_and_three_deaths_are_enough(world: Cubic
     assert [told["error"] for told in world.told()] == (["LoadRefused"] if deaths == 3 else [])
 
 
+def test_a_run_that_dies_after_its_commit_has_ingested_the_load(world: Cubic) -> None:
+    world.dies_late = 3
+    world.upload(LOAD1)
+    world.settle()
+    assert world.loads() == [("LOAD001.csv.gz", "archived")]
+    assert len(world.ran) == 1
+    assert world.told() == []
+
+
 @pytest.mark.parametrize("state", ["RUNNING", "A STATE OF NEXT YEAR"])
 def test_a_run_that_goes_on_is_looked_at_again_and_a_sweep_makes_no_more_messages_of_it(world: Cubic, state: str) -> None:
     world.upload(LOAD1)
