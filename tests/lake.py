@@ -12,6 +12,7 @@ from typing import Any
 from ingestion.landing_zone import copying, manifest
 from ingestion.landing_zone.zone import LandingZone
 from ingestion.messages import Run
+from ingestion.partition import name as partition_name
 from ingestion.s3_uri import split_s3_uri
 from liberator import naming
 from liberator.manifest import ExportManifest
@@ -25,7 +26,7 @@ UPLOADED_AT = datetime(2021, 6, 4, 6, tzinfo=UTC)
 RUN = Run(import_date=DAY, backdated=False, origin="s3://data/parking/liberator_dump_210604.zip")
 PLACES = Places("exports", "landing", "liberator", "daily", "backdated")
 PREFIX = "parking/liberator/"
-MANIFEST = manifest.key_of(PREFIX, DAY)
+MANIFEST = manifest.key_of(PREFIX, partition_name(DAY))
 TABLES = {"permits": 3, "pcns": 2, "empty": 0}
 
 
@@ -102,7 +103,7 @@ class Lake:
 
     def attempts(self) -> set[str]:
         """The exports whose copies are recorded as under way."""
-        found = self.sizes("landing", manifest.attempts_prefix(PREFIX, DAY))
+        found = self.sizes("landing", manifest.attempts_prefix(PREFIX, partition_name(DAY)))
         return {key.rsplit("/", 1)[1].removesuffix(".json") for key in found}
 
     def sizes(self, bucket: str, prefix: str = "") -> dict[str, int]:

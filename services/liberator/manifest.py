@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
-from ingestion.landing_zone.manifest import LandedTable, Manifest, Order
+from ingestion.landing_zone.manifest import DayManifest, LandedTable, Order
 from ingestion.messages import Frozen
 from liberator.row_counts import Remark
 
@@ -28,7 +28,7 @@ class ExportedTable(LandedTable):
     columns: tuple[ExportedColumn, ...] = ()
 
 
-class ExportManifest(Manifest):
+class ExportManifest(DayManifest):
     """One day of one database.
 
     `uploaded_at` is the dump's, null where none is known. `remarks` are the loader's, `warnings` RDS's own, of its export.

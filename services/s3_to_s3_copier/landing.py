@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from ingestion import telemetry
+from ingestion import partition, telemetry
 from ingestion.landing_zone import manifest
 from ingestion.landing_zone.commit import land
 from ingestion.landing_zone.zone import LandingZone
@@ -98,7 +98,9 @@ def copy_export(
 
 def _has_landed_since(command: CopyExport, aws: Aws, database: str, zone: LandingZone[ExportManifest]) -> bool:
     """Whether the day is committed from a later upload than the export's, or from a later snapshot of the same upload."""
-    committed = manifest.read(manifest.key_of(naming.landing_prefix(database), command.run.import_date), zone)
+    committed = manifest.read(
+        manifest.key_of(naming.landing_prefix(database), partition.name(command.run.import_date)), zone
+    )
     if committed is None:
         return False
     order = order_of_unusable(command, aws.rds, aws.s3)

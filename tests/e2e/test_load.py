@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion import partition
 from ingestion.landing_zone.copying import CONCURRENCY, RESERVE_SECONDS
 from ingestion.landing_zone.manifest import key_of
 from liberator import naming
@@ -112,7 +113,9 @@ def test_dumps_that_arrive_at_once_all_land_one_after_the_other(system: Start, t
     runs = [run["export_task_identifier"] for run in running.runs("BackdatedWorkflow")]
     for day in {u.day for u in uploads}:
         bucket = running.name_of("LandingBucket")
-        manifest = landed.read_manifest(running.s3, f"s3://{bucket}/{key_of(naming.landing_prefix('liberator'), day)}")
+        manifest = landed.read_manifest(
+            running.s3, f"s3://{bucket}/{key_of(naming.landing_prefix('liberator'), partition.name(day))}"
+        )
         latest = max((u for u in uploads if u.day == day), key=lambda u: (u.uploaded_at, loaded[u.correlation_id]))
         assert manifest.correlation_id == latest.correlation_id
         assert rows_of(running, manifest) == rows_of_dump(latest.number)

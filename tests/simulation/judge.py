@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from ingestion import partition
 from ingestion.landing_zone.manifest import attempts_prefix, key_of
 from liberator import naming
 from tests.simulation.glue import Run
@@ -58,7 +59,9 @@ class Judge:
     # ── what is there ──
 
     def manifest(self, day: date) -> dict[str, Any] | None:
-        stored = self.system.s3.buckets.get(self.system.landing, {}).get(key_of(naming.landing_prefix(self.database), day))
+        stored = self.system.s3.buckets.get(self.system.landing, {}).get(
+            key_of(naming.landing_prefix(self.database), partition.name(day))
+        )
         if stored is None:
             return None
         key = (str(day), stored.etag)
@@ -237,7 +240,7 @@ class Judge:
             return
         there = self.system.s3.buckets[self.system.landing]
         winner = self.dump_of(self._snapshot(manifest["export_task_identifier"]))
-        committed = there[key_of(naming.landing_prefix(self.database), day)].modified
+        committed = there[key_of(naming.landing_prefix(self.database), partition.name(day))].modified
         named = {o["key"] for table in manifest["tables"] for o in table["objects"]}
         earlier = {d.mark for d in self.dumps.values() if d.day == day and _number(d) < _number(winner)}
         for key in self.system.s3.keys(self.system.landing, naming.landing_prefix(self.database)):
@@ -296,9 +299,9 @@ class Judge:
                 yield from self._of_winner(day, manifest["export_task_identifier"])
                 # A doubled message that began once more after its end, and then died, leaves a record of what is committed.
                 named |= {
-                    attempts_prefix(naming.landing_prefix(self.database), day)
+                    attempts_prefix(naming.landing_prefix(self.database), partition.name(day))
                     + f"{manifest['export_task_identifier']}.json",
-                    key_of(naming.landing_prefix(self.database), day),
+                    key_of(naming.landing_prefix(self.database), partition.name(day)),
                 }
         for key in self.system.s3.keys(self.system.landing):
             if key not in named:

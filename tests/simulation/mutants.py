@@ -27,7 +27,7 @@ _NO_LOOK = Edit(
     "            snapshot.await_none_creating(given.rds, target.instance, waiting=waiting, logger=logger)\n",
     "",
 )
-_UNVERIFIED = Edit(_COMMIT, "land", "    if wrong:\n", "    if False:\n")
+_UNVERIFIED = Edit(_COMMIT, "commit", "    if wrong:\n", "    if False:\n")
 
 MUTANTS = (
     Mutant(
@@ -73,7 +73,14 @@ MUTANTS = (
     ),
     Mutant(
         "a second export of a day leaves the first one's files beside its own",
-        (Edit(_COMMIT, "land", "[mine, *overtaken], committed.stale,", "[mine, *overtaken], (),"),),
+        (
+            Edit(
+                _COMMIT,
+                "land",
+                "[mine, *committed.overtaken], committed.manifest.stale,",
+                "[mine, *committed.overtaken], (),",
+            ),
+        ),
         whose="the first system's",
     ),
     Mutant(
@@ -123,7 +130,7 @@ MUTANTS = (
                 _COMMIT,
                 "land",
                 "    attempts.begin(mine, zone)\n",
-                "    attempts.begin(mine, zone)\n    _commit(mine, [], zone, over=before)\n",
+                "    attempts.begin(mine, zone)\n    commit(mine, zone)\n",
             ),
         ),
     ),
@@ -147,7 +154,7 @@ MUTANTS = (
     ),
     Mutant(
         "what a dead copy left is not recorded",
-        (Edit(_COMMIT, "land", "    overtaken = attempts.overtaken_by(mine, zone)", "    overtaken = []"),),
+        (Edit(_COMMIT, "commit", "    overtaken = attempts.overtaken_by(mine, zone)", "    overtaken = []"),),
     ),
     Mutant(
         "a workflow is started without a look at its runs",
@@ -306,7 +313,7 @@ MUTANTS = (
         (
             Edit(
                 _COMMIT,
-                "land",
+                "commit",
                 "    overtaken = attempts",
                 "    if wrong:\n        raise CopyMismatch(wrong)\n    overtaken = attempts",
             ),

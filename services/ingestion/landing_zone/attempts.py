@@ -1,6 +1,6 @@
-"""Records the copies of a day that are under way, each by the manifest that it would commit. A listing can't tell that.
+"""Records the copies of a partition that are under way, each by the manifest that it would commit.
 
-Decided in docs/adr/0006-a-copy-is-recorded-before-it-begins.md.
+A listing can't tell that. Decided in docs/adr/0006-a-copy-is-recorded-before-it-begins.md.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def begin[M: Manifest](mine: M, zone: LandingZone[M]) -> None:
 
 
 def overtaken_by[M: Manifest](mine: M, zone: LandingZone[M]) -> list[M]:
-    """The other attempts of the day that, once `mine` is committed, can only end as superseded.
+    """The other attempts at the partition that, once `mine` is committed, can only end as superseded.
 
     A later one is still to win: it is under way, or waits to be redriven.
     """
-    recorded = sizes([manifest.attempts_prefix(mine.prefix, mine.run.import_date)], zone)
+    recorded = sizes([manifest.attempts_prefix(mine.prefix, mine.partition)], zone)
     found = [manifest.read(key, zone) for key in sorted(recorded)]
     return [other.manifest for other in found if other and other.manifest.order < mine.order]
 

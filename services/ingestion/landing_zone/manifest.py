@@ -15,7 +15,7 @@ from ingestion.errors import UnreadableObject
 from ingestion.messages import Frozen, Run, problems
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Iterable
 
     from ingestion.landing_zone.zone import LandingZone
 
@@ -47,10 +47,10 @@ class Order(NamedTuple):
 
 
 class Manifest(Frozen, ABC):
-    """One day of one source, which adds its own details. An attempt is the manifest that it would commit.
+    """One partition of one source, which adds its own details. An attempt is the manifest that it would commit.
 
     `prefix` is that of all its objects, with a slash at its end. `stale` are keys of earlier manifests and attempts of the
-    day that this one does not name.
+    partition that this one does not name.
     """
 
     version: Literal[1] = 1
@@ -65,13 +65,21 @@ class Manifest(Frozen, ABC):
     def order(self) -> Order:
         """Its place among the attempts at its partition."""
 
+    @property
+    @abstractmethod
+    def partition(self) -> str:
+        """The partition's name, which no other of its prefix has."""
+
+    @abstractmethod
+    def may_own(self, key: str) -> bool:
+        """Tell whether an object of this key can be one of the partition."""
+
     @model_validator(mode="after")
     def _of_one_partition(self) -> Self:
-        """Refuses keys of other sources and days, since the objects that a manifest names may be deleted one day."""
-        day = self.run.import_date
+        """Refuses keys of other sources and partitions, since the objects that a manifest names may be deleted one day."""
         named = (*sorted(self.keys), *self.stale)
-        if strange := [key for key in named if not (key.startswith(self.prefix) and partition.day_of(key) == day)]:
-            raise ValueError(f"{len(strange)} keys are not of {self.prefix} on {day}")
+        if strange := [key for key in named if not (key.startswith(self.prefix) and self.may_own(key))]:
+            raise ValueError(f"{len(strange)} keys are not of {self.prefix}, {self.partition}")
         return self
 
     @property
@@ -80,21 +88,41 @@ class Manifest(Frozen, ABC):
 
     @property
     def key(self) -> str:
-        return key_of(self.prefix, self.run.import_date)
+        return key_of(self.prefix, self.partition)
 
     @property
     def attempt_key(self) -> str:
-        return f"{attempts_prefix(self.prefix, self.run.import_date)}{self.order.attempt}.json"
+        return f"{attempts_prefix(self.prefix, self.partition)}{self.order.attempt}.json"
+
+    def over(self, earlier: Self | None, overtaken: Iterable[Self]) -> Self:
+        """Return it as it is committed over an earlier manifest and attempts that can no longer win.
+
+        Keys that were stale before stay listed, in case the earlier run died before it had deleted their objects.
+        """
+        stale = earlier.keys.union(earlier.stale) if earlier else set()
+        stale = stale.union(*(attempt.keys for attempt in overtaken)) - self.keys
+        return self.model_copy(update={"stale": tuple(sorted(stale))})
 
 
-def key_of(prefix: str, day: date) -> str:
-    """The key of a day's manifest."""
-    return f"_manifests/{prefix}{partition.name(day)}.json"
+class DayManifest(Manifest, ABC):
+    """One day of one source: its partition is a date's."""
+
+    @property
+    def partition(self) -> str:
+        return partition.name(self.run.import_date)
+
+    def may_own(self, key: str) -> bool:
+        return partition.day_of(key) == self.run.import_date
 
 
-def attempts_prefix(prefix: str, day: date) -> str:
-    """The prefix under which attempts at a day are recorded while they are under way."""
-    return f"_manifests/{prefix}attempts/{partition.name(day)}/"
+def key_of(prefix: str, name: str) -> str:
+    """The key of a partition's manifest."""
+    return f"_manifests/{prefix}{name}.json"
+
+
+def attempts_prefix(prefix: str, name: str) -> str:
+    """The prefix under which attempts at a partition are recorded while they are under way."""
+    return f"_manifests/{prefix}attempts/{name}/"
 
 
 @dataclass(frozen=True)
@@ -125,7 +153,7 @@ def read[M: Manifest](key: str, zone: LandingZone[M]) -> Stored[M] | None:
     else:
         if key in (manifest.key, manifest.attempt_key):
             return Stored(manifest, found["ETag"])
-        problem = f"it says that it is of {manifest.prefix} on {manifest.run.import_date}"
+        problem = f"it says that it is of {manifest.prefix}, {manifest.partition}"
     raise UnreadableObject(
         f"s3://{zone.bucket}/{key} is not as this project writes it: {problem}. Restore the version before it, or delete it "
         "where there is none, then redrive the message."

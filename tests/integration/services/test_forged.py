@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from moto.rds.models import rds_backends
 from moto.s3.models import s3_backends
 
+from ingestion import partition
 from ingestion.landing_zone.manifest import attempts_prefix
 from ingestion.messages import Run
 from liberator import naming
@@ -261,7 +262,7 @@ def test_a_forged_manifest_makes_the_copier_delete_nothing(
     }  # fmt: skip
     key = MANIFEST
     if where == "attempt":
-        key = f"{attempts_prefix(PREFIX, DAY)}sql-to-parquet-2021-06-04-000000.json"
+        key = f"{attempts_prefix(PREFIX, partition.name(DAY))}sql-to-parquet-2021-06-04-000000.json"
     lake.put(key, json.dumps(forged).encode(), "landing")
     before = objects()
     copier = function("s3_to_s3_copier")

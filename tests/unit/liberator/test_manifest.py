@@ -33,7 +33,7 @@ def test_it_and_its_attempts_are_apart_from_the_data() -> None:
     found = manifest()
     assert found.key == "_manifests/parking/liberator/import_date=20210604.json"
     assert found.attempt_key == "_manifests/parking/liberator/attempts/import_date=20210604/task-1.json"
-    assert found.attempt_key.startswith(attempts_prefix(found.prefix, DAY))
+    assert found.attempt_key.startswith(attempts_prefix(found.prefix, found.partition))
 
 
 @pytest.mark.parametrize(

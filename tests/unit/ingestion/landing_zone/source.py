@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from ingestion import partition
 from ingestion.landing_zone.copying import Original
-from ingestion.landing_zone.manifest import LandedObject, LandedTable, Manifest, Order
+from ingestion.landing_zone.manifest import DayManifest, LandedObject, LandedTable, Order
 from ingestion.landing_zone.zone import LandingZone
 from ingestion.messages import Run
 from tests.fakes import InTurn
@@ -19,7 +19,7 @@ PREFIX = "data/bikes/"
 MODIFIED_AT = datetime(2021, 6, 4, 6, tzinfo=UTC)
 
 
-class FileManifest(Manifest):
+class FileManifest(DayManifest):
     """`modified_at` is the file's, `read_at` when this load read it."""
 
     load: str

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ingestion import partition
 from ingestion.errors import CopyMismatch, NotYet
 from ingestion.landing_zone.commit import land
 from ingestion.landing_zone.manifest import attempts_prefix, read
@@ -50,7 +51,7 @@ def committed(s3: FakeS3) -> int | None:
 
 
 def under_way(s3: FakeS3) -> set[str]:
-    prefix = attempts_prefix(PREFIX, DAY)
+    prefix = attempts_prefix(PREFIX, partition.name(DAY))
     return {key.removeprefix(prefix).removesuffix(".json") for key in s3.keys("landing") if key.startswith(prefix)}
 
 
@@ -203,7 +204,9 @@ def test_a_commit_that_loses_a_race_is_tried_again_at_once(code: str) -> None:
 
     s3 = files()
     s3.before["put_object"] = lost
-    with pytest.raises(NotYet, match="another attempt at 2021-06-04 committed at the same time") as wait:
+    with pytest.raises(
+        NotYet, match="another attempt at data/bikes/, import_date=20210604 committed at the same time"
+    ) as wait:
         run(s3, 1)
     assert wait.value.delay_seconds == 0
     s3.before.clear()
