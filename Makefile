@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.13
 BIN := .venv/bin
-export PYTHONPATH := $(CURDIR):$(CURDIR)/services:$(CURDIR)/ecs/dump_loader:$(CURDIR)/glue:$(CURDIR)/glue/liberator
+export PYTHONPATH := $(CURDIR):$(CURDIR)/services:$(CURDIR)/ecs/dump_loader:$(CURDIR)/ecs/dataset_loader:$(CURDIR)/glue:$(CURDIR)/glue/liberator
 export AWS_DEFAULT_REGION ?= eu-west-2
 export SAM_CLI_TELEMETRY := 0
 

@@ -204,9 +204,7 @@ def test_a_commit_that_loses_a_race_is_tried_again_at_once(code: str) -> None:
 
     s3 = files()
     s3.before["put_object"] = lost
-    with pytest.raises(
-        NotYet, match="another attempt at data/bikes/, import_date=20210604 committed at the same time"
-    ) as wait:
+    with pytest.raises(NotYet, match=r"another attempt at data/bikes/, .* committed at the same time") as wait:
         run(s3, 1)
     assert wait.value.delay_seconds == 0
     s3.before.clear()
