@@ -108,6 +108,10 @@ build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in
 cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues
 	@$(BIN)/python -m local.emulator $(if $(LIVE),--live)
 
+.PHONY: trino
+trino: .venv/local.stamp install-trino ## a real Trino on the local AWS's S3 and Glue, until Ctrl-C; needs Maven and Java 24 or later
+	@$(BIN)/python -m local.emulator.trino
+
 .PHONY: sam-local
 sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
 	$(BIN)/pytest tests/docker/test_sam_local.py $(ARGS)
@@ -166,13 +170,14 @@ requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; U
 server:
 	@tools/install-server $(or $(SERVER),mysql mariadb)
 
-# Tests run on both, and on Spark with its S3 client. Those of what can't be had here are skipped, with the reason.
+# Tests run on both, on Spark with its S3 client, and on Trino. Those of what can't be had here are skipped, with the reason.
 .PHONY: servers
 servers:
 	@tools/install-server mariadb
 	@tools/install-server mysql || true
 	@tools/install-server postgresql
 	@tools/install-hadoop-aws || true
+	@tools/install-trino || true
 
 .PHONY: postgresql
 postgresql:
@@ -181,6 +186,10 @@ postgresql:
 .PHONY: hadoop-aws
 hadoop-aws:
 	@tools/install-hadoop-aws
+
+.PHONY: install-trino
+install-trino:
+	@tools/install-trino
 
 .venv/bin/python3.13:
 	@tools/make-venv "$(PYTHON)"

@@ -22,7 +22,10 @@ from local.emulator.database_server import DatabaseServer, DatabaseServerError, 
 from local.emulator.lambda_runtime import BUILD
 from local.emulator.postgres_server import PostgresServer
 from local.emulator.rds.frozen import SYSTEM_DATABASES
+from local.emulator.trino_access import TrinoAccess
+from local.emulator.trino_install import TrinoServerError, find_trino
 from tests import cubic
+from tests.shared_trino import shared_trino
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
@@ -97,6 +100,18 @@ def database(connected: PostgreSql) -> PostgreSql:
     """Cubic's store, empty."""
     cubic.empty(connected)
     return connected
+
+
+@pytest.fixture(scope="session")
+def trino(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrinoAccess]:
+    """One Trino for all processes of a run, with an AWS of its own that no test empties; skips where it can't be had."""
+    run, folder = os.environ.get("PYTEST_XDIST_TESTRUNUID"), tmp_path_factory.getbasetemp()
+    try:
+        find_trino()
+    except TrinoServerError as missing:
+        pytest.skip(str(missing))
+    with shared_trino(folder.parent / f"trino-{run}" if run else folder / "trino") as access:
+        yield access
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

@@ -7,13 +7,12 @@ With `--live` they run as on AWS: they take what is put on their queues.
 import argparse
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from local import ROOT
 from local.emulator.prepared import PreparedCloud
 from local.emulator.story import Entry
-from local.emulator.terminal import SHELL_FILE, invoke_command, shell_variables, write_files
+from local.emulator.terminal import SHELL_FILE, invoke_command, say, shell_variables, write_files
 
 EXAMPLES = {  # what usually comes
     "ProdToPreprodFunction": "eventbridge_put.json",
@@ -32,33 +31,27 @@ def main(arguments: list[str]) -> None:
     def show(entry: Entry) -> None:
         to = f" → {entry.queue}, delay {entry.delay} s" if entry.queue else ""
         if to or live:
-            _say(f"  {entry.stage}{to}  {entry.text}".rstrip())
+            say(f"  {entry.stage}{to}  {entry.text}".rstrip())
 
     try:
         with PreparedCloud(built=not live, polling=live) as cloud:
             SHELL_FILE.parent.mkdir(exist_ok=True)
             SHELL_FILE.write_text(shell_variables(cloud))
-            _say(f"The cloud is up: {cloud.aws.endpoint}, on {cloud.server}. In another terminal:\n")
-            _say(f"  . {SHELL_FILE.relative_to(ROOT)}    # `aws` and `sam local` mean this cloud from then on")
+            say(f"The cloud is up: {cloud.aws.endpoint}, on {cloud.server}. In another terminal:\n")
+            say(f"  . {SHELL_FILE.relative_to(ROOT)}    # `aws` and `sam local` mean this cloud from then on")
             if live:
-                _say("  aws sqs send-message …    # docs/operations.md has such lines; the functions take what is sent")
+                say("  aws sqs send-message …    # docs/operations.md has such lines; the functions take what is sent")
             else:
                 write_files(cloud)
                 for function in cloud.functions.values():
                     event = Path("events", function.handler.split(".")[0], EXAMPLES[function.resource.logical_id])
-                    _say(f"  {' '.join(invoke_command(function.resource.logical_id, event))}")
-                _say("\nWhere the image is here already, add --skip-pull-image.")
-            _say("\nMessages on queues are shown here. Ctrl-C ends it.")
+                    say(f"  {' '.join(invoke_command(function.resource.logical_id, event))}")
+                say("\nWhere the image is here already, add --skip-pull-image.")
+            say("\nMessages on queues are shown here. Ctrl-C ends it.")
             cloud.story.listen_to(show)
             signal.pause()
     except KeyboardInterrupt:
-        _say("\nStopped. Nothing is left running.")
-
-
-def _say(line: str) -> None:
-    with suppress(OSError):  # nobody reads on
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        say("\nStopped. Nothing is left running.")
 
 
 if __name__ == "__main__":

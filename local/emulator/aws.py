@@ -31,6 +31,8 @@ from moto.server import ThreadedMotoServer
 from moto.sqs.exceptions import InvalidParameterValue
 from moto.sqs.responses import SQSResponse
 
+from local.emulator.glue_catalog import data_catalog
+
 ACCOUNT, REGION = "123456789012", "eu-west-2"
 
 _USUAL = Config(max_pool_connections=50, retries={"total_max_attempts": 3}, response_checksum_validation="when_required")
@@ -42,6 +44,20 @@ _REASONS = {
     "s3:ObjectCreated:Copy": "CopyObject",
     "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
 }
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    """The variables by which a process talks to the AWS at this endpoint, with any SDK."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # moto tells the checksum of a part for that of an object which was uploaded by parts.
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
 
 
 @dataclass
@@ -63,6 +79,7 @@ class LocalAws:
         moto_api_backend.reset()  # what an earlier run in this process left
         with ExitStack() as stack:
             self._patch_sqs(stack)
+            stack.enter_context(data_catalog())
             # Every request passes where moto would ask IAM.
             stack.enter_context(patch.object(ActionAuthenticatorMixin, "_authenticate_and_authorize_action", self._asked()))
             stack.enter_context(patch.object(moto.s3.notifications, "_send_event_bridge_message", self._object_event))
@@ -85,17 +102,7 @@ class LocalAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a process talks to this AWS, with any SDK."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # moto tells the checksum of a part for that of an object which was uploaded by parts.
-            "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
-        }
+        return environment(self.endpoint)
 
     def client(self, service: str, config: Config | None = None) -> Any:
         """A boto3 client for this AWS; `Any`, since stubs give each service a type of its own.

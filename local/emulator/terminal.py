@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from local.emulator.lambda_runtime import BUILD
 ENVIRONMENT_FILE = ROOT / ".aws-sam" / "cloud-env.json"
 TEMPLATE = BUILD / "cloud.yaml"
 SHELL_FILE = ROOT / ".aws-sam" / "cloud.sh"
+
+
+def say(line: str) -> None:
+    with suppress(OSError):  # nobody reads on
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def shell_variables(cloud: Cloud) -> str:
