@@ -105,7 +105,7 @@ build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in
 	$(BIN)/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
 
 .PHONY: cloud
-cloud: $(if $(LIVE),.venv/dev.stamp,build) server ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues
+cloud: $(if $(LIVE),.venv/dev.stamp,build) server postgresql ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues
 	@$(BIN)/python -m local.emulator $(if $(LIVE),--live)
 
 .PHONY: trino
@@ -113,7 +113,7 @@ trino: .venv/local.stamp install-trino ## a real Trino on the local AWS's S3 and
 	@$(BIN)/python -m local.emulator.trino
 
 .PHONY: sam-local
-sam-local: build server ## every file of events/ through `sam local invoke`; needs Docker
+sam-local: build server postgresql ## every file of events/ through `sam local invoke`; needs Docker
 	$(BIN)/pytest tests/docker/test_sam_local.py $(ARGS)
 
 # Cubic's functions know RDS's certificates by it. RDS_CA_BUNDLE=….pem where the network is closed.

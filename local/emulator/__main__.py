@@ -1,4 +1,4 @@
-"""`make cloud`: the local AWS by itself, until Ctrl-C, with a snapshot and an export in each state that events/ speak of.
+"""`make cloud`: the local AWS by itself, until Ctrl-C, with snapshots, exports and Cubic's loads as events/ speak of them.
 
 For `sam local invoke` the functions run only when they are invoked, and messages that they send stay on their queues.
 With `--live` they run as on AWS: they take what is put on their queues.
@@ -7,17 +7,21 @@ With `--live` they run as on AWS: they take what is put on their queues.
 import argparse
 import signal
 import sys
-from pathlib import Path
 
 from local import ROOT
 from local.emulator.prepared import PreparedCloud
 from local.emulator.story import Entry
-from local.emulator.terminal import SHELL_FILE, invoke_command, say, shell_variables, write_files
+from local.emulator.terminal import SHELL_FILE, docker_gateway, events_of, invoke_command, say, shell_variables, write_files
 
 EXAMPLES = {  # what usually comes
-    "ProdToPreprodFunction": "eventbridge_put.json",
-    "SnapshotToS3Function": "message_daily.json",
-    "S3ToS3CopierFunction": "message_daily.json",
+    "prod_to_preprod": "eventbridge_put.json",
+    "snapshot_to_s3": "message_daily.json",
+    "s3_to_s3_copier": "message_daily.json",
+    "cubic_register_load": "eventbridge_put.json",
+    "cubic_sweep_incoming": "scheduled.json",
+    "cubic_fetch_dmap": "scheduled.json",
+    "cubic_write_kafka_files": "message_topic.json",
+    "cubic_migrate_metadata": "count_loads.json",
 }
 
 
@@ -34,7 +38,8 @@ def main(arguments: list[str]) -> None:
             say(f"  {entry.stage}{to}  {entry.text}".rstrip())
 
     try:
-        with PreparedCloud(built=not live, polling=live) as cloud:
+        gateway = None if live else docker_gateway()
+        with PreparedCloud(built=not live, polling=live, also_on=gateway) as cloud:
             SHELL_FILE.parent.mkdir(exist_ok=True)
             SHELL_FILE.write_text(shell_variables(cloud))
             say(f"The cloud is up: {cloud.aws.endpoint}, on {cloud.server}. In another terminal:\n")
@@ -44,8 +49,9 @@ def main(arguments: list[str]) -> None:
             else:
                 write_files(cloud)
                 for function in cloud.functions.values():
-                    event = Path("events", function.handler.split(".")[0], EXAMPLES[function.resource.logical_id])
-                    say(f"  {' '.join(invoke_command(function.resource.logical_id, event))}")
+                    folder = events_of(function)
+                    event = folder / EXAMPLES.get(folder.name, "message.json")
+                    say(f"  {' '.join(invoke_command(function.resource.path, event))}")
                 say("\nWhere the image is here already, add --skip-pull-image.")
             say("\nMessages on queues are shown here. Ctrl-C ends it.")
             cloud.story.listen_to(show)

@@ -18,11 +18,11 @@ from cryptography.x509.oid import NameOID
 VALID = timedelta(days=30)
 
 
-def write_certificates(folder: Path, address: str, *names: str) -> None:
-    """Writes `ca.pem`, and `server.pem` with its `server.key`, signed by it for `address` (an IP) and DNS names."""
+def write_certificates(folder: Path, address: str, *more: str) -> None:
+    """Writes `ca.pem`, and `server.pem` with its `server.key`, signed by it for `address` (an IP) and more, or DNS names."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = _name("Liberator local CA")
-    known_as = [x509.IPAddress(ipaddress.ip_address(address)), *(x509.DNSName(name) for name in names)]
+    known_as = [_known_as(name) for name in (address, *more)]
     ca = (
         _builder(issuer, issuer, ca_key.public_key(), ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -40,6 +40,13 @@ def write_certificates(folder: Path, address: str, *names: str) -> None:
     (folder / "server.pem").write_bytes(server.public_bytes(Encoding.PEM))
     (folder / "server.key").touch(mode=0o600)
     (folder / "server.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _known_as(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _name(common: str) -> x509.Name:

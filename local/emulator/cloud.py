@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from cubic.settings import DatabaseSettings
+from cubic.store.database import Credentials, PostgreSql
 from dump_loader.sql.server import Flavour
 from local import ROOT
 from local.emulator import glue_scripts, guard
@@ -57,6 +59,7 @@ class Cloud:
     `server` is one that runs already, otherwise one of `flavour` is started;
     `cubic` is the second source, with a PostgreSQL server, whose tables are made; without `liberator` nothing of the first
     runs, and there is no server for its dumps; `schedules` lets its rules come by time;
+    `also_on` is an address by which containers reach this machine: the AWS and PostgreSQL answer there too;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
 
@@ -73,6 +76,7 @@ class Cloud:
         cubic: bool = False,
         liberator: bool = True,
         schedules: bool = False,
+        also_on: str | None = None,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
         built: bool = False,
         polling: bool = True,
@@ -82,6 +86,7 @@ class Cloud:
     ) -> None:
         self.parameters = PARAMETERS | (CUBIC if cubic else {}) | dict(parameters or {})
         self.cubic, self.liberator, self.schedules = cubic, liberator, schedules
+        self.also_on = also_on
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
         self.workflow_seconds = workflow_seconds
@@ -105,7 +110,7 @@ class Cloud:
             self.aws = stack.enter_context(LocalAws(self.time_scale, on_sent=self._sent, on_event=self._event))
             jobs = job_runs(lambda *run: self._carry_out_job(*run), lambda *end: self._job_ended(*end))
             stack.enter_context(jobs)
-            self.postgres = stack.enter_context(PostgresServer()) if self.cubic else None
+            self.postgres = stack.enter_context(PostgresServer(also_on=self.also_on)) if self.cubic else None
             self.template = self._load()
             deploy(self.template, self.aws)
             self._deploy_what_is_not_ours()
@@ -147,6 +152,13 @@ class Cloud:
         """The physical name that the template gives a bucket, queue, topic, function or workflow."""
         properties = self.template.resources[logical_id].properties
         return str(next(v for k, v in properties.items() if k in {"BucketName", "QueueName", "TopicName", "Name"}))
+
+    def metadata(self) -> PostgreSql:
+        """Cubic's database, by a connection of its own."""
+        assert self.postgres is not None
+        account = Credentials(self.postgres.user, self.postgres.password)
+        environment = self.functions["MigrateMetadataFunction"].environment
+        return PostgreSql(DatabaseSettings.model_validate(environment), lambda: account)
 
     def queue_url(self, name: str) -> str:
         """The URL of a queue by its name without the prefix, e.g. `s3-to-s3-copier-dlq`."""

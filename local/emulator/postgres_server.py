@@ -43,22 +43,24 @@ _UNPRIVILEGED = ("postgres", "nobody")
 
 _ACCESS = """\
 local   all all              trust
-hostssl all all 127.0.0.1/32 scram-sha-256
+hostssl all all samenet      scram-sha-256
 """
 
 
 class PostgresServer:
     """Context manager: a running server, gone with its data at the end of the block or of the process.
 
-    `settings` are options of the server, `name=value`; they come last, so they win. Raises DatabaseServerError.
+    `settings` are options of the server, `name=value`; they come last, so they win. `also_on` is another address of this
+    machine, for its containers. Raises DatabaseServerError.
     """
 
     host = "127.0.0.1"
     user = "cubic"
     database = "cubic"
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, also_on: str | None = None) -> None:
         self._extra = settings
+        self._addresses = (self.host, *filter(None, [also_on]))
         self.password = secrets.token_urlsafe(18)
         self.port = 0
         self.directory: Path
@@ -85,7 +87,7 @@ class PostgresServer:
         self._account = _unprivileged()
         self.directory = guard.folder()
         try:
-            write_certificates(self.directory, self.host)
+            write_certificates(self.directory, *self._addresses)
             (self.directory / "access").write_text(_ACCESS)
             self._give_away()
             self._initialise()
@@ -166,7 +168,7 @@ class PostgresServer:
         return [
             f"hba_file={self.directory / 'access'}",
             f"unix_socket_directories={self.directory}",
-            f"listen_addresses={self.host}",
+            f"listen_addresses={','.join(self._addresses)}",
             f"port={self.port}",
             "ssl=on",
             f"ssl_cert_file={self.directory / 'server.pem'}",

@@ -1,4 +1,4 @@
-"""The local AWS with a snapshot and an export in each state that events/ speak of."""
+"""The local AWS with snapshots, exports and Cubic's loads in each state that events/ speak of."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from liberator import naming, snapshots
 from liberator.exports import ENDED
 from liberator.row_counts import RowCounts
 from liberator.snapshots import SnapshotStatus
+from local.emulator import prepared_cubic
 from local.emulator.aws import ACCOUNT
 from local.emulator.cloud import Cloud
 from local.emulator.database_server import DatabaseServer
@@ -27,11 +28,26 @@ EXPORT_FAILED, EXPORT_CANCELLED, NEW, CREATING = (date(2021, 6, day) for day in 
 
 
 class PreparedCloud(Cloud):
-    """A Cloud in the states that events/ speak of, without pollers unless asked for."""
+    """A Cloud in the states that events/ speak of, without pollers unless asked for. Runs of Glue end, and do nothing."""
 
-    def __init__(self, *, built: bool = False, polling: bool = False, server: DatabaseServer | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        built: bool = False,
+        polling: bool = False,
+        server: DatabaseServer | None = None,
+        also_on: str | None = None,
+    ) -> None:
         super().__init__(
-            built=built, polling=polling, server=server, snapshot_seconds=0.1, export_seconds=0.1, workflow_seconds=0
+            parameters=prepared_cubic.PARAMETERS,
+            cubic=True,
+            also_on=also_on,
+            built=built,
+            polling=polling,
+            server=server,
+            snapshot_seconds=0.1,
+            export_seconds=0.1,
+            workflow_seconds=0,
         )
 
     def __enter__(self) -> Self:
@@ -39,11 +55,16 @@ class PreparedCloud(Cloud):
         copies, self.copies = self.copies, lambda _event, _way: 0  # nobody hears of what is brought about here
         try:
             self._prepare()
+            self.prepare_cubic()
             self.copies = copies
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def prepare_cubic(self) -> None:
+        """Brings Cubic's states about, the first time or again."""
+        prepared_cubic.prepare(self)
 
     def _prepare(self) -> None:
         self.bus.disabled.add("UploadRule")  # nothing is to be loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ from samtranslator.yaml_helper import yaml_parse
 from local import ROOT
 from local.emulator.aws import ACCOUNT, REGION
 from local.emulator.cloud import Cloud
+from local.emulator.functions import Function
 from local.emulator.lambda_runtime import BUILD
 
 ENVIRONMENT_FILE = ROOT / ".aws-sam" / "cloud-env.json"
 TEMPLATE = BUILD / "cloud.yaml"
+AUTHORITY = "local-authority.pem"
 SHELL_FILE = ROOT / ".aws-sam" / "cloud.sh"
 
 
@@ -52,29 +55,54 @@ def environments(cloud: Cloud) -> dict[str, Mapping[str, str]]:
 
     `sam local` runs a function in a container on Docker's bridge, whose gateway is this machine.
     """
-    gateway = docker_gateway()
-    endpoint = cloud.aws.also_on(gateway) if gateway else cloud.aws.endpoint
-    return {
-        logical_id: {name: v.replace(cloud.aws.endpoint, endpoint) for name, v in function.environment.items()}
-        for logical_id, function in cloud.functions.items()
-    }
+    endpoint = cloud.aws.also_on(cloud.also_on) if cloud.also_on else cloud.aws.endpoint
+    found: dict[str, Mapping[str, str]] = {}
+    for logical_id, function in cloud.functions.items():
+        variables = {name: v.replace(cloud.aws.endpoint, endpoint) for name, v in function.environment.items()}
+        if "DB_HOST" in variables:
+            variables |= {"DB_HOST": cloud.also_on or variables["DB_HOST"], "DB_CA_BUNDLE": f"/var/task/{AUTHORITY}"}
+        found[logical_id] = variables
+    return found
 
 
 def write_files(cloud: Cloud) -> None:
-    """The environment file, and the built template with the one variable more that leads to this machine.
+    """The environment file, the built templates with the one variable more that leads to this machine, and, beside the code
+    of Cubic's functions, the authority that has signed the local database's certificate.
 
-    `sam local` passes on only variables that the template declares.
+    `sam local` passes on only variables that the template declares, and looks for its configuration beside the template.
     """
     ENVIRONMENT_FILE.write_text(json.dumps(environments(cloud), indent=2))
-    template: dict[str, Any] = yaml_parse((BUILD / "template.yaml").read_text())
-    for logical_id in cloud.functions:
-        variables = template["Resources"][logical_id]["Properties"]["Environment"]["Variables"]
-        variables["AWS_ENDPOINT_URL"] = ""
-    TEMPLATE.write_text(yaml.safe_dump(template, sort_keys=False))
+    _write_template(BUILD)
+    shutil.copy(ROOT / "samconfig.toml", BUILD)
+    for function in cloud.functions.values():
+        if cloud.postgres and "DB_CA_BUNDLE" in function.environment:
+            shutil.copy(cloud.postgres.ca_bundle, BUILD / function.resource.path / AUTHORITY)
+
+
+def _write_template(folder: Path) -> None:
+    template: dict[str, Any] = yaml_parse((folder / "template.yaml").read_text())
+    for resource in template["Resources"].values():
+        match resource:
+            case {"Type": "AWS::Serverless::Function", "Properties": properties}:
+                properties["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = ""
+            case {"Type": "AWS::Serverless::Application", "Properties": properties}:
+                properties["Location"] = str(Path(properties["Location"]).with_name(TEMPLATE.name))
+                _write_template(folder / Path(properties["Location"]).parent)
+    (folder / TEMPLATE.name).write_text(yaml.safe_dump(template, sort_keys=False))
+
+
+def events_of(function: Function) -> Path:
+    """The folder of the events of a function: its module's name, with that of its source where it has one."""
+    match function.handler.split("."):
+        case ["cubic", _, module, _]:
+            return Path("events", f"cubic_{module}")
+        case [module, *_]:
+            return Path("events", module)
+    raise ValueError(f"no handler: {function.handler}")
 
 
 def invoke_command(function: str, event: Path) -> list[str]:
-    """`sam local invoke` for one function and one file of events/."""
+    """`sam local invoke` for one function, by its path, and one file of events/."""
     return [
         "sam", "local", "invoke", function, "--template", str(TEMPLATE.relative_to(ROOT)),
         "--env-vars", str(ENVIRONMENT_FILE.relative_to(ROOT)), "--event", str(event),

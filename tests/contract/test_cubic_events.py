@@ -5,13 +5,21 @@ from types import UnionType
 
 import pytest
 
-from cubic.messages import FetchFeed, FetchFeeds
+from cubic.messages import FetchFeed, FetchFeeds, WriteKafkaFiles, WriteTopic
 from ingestion.errors import UnreadableMessage
 from ingestion.messages import Frozen, parse
 from tests.events import EVENTS, bodies
 
-KINDS: dict[str, type[Frozen] | UnionType] = {"cubic_fetch_dmap": FetchFeeds | FetchFeed}
-READ = {("cubic_fetch_dmap", "scheduled"): "FetchFeeds", ("cubic_fetch_dmap", "message_feed"): "FetchFeed"}
+KINDS: dict[str, type[Frozen] | UnionType] = {
+    "cubic_fetch_dmap": FetchFeeds | FetchFeed,
+    "cubic_write_kafka_files": WriteKafkaFiles | WriteTopic,
+}
+READ = {
+    ("cubic_fetch_dmap", "scheduled"): "FetchFeeds",
+    ("cubic_fetch_dmap", "message_feed"): "FetchFeed",
+    ("cubic_write_kafka_files", "message_scheduled"): "WriteKafkaFiles",
+    ("cubic_write_kafka_files", "message_topic"): "WriteTopic",
+}
 FILES = sorted((path.parent.name, path.stem) for function in KINDS for path in (EVENTS / function).glob("*.json"))
 
 

@@ -11,9 +11,7 @@ from psycopg.rows import dict_row
 
 from cubic import keys
 from cubic.keys import DataFile
-from cubic.settings import DatabaseSettings
 from cubic.store import sweeping
-from cubic.store.database import Credentials, PostgreSql
 
 if TYPE_CHECKING:
     from local.emulator.cloud import Cloud
@@ -52,17 +50,7 @@ class Watch:
     """Looks at a running cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
-        assert cloud.postgres is not None
-        self._cloud, postgres = cloud, cloud.postgres
-        settings = {
-            "DB_HOST": postgres.host,
-            "DB_PORT": postgres.port,
-            "DB_NAME": postgres.database,
-            "DB_SECRET_ARN": "",
-            "DB_CA_BUNDLE": str(postgres.ca_bundle),
-        }
-        account = Credentials(postgres.user, postgres.password)
-        self.database = PostgreSql(DatabaseSettings.model_validate(settings), lambda: account)
+        self._cloud, self.database = cloud, cloud.metadata()
 
     def metadata(self) -> Metadata:
         with self.database.transaction() as cursor:

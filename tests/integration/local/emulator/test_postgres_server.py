@@ -39,6 +39,13 @@ def test_it_takes_no_connection_without_tls_nor_with_a_wrong_password(postgres: 
         postgres.connect(password="wrong")
 
 
+def test_it_answers_on_another_address_of_the_machine_too_by_a_certificate_for_both() -> None:
+    with PostgresServer(also_on="127.0.0.2") as server:
+        for address in (server.host, "127.0.0.2"):
+            with server.connect(host=address) as connection:
+                assert connection.execute("SELECT host(inet_server_addr())").fetchone() == (address,)
+
+
 def test_it_is_not_root_that_runs_it(postgres: PostgresServer) -> None:
     assert Path(f"/proc/{postgres.pid}").stat().st_uid != 0
     if os.geteuid() == 0:

@@ -42,7 +42,7 @@ def deliver(*bodies: str) -> tuple[Queues, list[dict[str, str]]]:
 
 
 def test_the_schedules_message_becomes_one_for_each_topic_so_that_topics_fail_alone() -> None:
-    aws, again = deliver(*bodies("write_kafka_files", "message_scheduled"))
+    aws, again = deliver(*bodies("cubic_write_kafka_files", "message_scheduled"))
     assert again == []
     [request] = aws.of("send_message_batch")
     assert request["QueueUrl"] == "queue"
@@ -55,7 +55,7 @@ def test_the_schedules_message_becomes_one_for_each_topic_so_that_topics_fail_al
 
 
 def test_a_topic_that_fails_is_delivered_again_by_itself() -> None:
-    both = bodies("write_kafka_files", "message_topic") + bodies("write_kafka_files", "message_scheduled")
+    both = bodies("cubic_write_kafka_files", "message_topic") + bodies("cubic_write_kafka_files", "message_scheduled")
     aws, again = deliver(*both)
     assert again == [{"itemIdentifier": "m0"}]
     assert len(aws.of("send_message_batch")) == 1
