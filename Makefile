@@ -154,7 +154,7 @@ environment:
 sample: .venv/local.stamp servers ## rebuild the bundled sample dump
 	$(BIN)/python -m local.demo.sample
 
-REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements requirements/security requirements/fuzz requirements/bench
+REQUIREMENTS := requirements/dev requirements/local requirements/glue services/requirements ecs/dump_loader/requirements ecs/dataset_loader/requirements requirements/security requirements/fuzz requirements/bench
 .PHONY: requirements
 requirements: .venv/dev.stamp ## compile the pinned, hashed requirements anew; UPGRADE=1 for newer versions
 	for file in $(REQUIREMENTS); do \
