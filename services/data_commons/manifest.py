@@ -51,8 +51,12 @@ class Version(Frozen):
 class TableManifest(Manifest):
     """One version of a table, in `trino/<schema>/<table>/<uuid>/`.
 
-    `spec_digest` is the SHA-256 of the spec, `spec_modified_at` the time of its upload. `staged_at` is when the version was
-    whole. `tables` has one element, with the count of its rows. `earlier` are versions that stay for a while.
+    `spec_digest` is the SHA-256 of the spec, `spec_modified_at` the time of its upload. `tables` has one element, with its
+    one object and the count of its rows. `earlier` are versions that stay for a while.
+
+    The loader records an attempt twice, under one key. While it stages the version, `rows` is null, the object's size 0 and
+    `columns` empty: `staged` is false, and nobody publishes it. Once the object is whole, they are what it has, and
+    `staged_at` is when that was.
     """
 
     catalog: Catalog
@@ -79,6 +83,10 @@ class TableManifest(Manifest):
 
     def may_own(self, key: str) -> bool:
         return key.startswith(f"{self.prefix}{self.table}/")
+
+    @property
+    def staged(self) -> bool:
+        return self.tables[0].rows is not None
 
     @property
     def rows(self) -> int:

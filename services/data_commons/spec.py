@@ -50,7 +50,10 @@ class Source(Frozen):
 
 
 class Csv(Frozen):
-    """A text file of separated values. `header_row` counts from 1. A field that is one of `null_values` is null."""
+    """A text file of separated values. `header_row` counts the file's lines from 1.
+
+    A field that is one of `null_values` is null; in quotes it is a text, unless `quoted_nulls`.
+    """
 
     kind: Literal["csv"] = "csv"
     encoding: str = "utf-8"
@@ -58,6 +61,7 @@ class Csv(Frozen):
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     header_row: Annotated[int, Field(ge=1)] = 1
     null_values: tuple[str, ...] = ("",)
+    quoted_nulls: bool = False
 
 
 class Excel(Frozen):
