@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 from yoyo import read_migrations
@@ -15,6 +17,8 @@ from cubic.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from yoyo.migrations import Migration
 
     from cubic.settings import DatabaseSettings
     from cubic.store.database import Credentials
@@ -40,6 +44,22 @@ def roll_back(settings: DatabaseSettings, credentials: Credentials, folder: Path
         return [migration.id for migration in to_roll_back]
 
 
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
+    """Logs the database's user and no host: yoyo asks the system for both, where a container's user may have no name."""
+
+    def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
+        """Return a row of yoyo's log."""
+        return {
+            "id": str(uuid4()),
+            "migration_id": migration.id if migration else None,
+            "migration_hash": migration.hash if migration else None,
+            "username": self.uri.username,
+            "hostname": None,
+            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
+            "operation": operation,
+        }
+
+
 @contextmanager
 def _backend(settings: DatabaseSettings, credentials: Credentials) -> Iterator[PostgresqlPsycopgBackend]:
     """Connect, and hold a lock that ends with the connection; yoyo's own is a row, which a dead process leaves behind."""
@@ -52,7 +72,7 @@ def _backend(settings: DatabaseSettings, credentials: Credentials) -> Iterator[P
     address = (settings.db_host, settings.db_port, settings.db_name, options)
     uri = DatabaseURI("postgresql+psycopg", credentials.user, credentials.password, *address)
     try:
-        backend = PostgresqlPsycopgBackend(uri, "_yoyo_migration")
+        backend = _Backend(uri, "_yoyo_migration")
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
             f"No connection to the database {settings.db_name} at {settings.db_host}:{settings.db_port}: "

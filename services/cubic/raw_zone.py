@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 logger = Logger(child=True)
 
+_ATTEMPTS = 10
+
 # As Hive: https://github.com/apache/hive/blob/rel/release-3.1.3/common/src/java/org/apache/hadoop/hive/common/FileUtils.java
 _ESCAPED = frozenset("\"#%'*/:=?\\{[]^\x7f") | {chr(code) for code in range(1, 32)}
 
@@ -56,19 +58,33 @@ class RawZone:
         return find_partition(self.glue, self.database, table, values)
 
     def put_partition(self, table: str, made: Any) -> None:
-        """Creates a partition, unless one of a newer version is there."""
+        """Puts a partition in the place of an older version's; one of a newer version stays.
+
+        Glue updates a partition unconditionally. So what is there is read again afterwards, as the job does, until it is
+        this one or a newer one. Safe to repeat. Raises Transient where others write it all the time.
+        """
         values = made["Values"]
-        with explained(f"writing partition {values} of {self.database}.{table}"):
-            try:
-                self.glue.create_partition(DatabaseName=self.database, TableName=table, PartitionInput=made)
-            except ClientError as error:
-                if error_code(error) != "AlreadyExistsException":
-                    raise
-                there = self.partition(table, values)
-                if there is None or _order(there) <= _order(made):
-                    self.glue.update_partition(
-                        DatabaseName=self.database, TableName=table, PartitionValueList=values, PartitionInput=made
-                    )
+        for _ in range(_ATTEMPTS):
+            there = self.partition(table, values)
+            if there is not None and (_is_same(there, made) or _order(there) > _order(made)):
+                return
+            with explained(f"writing partition {values} of {self.database}.{table}"):
+                self._write_partition(table, made, is_there=there is not None)
+        raise Transient(
+            f"Partition {values} of {self.database}.{table} is written by others all the time. It is tried again."
+        )
+
+    def _write_partition(self, table: str, made: Any, *, is_there: bool) -> None:
+        """Creates or updates it, unless it came or went meanwhile."""
+        place: Any = {"DatabaseName": self.database, "TableName": table}
+        try:
+            if is_there:
+                self.glue.update_partition(**place, PartitionValueList=made["Values"], PartitionInput=made)
+            else:
+                self.glue.create_partition(**place, PartitionInput=made)
+        except ClientError as error:
+            if error_code(error) != ("EntityNotFoundException" if is_there else "AlreadyExistsException"):
+                raise
 
     def delete_partition(self, table: str, values: list[str]) -> None:
         with explained(f"deleting partition {values} of {self.database}.{table}"):
@@ -165,6 +181,11 @@ def _escaped(value: str) -> str:
 def _load_id(partition: Any) -> int | None:
     text = partition.get("Parameters", {}).get("load_id", "")
     return int(text) if text.isdecimal() else None
+
+
+def _is_same(there: Any, made: Any) -> bool:
+    places = {partition["StorageDescriptor"]["Location"] for partition in (there, made)}
+    return len(places) == 1 and _load_id(there) == _load_id(made)
 
 
 def _order(partition: Any) -> tuple[datetime, str]:

@@ -36,6 +36,7 @@ logger = Logger(child=True)
 
 # Time for a page that has begun: a listing, a query, and a hundred requests to SQS; and for the next message to be sent.
 RESERVE_SECONDS = 60
+PERIOD_SECONDS = 15 * 60  # from one sweep to the next, as the schedule has it
 MOST_MOVES = 10_000  # of one sweep: where more wait, their queue is long already, and the next sweep rings again
 
 
@@ -58,6 +59,7 @@ def sweep_incoming(command: SweepIncoming, at: Sweep, now: datetime, seconds_lef
     """Does the whole of it, or says where to go on. Safe to repeat: however often it rings, a thing is done once."""
     if command.key_marker is None:
         _mend(at, now)
+        _show(at, now, seconds_left)
     configured = {table.config.s3_prefix for table in configuration.tables(at.db)}
     for page in _pages(at, command):
         _register(page, at, configured)
@@ -69,7 +71,7 @@ def sweep_incoming(command: SweepIncoming, at: Sweep, now: datetime, seconds_lef
 
 
 def _mend(at: Sweep, now: datetime) -> None:
-    """Rings for all that waits longer than it should, and makes each view show what it should."""
+    """Rings for all that waits longer than it should."""
     for given_up in sweeping.give_up_waiting(at.db, now, at.waits):
         # A person hears of it when it is moved, as of every load that is refused.
         logger.warning("No snapshot came", extra={"load": given_up.load_id, "key": given_up.s3_key})
@@ -82,8 +84,15 @@ def _mend(at: Sweep, now: datetime) -> None:
         ]
     )
     sweeping.settle(at.db, now, at.settles_after)
-    shown = sweeping.currents(at.db)
-    for table in configuration.tables(at.db):
+
+
+def _show(at: Sweep, now: datetime, seconds_left: SecondsLeft) -> None:
+    """Makes each view show what it should, while there is time: each sweep begins with another table."""
+    shown, tables = sweeping.currents(at.db), configuration.tables(at.db)
+    first = int(now.timestamp() / PERIOD_SECONDS) % max(1, len(tables))
+    for table in tables[first:] + tables[:first]:
+        if seconds_left() < RESERVE_SECONDS:
+            return
         if table.paused_because:  # whoever paused it may have died before it told
             at.alerts.tell_once(at.db, *paused(table.name, table.paused_because))
         try:

@@ -15,6 +15,7 @@ from cubic.kafka.reading import Stream
 from cubic.kafka.topic import write_topic
 from cubic.messages import WriteKafkaFiles, WriteTopic
 from cubic.settings import CubicSettings
+from cubic.store import registering
 from cubic.store.database import Database, PostgreSql, secret_credentials
 from ingestion import events, queues
 from ingestion.clock import Clock, SystemClock
@@ -25,6 +26,7 @@ from ingestion.messages import IngestionFailed, Run, parse
 logger, tracer = Logger(), Tracer()
 
 STAGE = "write_kafka_files"
+TOLD_AGAIN = timedelta(hours=6)  # of a topic that cannot be read at all
 
 # The characters of a stream's name: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
 Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
@@ -72,7 +74,15 @@ def make_consumer(settings: Settings, session: boto3.Session, clock: Clock, data
                     events.publish(sns, settings.alerts_topic_arn, failed)
 
                 stream = Stream(kinesis, settings.stream_prefix + topic, clock, seconds_left)
-                write_topic(topic, stream, s3, database, buckets, tell, timedelta(minutes=settings.file_minutes))
+                try:
+                    write_topic(topic, stream, s3, database, buckets, tell, timedelta(minutes=settings.file_minutes))
+                except (
+                    Terminal
+                ) as error:  # the schedule asks again each minute, lest that be an alert and a dead letter each
+                    subject = f"kafka {topic} {type(error).__name__}"
+                    if registering.first_told(database, subject, again_after=TOLD_AGAIN):
+                        tell(error)
+                        registering.told(database, subject)
 
     return Consumer(STAGE, settings, sqs, sns, clock, parse=read, handle=handle)
 

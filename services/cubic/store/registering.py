@@ -15,7 +15,7 @@ from cubic.store import assigning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from cubic.loads import Found
     from cubic.store.database import Cursor, Database, Row
@@ -93,17 +93,24 @@ def unregistered(db: Database, found: Iterable[Found]) -> list[Found]:
     return list(by_identity.values())
 
 
-def first_told(db: Database, subject: str) -> bool:
-    """Whether nobody was told of this subject yet. Call `told` once somebody was: a crash in between tells twice."""
+def first_told(db: Database, subject: str, *, again_after: timedelta | None = None) -> bool:
+    """Whether nobody was told of this subject yet, or not for so long. Call `told` once somebody was: a crash in between
+    tells twice.
+    """
     with db.transaction() as cursor:
-        cursor.execute("SELECT FROM cubic_told WHERE subject = %s", (subject,))
+        cursor.execute(
+            "SELECT FROM cubic_told WHERE subject = %s AND (now() < told_at + %s::interval) IS NOT FALSE",
+            (subject, again_after),
+        )
         return cursor.fetchone() is None
 
 
 def told(db: Database, subject: str) -> None:
     """Record that somebody was told of this subject."""
     with db.transaction() as cursor:
-        cursor.execute("INSERT INTO cubic_told (subject) VALUES (%s) ON CONFLICT DO NOTHING", (subject,))
+        cursor.execute(
+            "INSERT INTO cubic_told (subject) VALUES (%s) ON CONFLICT (subject) DO UPDATE SET told_at = now()", (subject,)
+        )
 
 
 def _table(cursor: Cursor, file: DataFile | Description) -> Row | None:

@@ -43,16 +43,29 @@ class Undone:
 
 
 def give_up_waiting(db: Database, now: datetime, waits: timedelta = WAITS) -> list[GivenUp]:
-    """Refuse the loads that have waited too long, since they were registered, for their place in a snapshot."""
-    reason = Reason(ReasonCode.NO_SNAPSHOT, _WAITED.format(waits=_words(waits)))
+    """Refuse the loads that have waited too long, since they were registered, for their place in a snapshot.
+
+    A transaction for each table. A version that is refused makes room for the others of its file, as at the end of a batch.
+    """
+    reason, since = Reason(ReasonCode.NO_SNAPSHOT, _WAITED.format(waits=_words(waits))), now - waits
     with db.transaction() as cursor:
-        cursor.execute(
-            "UPDATE cubic_loads l SET status = 'ready_for_erroring', reason = %s FROM cubic_tables t "
-            "WHERE t.id = l.table_id AND l.id IN (SELECT id FROM cubic_waiting_loads WHERE registered_at <= %s) "
-            "RETURNING l.id, t.name, l.s3_key",
-            (str(reason), now - waits),
-        )
-        return [GivenUp(row["id"], row["name"], row["s3_key"]) for row in cursor]
+        cursor.execute("SELECT DISTINCT table_id FROM cubic_waiting_loads WHERE registered_at <= %s", (since,))
+        tables = sorted(row["table_id"] for row in cursor)
+    given_up = []
+    for table_id in tables:
+        with db.transaction() as cursor:
+            assigning.lock(cursor, table_id)
+            cursor.execute(
+                "UPDATE cubic_loads l SET status = 'ready_for_erroring', reason = %s FROM cubic_tables t WHERE t.id = %s "
+                "AND l.id IN (SELECT id FROM cubic_waiting_loads w WHERE w.table_id = t.id AND registered_at <= %s) "
+                "RETURNING l.id, t.name, l.s3_key",
+                (str(reason), table_id, since),
+            )
+            refused = [GivenUp(row["id"], row["name"], row["s3_key"]) for row in cursor]
+            for key in sorted({load.s3_key for load in refused}):
+                assigning.assign(cursor, table_id, key)
+        given_up += refused
+    return given_up
 
 
 def _words(waits: timedelta) -> str:

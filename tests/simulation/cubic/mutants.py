@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         "a partition that follows its snapshot takes the place of a newer version",
-        (Edit(_RAW_ZONE, "put_partition", "if there is None or _order(there) <= _order(made):", "if True:"),),
+        (Edit(_RAW_ZONE, "put_partition", " or _order(there) > _order(made)", ""),),
     ),
     Mutant(
         "a partition follows its snapshot, and its files do not",

@@ -13,8 +13,9 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.client import BaseClient
 
-from cubic import cleaning, doorbells, moving
+from cubic import cleaning, current_view, doorbells, moving
 from cubic.loads import Found
+from cubic.messages import SweepIncoming
 from cubic.store import claiming, registering, sweeping
 from ingestion.errors import Transient
 from tests import cubic
@@ -421,6 +422,21 @@ def test_a_key_column_that_is_not_there_is_told_once_and_stops_nothing(world: Cu
     [told] = world.told()
     assert (told["error"], "number" in told["reason"]) == ("BadConfiguration", True)
     assert world.loads() == [("LOAD001.csv.gz", "archived")]
+
+
+def test_where_the_time_is_short_a_sweep_leaves_views_to_the_next_ones_and_each_has_its_turn(
+    world: Cubic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        world.configure(f"cubic/ods_qlik/EDW.T{number}/", "id")
+    seen: list[list[str]] = []
+    monkeypatch.setattr(current_view, "refresh", lambda _glue, _database, table, _snapshot: seen[-1].append(table.name))
+    for _ in range(6):
+        seen.append([])
+        world.consumers["sweep"].take(SweepIncoming().model_dump_json(), lambda: 900 if len(seen[-1]) < 2 else 5)
+        world.clock.sleep(15 * 60)
+    assert [len(some) for some in seen] == [2] * 6
+    assert len({table for some in seen for table in some}) == 6
 
 
 def test_a_new_column_comes_into_the_view_with_the_next_sweep(world: Cubic) -> None:

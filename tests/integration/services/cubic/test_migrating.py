@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,19 @@ def elsewhere(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
 def schema(postgres: PostgresServer) -> list[Any]:
     with postgres.connect(dbname="elsewhere") as connection:
         return [row for row in connection.execute(SCHEMA).fetchall() if "yoyo" not in row[1]]
+
+
+def test_a_user_without_a_name_can_migrate_as_in_lambda(
+    elsewhere: DatabaseSettings, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_name() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr(getpass, "getuser", no_name)
+    assert migrate(elsewhere, credentials_of(postgres))[0] == "0001_metadata"
+    with postgres.connect(dbname="elsewhere") as connection:
+        names = connection.execute("SELECT DISTINCT username FROM _yoyo_log").fetchall()
+    assert names == [(postgres.user,)]
 
 
 def test_up_then_down_leaves_nothing_and_up_again_the_same(postgres: PostgresServer, elsewhere: DatabaseSettings) -> None:

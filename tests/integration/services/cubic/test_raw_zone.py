@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,34 @@ def test_an_older_partition_under_the_new_snapshot_is_replaced(world: Cubic) -> 
     write(world, NEW, "r0", b"older")
     name(world, NEW, "r0", 6, cubic.after(55))
     move(world)
+    assert world.raw(TABLE) == {(NEW, FILE.identifier): b"rows"}
+
+
+def test_an_older_partition_that_comes_while_it_is_replaced_is_replaced_again(world: Cubic) -> None:
+    write(world, OLD, "r1")
+    name(world, OLD, "r1", 7, cubic.after(60))
+    write(world, NEW, "r0", b"older")
+    name(world, NEW, "r0", 6, cubic.after(55))
+    at: Any = {"DatabaseName": DATABASE, "TableName": TABLE}
+    older = world.glue.get_partition(**at, PartitionValues=[NEW, FILE.identifier])["Partition"]
+    made = {name: older[name] for name in ("Values", "StorageDescriptor", "Parameters")}
+
+    class Late:
+        """Glue, to which the older one's last request comes after our first."""
+
+        late = True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.glue, name)
+
+        def update_partition(self, **request: Any) -> None:
+            world.glue.update_partition(**request)
+            if self.late:
+                self.late = False
+                world.glue.update_partition(**at, PartitionValueList=made["Values"], PartitionInput=made)
+
+    glue: Any = Late()
+    refile(replace(zone(world), glue=glue), FILE, 7, cubic.after(60), BEFORE, AFTER, lambda: 900)
     assert world.raw(TABLE) == {(NEW, FILE.identifier): b"rows"}
 
 

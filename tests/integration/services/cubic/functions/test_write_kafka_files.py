@@ -91,7 +91,7 @@ def test_case_14_of_three_shards_a_file_is_written_once_it_is_full_and_the_rest_
 
 def test_how_old_a_record_gets_is_configured(running: Running) -> None:
     put(range(5))
-    running.clock.sleep(61)
+    running.clock.sleep(600)
     running.poll()
     assert files() == []
     running.configure(FILE_MINUTES="1")
@@ -124,6 +124,19 @@ def test_a_record_that_is_no_json_object_is_told_of(running: Running) -> None:
     [found] = boto3.client("s3").list_objects_v2(Bucket="error")["Contents"]
     assert found["Key"] in told["reason"]
     assert files() == []
+
+
+def test_of_a_stream_that_is_not_there_people_hear_once_in_six_hours(running: Running, database: Database) -> None:
+    boto3.client("kinesis").delete_stream(StreamName=STREAM)
+    for _ in range(3):
+        running.poll()
+    [told] = running.stage.told()
+    assert (told["stage"], told["error"], told["correlation_id"]) == ("write_kafka_files", "NotFound", STREAM)
+    assert running.stage.dead() == []
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE cubic_told SET told_at = told_at - INTERVAL '6 hours'")
+    running.poll()
+    assert len(running.stage.told()) == 1
 
 
 @pytest.mark.usefixtures("database")

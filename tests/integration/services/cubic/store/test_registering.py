@@ -55,6 +55,24 @@ def test_case_6_after_the_budget_a_file_without_a_snapshot_is_errored(database: 
     assert status(database, load) == "errored"
 
 
+def test_a_version_that_has_waited_in_vain_gives_its_place_back_to_the_newer_one_that_is_there(database: Database) -> None:
+    configure(database)
+    register(database, f"{PREFIX}LOAD001.csv.gz", 0)
+    newer = register(database, f"{PREFIX}LOAD002.csv.gz", 20)
+    for load in ingest(database, after(30)):
+        move(database, load, after(30))
+    older = register(database, f"{PREFIX}LOAD002.csv.gz", 10)  # its event was late; the newer one waits for a next snapshot
+    assert snapshots(database).get(newer) is None
+    [given_up] = sweeping.give_up_waiting(database, after(10 + 24 * 3600))
+    assert given_up.load_id == older
+    assert snapshots(database)[newer] == after(0)
+    move(database, older, after(10 + 24 * 3600))
+    sweeping.settle(database, after(10 + 24 * 3600))
+    with database.transaction() as cursor:
+        [settled] = cursor.execute("SELECT settled_at FROM cubic_table_ods_snapshots").fetchall()
+    assert settled["settled_at"] is not None
+
+
 def test_how_long_a_file_waits_for_its_snapshot_is_configured_and_told(database: Database) -> None:
     configure(database)
     load = register(database, f"{PREFIX}LOAD002.csv.gz", 0)
@@ -121,3 +139,14 @@ def test_a_person_is_told_of_a_subject_once(database: Database) -> None:
     registering.told(database, "prefix cubic/dmap/x/")
     registering.told(database, "prefix cubic/dmap/x/")
     assert not registering.first_told(database, "prefix cubic/dmap/x/")
+
+
+def test_people_are_told_again_after_some_time_where_it_is_to_be_so(database: Database) -> None:
+    registering.told(database, "stream")
+    assert not registering.first_told(database, "stream", again_after=timedelta(hours=6))
+    for _ in range(2):
+        with database.transaction() as cursor:
+            cursor.execute("UPDATE cubic_told SET told_at = told_at - INTERVAL '6 hours'")
+        assert registering.first_told(database, "stream", again_after=timedelta(hours=6))
+        registering.told(database, "stream")
+        assert not registering.first_told(database, "stream", again_after=timedelta(hours=6))
