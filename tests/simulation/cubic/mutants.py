@@ -75,7 +75,7 @@ MUTANTS = (
     ),
     Mutant(
         "a file before its snapshot errs at once",
-        (Edit(f"{_STORE}/sweeping.py", "give_up_waiting", "(str(reason), now - waits)", "(str(reason), now)"),),
+        (Edit(f"{_STORE}/sweeping.py", "give_up_waiting", ", now - waits", ", now"),),
         _PUBLIC,
     ),
     Mutant(
