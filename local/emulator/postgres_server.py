@@ -12,6 +12,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from dataclasses import dataclass
@@ -131,6 +132,11 @@ class PostgresServer:
         if self._account is None:
             return
         self.directory.parent.chmod(0o711)
+        if closed := next((it for it in reversed(self.directory.parents) if not self._account.may_enter(it)), None):
+            raise DatabaseServerError(
+                f"PostgreSQL does not run as root but as {self._account.name}, who may not enter {closed}. Set TMPDIR to a "
+                "folder that everybody may enter, /tmp for one, or do this as another user than root."
+            )
         for path in (self.directory, *self.directory.iterdir()):
             os.chown(path, self._account.uid, self._account.gid)
 
@@ -239,8 +245,15 @@ def _numbers(folder: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
+    name: str
     uid: int
     gid: int
+
+    def may_enter(self, folder: Path) -> bool:
+        """By its mode; access lists are not looked at."""
+        found = folder.stat()
+        bit = stat.S_IXUSR if found.st_uid == self.uid else stat.S_IXGRP if found.st_gid == self.gid else stat.S_IXOTH
+        return bool(found.st_mode & bit)
 
 
 def _unprivileged() -> _Account | None:
@@ -252,7 +265,7 @@ def _unprivileged() -> _Account | None:
             found = pwd.getpwnam(name)
         except KeyError:
             continue
-        return _Account(found.pw_uid, found.pw_gid)
+        return _Account(name, found.pw_uid, found.pw_gid)
     raise DatabaseServerError(f"PostgreSQL does not run as root, and there is no user {' or '.join(_UNPRIVILEGED)} here.")
 
 

@@ -93,7 +93,6 @@ class _Run:
         self.cloud.functions["SweepIncomingFunction"].invoke(SWEEP)
         metadata = self._await(lambda metadata: self.watch.is_quiet(metadata, len(self.records)))
         self.view.stage("reading every row back")
-        self.view.end()
         assert self.cloud.glue_jobs is not None
         outcome = checking.check(self.cloud, self.watch, metadata, uploads, self.records, _job(self.cloud))
         outcome.notes = [*self.notes, *(str(told["reason"]) for told in self.cloud.events("IngestionFailed"))]

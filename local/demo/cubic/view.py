@@ -44,10 +44,6 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Takes the live table away."""
         if self.console.is_interactive:
             self._live.stop()
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -37,6 +39,16 @@ def test_it_takes_no_connection_without_tls_nor_with_a_wrong_password(postgres: 
         postgres.connect(sslmode="disable")
     with pytest.raises(psycopg.OperationalError, match="password"):
         postgres.connect(password="wrong")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as another user")
+def test_a_folder_that_its_user_may_not_enter_is_told_in_one_sentence() -> None:
+    begin = "from local.emulator.postgres_server import PostgresServer; PostgresServer().__enter__()"
+    with tempfile.TemporaryDirectory() as closed:  # nobody else may enter it; tmp_path is too long for a server's socket
+        environment = os.environ | {"TMPDIR": closed}
+        done = subprocess.run([sys.executable, "-c", begin], env=environment, capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert re.search(rf"does not run as root but as \w+, who may not enter {closed}. Set TMPDIR to a folder", last)
 
 
 def test_it_answers_on_another_address_of_the_machine_too_by_a_certificate_for_both() -> None:
