@@ -64,7 +64,7 @@ def _started(folder: Path) -> tuple[socket.socket, TrinoAccess]:
     raise TrinoServerError(f"The shared Trino did not start:\n{(folder / 'log').read_text()[-4000:]}")
 
 
-def _serve(listener: socket.socket) -> None:
+def serve(listener: socket.socket) -> None:
     """Answers each user, until the last one has gone. The socket closes first: who comes too late is refused."""
     with ExitStack() as stack, listener:
         answer = stack.enter_context(local_trino()).access.to_json().encode() + b"\n"
@@ -84,4 +84,4 @@ def _serve(listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import boto3
 import requests
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -18,7 +19,7 @@ from trino.dbapi import Connection, connect
 from local.emulator.aws import REGION, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 DEV, PROD, GLUE = "osc_datacommons_dev", "osc_datacommons_prod", "awsdatacatalog"
 BUCKETS = {"LANDING": "datacommons-landing", "DEV": "datacommons-dev", "PROD": "datacommons-prod"}
@@ -79,11 +80,17 @@ class TrinoAccess:
         with self.connect(**options) as connection:
             return list(connection.cursor().execute(statement).fetchall())
 
+    def client(self, service: str) -> Any:
+        """A boto3 client for the AWS that has the catalogs' files and tables."""
+        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": REGION}
+        return boto3.client(service, endpoint_url=self.aws, **keys)  # type: ignore[call-overload]
+
     @contextmanager
-    def glue_catalog(self, name: str, endpoint: str) -> Iterator[str]:
-        """A catalog, for as long as the block lasts, of the Glue and the S3 at another endpoint than `aws`."""
-        settings = "\n".join(f""", "{key}" = '{value}'""" for key, value in glue_catalog(endpoint).items()).lstrip(",")
-        self.query(f'CREATE CATALOG "{name}" USING hive WITH ({settings})')
+    def glue_catalog(self, name: str, endpoint: str, more: Mapping[str, str] | None = None) -> Iterator[str]:
+        """A catalog of the Glue and the S3 at an endpoint, while the block lasts; `more` are settings, which win."""
+        settings = (glue_catalog(endpoint) | dict(more or {})).items()
+        listed = ", ".join(f""" "{key}" = '{value}'""" for key, value in settings)
+        self.query(f'CREATE CATALOG "{name}" USING hive WITH ({listed})')
         try:
             yield name
         finally:

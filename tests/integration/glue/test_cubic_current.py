@@ -1,15 +1,27 @@
-"""The SQL of the current state, on real Spark, against an interpreter that applies one change after the other."""
+"""The current state, on real Spark and by the view in real Trino, against an interpreter that applies each change."""
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from random import Random
 from typing import Any
+from uuid import uuid4
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from cubic import current_view, snapshots
 from cubic.current import Relation, current_sql, data_columns
+from cubic.tables import TableConfig
+from lake.catalog import Catalog, Source, described_partition
+from local.emulator.trino_access import BUCKETS, GLUE, TrinoAccess
 
-SNAPSHOT, OTHER = "20220304T134556Z", "20220101T000000Z"
+AT = datetime(2022, 3, 4, 13, 45, 56, tzinfo=UTC)
+SNAPSHOT, OTHER = snapshots.text(AT), "20220101T000000Z"
 LOADS = Relation("sample", ["history", "k1", "k2", "a", "b"])
 CHANGES = Relation(
     "sample__ct",
@@ -91,6 +103,35 @@ def test_the_current_state_is_that_of_the_changes_applied_one_by_one(spark: Any,
     expected = current(loads, changes, sparse=sparse)
     assert len(expected) > HISTORIES
     assert in_order(asked(spark, loads, changes, sparse=sparse)) == in_order(expected)
+
+
+def catalogued(trino: TrinoAccess, database: str, table: str, of: Relation, rows: list[Row]) -> None:
+    """A table of the raw zone with these rows, as the job makes one."""
+    glue, s3, bucket = trino.client("glue"), trino.client("s3"), BUCKETS["DEV"]
+    catalog, types = Catalog(glue, database, ("snapshot", "identifier")), dict.fromkeys(of.columns, "string")
+    schema = pa.schema([(column, pa.string()) for column in of.columns])
+    catalog.widen(table, types, f"s3://{bucket}/{database}/{table}", Source("cubic", table))
+    by_partition = itemgetter("snapshot", "identifier")
+    for values, some in groupby(sorted(rows, key=by_partition), by_partition):
+        folder, file = f"{database}/{table}/snapshot={values[0]}/identifier={values[1]}", io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(list(some), schema), file)
+        s3.put_object(Bucket=bucket, Key=f"{folder}/part-00000.parquet", Body=file.getvalue())
+        catalog.create_partition(table, described_partition(values, types, f"s3://{bucket}/{folder}"))
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_trino_reads_the_view_of_the_catalog_and_finds_the_same(trino: TrinoAccess, sparse: bool) -> None:
+    loads, changes = histories(Random(2022))  # noqa: S311
+    database = f"cubic_{uuid4().hex[:8]}"
+    trino.client("glue").create_database(DatabaseInput={"Name": database})
+    table = TableConfig(s3_prefix="cubic/ods_qlik/sample/", key_columns=KEYS, sparse_updates=sparse)
+    catalogued(trino, database, table.name, LOADS, loads)
+    catalogued(trino, database, f"{table.name}__ct", CHANGES, changes)
+    assert current_view.refresh(trino.client("glue"), database, table, AT)
+    columns = [*KEYS, *(name for name in DATA if name not in KEYS)]
+    found = trino.query(f'SELECT * FROM {GLUE}.{database}."{table.name}__current"')
+    rows = [dict(zip(columns, row, strict=True)) for row in found]
+    assert in_order(rows) == in_order(current(loads, changes, sparse=sparse))
 
 
 def test_case_2_an_insert_and_a_sparse_update_give_the_changed_row_and_the_new_one(spark: Any) -> None:

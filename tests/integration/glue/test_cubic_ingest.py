@@ -65,15 +65,19 @@ class Cubic:
     """Batches as start_ingestion leaves them, and what a reader sees afterwards."""
 
     spark: Any
+    raw: str = RAW
     batches: list[str] = field(default_factory=list)
     runs: int = 0
 
     def __post_init__(self) -> None:
+        # The session's workers of Python have the environment that it began with: nothing of this test's AWS and paths.
+        keys = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")}
+        self.spark.sparkContext.environment.update(keys | {"PYTHONPATH": os.pathsep.join(sys.path)})
         self.s3, self.glue = boto3.client("s3"), boto3.client("glue")
-        for bucket in (SPRINGBOARD, RAW):
+        for bucket in (SPRINGBOARD, self.raw):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
-        self.zone = RawZone(self.glue, DATABASE, RAW)
+        self.zone = RawZone(self.glue, DATABASE, self.raw)
 
     def claim(self, *files: Delivered, rebuild: bool = False) -> str:
         """Writes the batch's document and copies; returns its id."""
@@ -95,7 +99,7 @@ class Cubic:
     def run(self, batch: str) -> dict[str, Any]:
         """A run of the job; returns the loads of the result that it left."""
         self.runs += 1
-        places = Places(SPRINGBOARD, RAW, f"jr_{self.runs}", REGION)
+        places = Places(SPRINGBOARD, self.raw, f"jr_{self.runs}", REGION)
         ingest(self.spark.sparkContext, batch, places, self.zone)
         body = self.s3.get_object(Bucket=SPRINGBOARD, Key=f"_work/{batch}/result.json")["Body"].read()
         result: dict[str, Any] = json.loads(body)
@@ -142,9 +146,6 @@ class Cubic:
 
 @pytest.fixture
 def cubic(spark: Any, aws: str) -> Cubic:
-    # The session's workers of Python have the environment that it began with: nothing of this test's AWS, nor of its paths.
-    keys = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")}
-    spark.sparkContext.environment.update(keys | {"PYTHONPATH": os.pathsep.join(sys.path)})
     return Cubic(spark)
 
 
