@@ -39,19 +39,18 @@ def tools(tmp_path: Path) -> Path:
 
 def install(tools: Path, mvn: str | None) -> subprocess.CompletedProcess[str]:
     """Runs it with a cache of its own; `mvn` is a script that may write into $out, None where there is none."""
-    folder = tools.parent
-    path = folder / "bin"
+    path = tools.parent / "bin"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
-    for name in ("bash", "cp", "cut", "dirname", "grep", "mkdir", "mktemp", "mv", "python3", "rm", "sed", "sha256sum", "tail",
-                 "tar", "tee", "gzip"):  # fmt: skip
-        if program := shutil.which(name):
-            (path / name).symlink_to(program)
-    if mvn is not None:
+    if mvn is None:
+        for name in ("bash", "dirname", "mkdir", "mktemp", "rm", "sed"):
+            (path / name).symlink_to(str(shutil.which(name)))
+    else:
         script = f"#!/bin/bash\nfor o; do case $o in -DoutputDirectory=*) out=${{o#*=}} ;; esac; done\n{mvn}\n"
         (path / "mvn").write_text(script)
         (path / "mvn").chmod(0o755)
-    environment = os.environ | {"PATH": str(path), "XDG_CACHE_HOME": str(folder / "cache")}
+    programs = str(path) if mvn is None else f"{path}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": programs, "XDG_CACHE_HOME": str(tools.parent / "cache")}
     return subprocess.run([tools / "install-trino"], env=environment, capture_output=True, text=True, check=False)
 
 
