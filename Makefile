@@ -1,4 +1,4 @@
-# `make help` lists everything. Three targets set up all they need: `make demo`, `make demo-cubic` and `make test`.
+# `make help` lists everything. Four targets set up all they need: `make demo`, `make demo-cubic`, `make trino` and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
