@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 
 import pytest
+from psycopg.errors import ForeignKeyViolation
 
 from cubic.loads import Batch, Ingested, Reason, ReasonCode, Refused
 from cubic.store import claiming, configuration, finishing, registering, sweeping
@@ -42,6 +43,17 @@ def test_the_first_is_taken_whatever_its_size_and_others_while_they_fit(database
         batches.append(keys_of(batch))
         finishing.finish(database, batch.id, {load.load_id: Ingested(1) for load in batch.loads}, after(0))
     assert batches == [["LOAD001.csv"], ["LOAD002.csv", "LOAD003.csv"], ["LOAD004.csv"]]
+
+
+def test_a_batch_is_of_one_table_and_the_database_takes_no_other_into_it(database: Database) -> None:
+    configure(database)
+    configure(database, "cubic/dmap/agg_sample/")
+    load = register(database, f"{PREFIX}LOAD001.csv", 10)
+    older = register(database, "cubic/dmap/agg_sample/20220304.csv", 0)
+    batch = claim(database)
+    assert [it.load_id for it in batch.loads] == [load]
+    with pytest.raises(ForeignKeyViolation), database.transaction() as cursor:
+        cursor.execute("UPDATE cubic_loads SET status = 'ingesting', batch_id = %s WHERE id = %s", (batch.id, older))
 
 
 def test_two_versions_of_one_file_go_into_two_batches_the_older_first(database: Database) -> None:
