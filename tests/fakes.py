@@ -217,7 +217,8 @@ class FakeS3:
 
     def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         self._called("list_objects_v2", Bucket=Bucket, Prefix=Prefix)
-        found = [{"Key": key, "Size": len(body)} for key, body in self.keys(Bucket).items() if key.startswith(Prefix)]
+        latest = {key: versions[-1] for key, versions in sorted(self.buckets[Bucket].items()) if key.startswith(Prefix)}
+        found = [{"Key": key, "Size": len(it.body), "LastModified": it.modified} for key, it in latest.items()]
         yield from ({"Contents": page} for page in batched(found, 1000, strict=False))
 
     def _called(self, operation: str, **parameters: Any) -> None:

@@ -19,8 +19,20 @@ class SourceRefused(Terminal):
 
 
 class TrinoRefused(Terminal):
-    """Trino refuses the token, the user, its certificate or a statement."""
+    """Trino refuses the token or the user, or its certificate is none that is trusted."""
+
+
+class StatementRefused(TrinoRefused):
+    """A statement that Trino calls the user's error, by this `name`: `TABLE_NOT_FOUND` and the like."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
 
 
 class TableDiffers(Terminal):
     """A table that Trino reads otherwise than its manifest says."""
+
+
+class AttemptAbandoned(Terminal):
+    """A version that was staged, or begun, and that nobody has gone on with for days."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Self
 from uuid import UUID, uuid5
 
@@ -14,6 +15,8 @@ from ingestion.messages import Frozen
 
 NAMESPACE = UUID("6f0e1d0a-5b4c-4f0e-9a53-0d6f5f1f8c11")  # ours, made once: it keeps our uuid5 apart from all others
 KEPT = 2  # versions that stay beside the one that is shown
+# A version that readers may be at stays, too: a day for the longest query, and one for a message that waited for Trino.
+KEPT_FOR = timedelta(days=2)
 
 
 class PinnedSource(Frozen):
@@ -96,12 +99,24 @@ class TableManifest(Manifest):
     def folder(self) -> str:
         return f"{self.prefix}{self.table}/{self.uuid}"
 
+    @property
+    def named(self) -> set[str]:
+        return self.keys.union(*(version.keys for version in self.earlier))
+
+    @property
+    def uuids(self) -> set[UUID]:
+        """The version that it shows, and the earlier ones."""
+        return {self.uuid, *(version.uuid for version in self.earlier)}
+
     def over(self, earlier: Self | None, overtaken: Iterable[Self]) -> Self:  # noqa: ARG002
-        """Return it with the versions that it replaces. They stay, and are swept later: sweeping.py."""
+        """Return it with the versions that it replaces. They stay until they are swept: sweeping.py."""
         if earlier is None or earlier.uuid == self.uuid:
             return self if earlier is None else self.model_copy(update={"earlier": earlier.earlier})
         replaced = Version(uuid=earlier.uuid, keys=tuple(sorted(earlier.keys)), replaced_at=self.staged_at)
-        return self.model_copy(update={"earlier": (replaced, *earlier.earlier)[:KEPT]})
+        there = [replaced, *(version for version in earlier.earlier if version.uuid != self.uuid)]
+        since = self.staged_at - KEPT_FOR
+        kept = tuple(version for at, version in enumerate(there) if at < KEPT or version.replaced_at > since)
+        return self.model_copy(update={"earlier": kept})
 
 
 def schema_prefix(schema: str) -> str:

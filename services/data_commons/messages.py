@@ -31,7 +31,20 @@ class TablePublished(Message):
 
 
 class SweepTables(Frozen):
-    """Delete what no table, manifest or attempt names any more, and publish again what is not as its manifest says."""
+    """Look at each table that there is a manifest of, or an attempt at one. A schedule sends it, always the same."""
 
     version: Literal[1] = 1
     kind: Literal["SweepTables"] = "SweepTables"
+
+
+class SweepTable(Frozen):
+    """Mend the table where it is not as its manifest says, and delete what neither Trino, manifest nor attempt names.
+
+    It does not wait: the next sweep is its retry.
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["SweepTable"] = "SweepTable"
+    catalog: Catalog
+    schema_name: TableName
+    table: TableName

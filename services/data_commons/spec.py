@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from data_commons.errors import SpecRefused
 from ingestion.messages import Frozen, problems
 
+
+def _is_free(name: str) -> str:
+    if _OWN.search(name):
+        raise ValueError("a name that ends in __ and 8 hexadecimal digits is one that the publisher makes of a table's")
+    return name
+
+
+_OWN = re.compile(r"__(check_)?[0-9a-f]{8}$")
 # A name that needs no quoting and no cleaning; it becomes a part of keys, and of Glue's names, which have 255 characters.
-TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128)]
+TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128), AfterValidator(_is_free)]
 
 
 class Access(StrEnum):

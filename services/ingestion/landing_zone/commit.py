@@ -77,7 +77,7 @@ def commit[M: Manifest](mine: M, zone: LandingZone[M], wrong: Sequence[str] = ()
 
 def _give_way[M: Manifest](mine: M, winner: M, zone: LandingZone[M]) -> None:
     """Ends this attempt: whatever it left goes, but for what the winner names."""
-    attempts.end([mine], mine.keys - winner.keys, zone)
+    attempts.end([mine], mine.keys - winner.named, zone)
     logger.warning(
         "Superseded: a later attempt at the partition has been landed",
         extra={"attempt": mine.order.attempt, "committed": winner.order.attempt},

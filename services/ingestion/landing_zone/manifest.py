@@ -87,6 +87,11 @@ class Manifest(Frozen, ABC):
         return {o.key for table in self.tables for o in table.objects}
 
     @property
+    def named(self) -> set[str]:
+        """The keys of all objects that stay while it is committed."""
+        return self.keys
+
+    @property
     def key(self) -> str:
         return key_of(self.prefix, self.partition)
 
