@@ -107,7 +107,7 @@ OUTCOMES = {
 OUTCOMES |= {
     (function, case): Outcome(sent=(f"{QUEUES[function]}-dlq",), told=("IngestionFailed",))
     for function, case in [
-        *((path.parent.name, path.stem) for path in EVENTS.glob("*/bad_*.json")),
+        *((path.parent.name, path.stem) for path in EVENTS.glob("*/bad_*.json") if path.parent.name in FUNCTIONS),
         ("cubic_fetch_dmap", "message_feed"),  # the API's address is this machine's, and not asked
         ("s3_to_s3_copier", "eventbridge_export_failed"),
         ("s3_to_s3_copier", "eventbridge_export_cancelled"),

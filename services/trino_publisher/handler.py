@@ -1,7 +1,7 @@
 """Lambda: Trino's table shows the version that the loader has staged; a sweep mends and clears away."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
@@ -34,17 +34,24 @@ STAGE = "trino_publisher"
 THREADS = 4  # for a listing, or a few: a version is one object
 
 
-def make_consumer(
-    settings: Settings, session: boto3.Session, clock: Clock, threads: Callable[[], Executor], query: Query
-) -> Consumer[Asked]:
-    """Make the function of what an environment gives it."""
-    s3, sqs, sns = session.client("s3"), session.client("sqs"), session.client("sns")
+def make_commons(
+    settings: Settings, session: boto3.Session, query: Query, threads: Callable[[], Executor]
+) -> dict[Catalog, Commons]:
+    """Make both catalogs, each with its bucket, of what an environment gives."""
+    s3 = session.client("s3")
     swap = ByGlue(session.client("glue")) if settings.trino_metastore is Metastore.GLUE else by_drop_and_create
     buckets = {Catalog.DEV: settings.s3_dev_bucket, Catalog.PROD: settings.s3_prod_bucket}
-    commons = {
+    return {
         of: Commons(Tables(query, of.trino_name), LandingZone(s3, bucket, threads, TableManifest), swap)
         for of, bucket in buckets.items()
     }
+
+
+def make_consumer(
+    settings: Settings, session: boto3.Session, clock: Clock, commons: Mapping[Catalog, Commons]
+) -> Consumer[Asked]:
+    """Make the function of what an environment gives it."""
+    sqs, sns = session.client("sqs"), session.client("sns")
 
     def tell(problem: Terminal) -> None:
         error, reason = type(problem).__name__, str(problem)
@@ -74,7 +81,8 @@ def consumer() -> Consumer[Asked]:
     """Made once per execution environment, on the first event."""
     settings, session = Settings.model_validate(dict(os.environ)), boto3.Session()
     trino = Trino(server_of(settings), token_of(settings, session))
-    return make_consumer(settings, session, SystemClock(), partial(ThreadPoolExecutor, THREADS), trino.query)
+    commons = make_commons(settings, session, trino.query, partial(ThreadPoolExecutor, THREADS))
+    return make_consumer(settings, session, SystemClock(), commons)
 
 
 @logger.inject_lambda_context

@@ -17,7 +17,7 @@ from data_commons.spec import Catalog, Metadata
 from data_commons.sql import Name
 from data_commons.swapping import ByGlue, Swap, by_drop_and_create
 from data_commons.sweeping import sweep_table
-from ingestion.errors import Terminal
+from ingestion.errors import NotYet, Terminal
 from ingestion.landing_zone import attempts
 from ingestion.landing_zone.manifest import LandedObject, LandedTable
 from ingestion.landing_zone.zone import LandingZone
@@ -52,13 +52,16 @@ def command(mine: TableManifest) -> PublishTable:
 
 @dataclass
 class FakeTables:
-    """As catalog.Tables, without Trino. `asked` is called before each change, as a reader may look at any moment."""
+    """As catalog.Tables, without Trino, which may be down."""
 
     s3: FakeS3
     catalog: str = CATALOG
     there: dict[Name, Shown] = field(default_factory=dict)
+    down: bool = False
 
     def shown(self, name: Name) -> Shown | None:
+        if self.down:
+            raise NotYet("Trino does not answer")
         return self.there.get(name)
 
     def location(self, name: Name) -> str | None:
@@ -66,6 +69,8 @@ class FakeTables:
         return found.location if found else None
 
     def create(self, name: Name, wanted: Wanted, *, bare: bool = False) -> None:
+        if self.down:
+            raise NotYet("Trino does not answer")
         columns = tuple(catalog.ColumnOf(it.name, it.type, None if bare else it.comment) for it in wanted.columns)
         self.there.setdefault(name, Shown(False, columns, None if bare else wanted.comment, location=wanted.location))
 
@@ -158,8 +163,11 @@ class World:
     def version(self, number: int) -> TableManifest:
         return version(number, view=self.way == "view")
 
-    def stage(self, number: int) -> PublishTable:
+    def stage(self, number: int, *, whole: bool = True) -> PublishTable:
         mine = self.version(number)
+        if not whole:
+            begun = mine.tables[0].model_copy(update={"rows": None})
+            mine = mine.model_copy(update={"tables": (begun,), "columns": ()})
         attempts.begin(mine, LandingZone(self.s3, BUCKET, InTurn, TableManifest))  # type: ignore[arg-type]
         for key in mine.keys:
             self.s3.put_object(Bucket=BUCKET, Key=key, Body=b"x" * number)
