@@ -10,7 +10,8 @@
         ├── NotFound                   a resource that a message names does not exist
         ├── UnreadableObject           an object of ours that is not as this project writes it
         ├── BadName                    a key or name that is not of the form it must have
-        └── CopyMismatch               a copy that differs from its source
+        ├── CopyMismatch               a copy that differs from its source
+        └── Replaced                   an object that another upload replaced while it was read
 
 Each source has leaves of its own below Terminal: see liberator/errors.py.
 
@@ -65,3 +66,7 @@ class BadName(Terminal):
 
 class CopyMismatch(Terminal):
     """A copy whose object is missing or differs in size from its source."""
+
+
+class Replaced(Terminal):
+    """An object that another upload replaced while it was read."""

@@ -16,13 +16,12 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from dump_loader.archive import s3_file
 from dump_loader.database.connection import connector
 from dump_loader.database.loading import load
 from dump_loader.dumps import Request, find, run_of, uri_of
 from dump_loader.ingest import Dependencies, Limits, Target, ingest
 from dump_loader.settings import Settings, read
-from ingestion import queues, telemetry
+from ingestion import queues, s3_file, telemetry
 from ingestion.clock import SystemClock
 from ingestion.errors import IngestionError, Terminal
 from ingestion.events import publish

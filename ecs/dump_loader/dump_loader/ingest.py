@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from dump_loader import progress, snapshot
 from dump_loader.archive import unpacking
-from dump_loader.archive.s3_file import S3File
 from dump_loader.database import tables
 from dump_loader.database.connection import describe
 from dump_loader.database.exportable import make_exportable
@@ -21,6 +20,7 @@ from dump_loader.settings import LossyLoads
 from dump_loader.sql.signature import Signature
 from ingestion import telemetry
 from ingestion.aws_errors import error_code, explained
+from ingestion.s3_file import S3File
 from ingestion.s3_uri import split_s3_uri
 from liberator.errors import DumpRejected
 from liberator.messages import ExportSnapshot, LoadedWithRemarks

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -14,10 +13,8 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dump_loader.archive.s3_file import S3File
-from dump_loader.dumps import Dump
-from ingestion.errors import AccessDenied, Terminal
-from ingestion.messages import Run
+from ingestion.errors import AccessDenied, Replaced
+from ingestion.s3_file import S3File
 from tests.fakes import FakeClock, client_error
 
 THREADS = ThreadPoolExecutor(3)
@@ -64,10 +61,18 @@ class S3:
         return {"Body": self.bodies[-1]}
 
 
+@dataclass
+class Upload:
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+
+
 def file(s3: S3, *, version_id: str | None = "v1", block: int = 64) -> S3File:
-    run = Run(import_date=date(2021, 6, 4), backdated=False)
-    dump = Dump("data", "parking/x.zip", version_id, '"etag"', len(s3.content), datetime(2021, 6, 5, tzinfo=UTC), run)
-    return S3File(s3, dump, THREADS, FakeClock(), block=block)  # type: ignore[arg-type]
+    upload = Upload("data", "parking/x.zip", version_id, '"etag"', len(s3.content))
+    return S3File(s3, upload, THREADS, FakeClock(), block=block)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -122,7 +127,7 @@ def test_every_range_is_of_the_same_version(s3: S3, version: str | None, pin: di
 
 def test_a_file_replaced_meanwhile_is_said(s3: S3) -> None:
     s3.refuses = "PreconditionFailed"
-    with file(s3, version_id=None) as found, pytest.raises(Terminal, match=r"s3://data/parking/x\.zip was replaced"):
+    with file(s3, version_id=None) as found, pytest.raises(Replaced, match=r"s3://data/parking/x\.zip was replaced"):
         found.read(10)
 
 

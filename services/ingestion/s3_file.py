@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import errno
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from ingestion.aws_errors import error_code, explained
-from ingestion.errors import Terminal
+from ingestion.errors import Replaced
 
 if TYPE_CHECKING:
     from collections.abc import Buffer
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from dump_loader.dumps import Dump
     from ingestion.clock import Clock
 
 BLOCK = 2 * 1024 * 1024
@@ -33,15 +32,33 @@ _READ = 256 * 1024
 _BROKEN = (BotoConnectionError, HTTPClientError, IncompleteReadError, OSError)
 
 
+class Upload(Protocol):
+    """One upload of an object: its version or, where the bucket has none, its ETag. `size` is in bytes."""
+
+    @property
+    def bucket(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def version_id(self) -> str | None: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
 class S3File(io.RawIOBase):
-    """The file. It holds at most `ahead` + 2 blocks, which `executor` fetches. Only one thread may use it at a time."""
+    """The file. It holds at most `ahead` + 2 blocks, which `executor` fetches. Only one thread may use it at a time.
+
+    Reading raises Replaced where the upload is there no more.
+    """
 
     def __init__(
-        self, s3: S3Client, dump: Dump, executor: Executor, clock: Clock, *, block: int = BLOCK, ahead: int = AHEAD
+        self, s3: S3Client, upload: Upload, executor: Executor, clock: Clock, *, block: int = BLOCK, ahead: int = AHEAD
     ) -> None:
         super().__init__()
         self._s3 = s3
-        self._dump = dump
+        self._upload = upload
         self._executor = executor
         self._clock = clock
         self._block = block
@@ -60,7 +77,7 @@ class S3File(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._dump.size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._upload.size}[whence]
         if base + offset < 0:
             raise OSError(errno.EINVAL, "the position is before the beginning")  # as of a file: zipfile relies on it
         self._position = base + offset
@@ -69,7 +86,7 @@ class S3File(io.RawIOBase):
     def readinto(self, target: Buffer, /) -> int:
         with memoryview(target).cast("B") as view:
             index, offset = divmod(self._position, self._block)
-            if self._position >= self._dump.size or not view:
+            if self._position >= self._upload.size or not view:
                 return 0
             with memoryview(self._content(index)) as content:
                 part = content[offset : offset + len(view)]
@@ -86,7 +103,7 @@ class S3File(io.RawIOBase):
     def _content(self, index: int) -> bytearray:
         sequential = index in (self._last, self._last + 1)
         ahead = self._ahead if sequential else 0
-        wanted = [i for i in range(index, index + 1 + ahead) if i * self._block < self._dump.size]
+        wanted = [i for i in range(index, index + 1 + ahead) if i * self._block < self._upload.size]
         kept = {self._last, *wanted}
         for i in self._blocks.keys() - kept:
             self._blocks.pop(i).cancel()
@@ -99,7 +116,7 @@ class S3File(io.RawIOBase):
     def _fetch(self, index: int) -> bytearray:
         """Return a block. If a connection breaks, the rest is asked for again, as botocore repeats only requests."""
         start = index * self._block
-        end = min(start + self._block, self._dump.size)
+        end = min(start + self._block, self._upload.size)
         got = bytearray()
         failures = 0
         while len(got) < end - start:
@@ -115,18 +132,19 @@ class S3File(io.RawIOBase):
 
     def _get(self, first: int, last: int, got: bytearray) -> None:
         """Append to `got` as much as arrives. Raises the error that breaks the connection."""
-        pinned: dict[str, Any] = {"IfMatch": self._dump.etag}
-        if self._dump.version_id:
-            pinned = {"VersionId": self._dump.version_id}
-        with explained(f"reading {self._dump.uri}"):
+        pinned: dict[str, Any] = {"IfMatch": self._upload.etag}
+        if self._upload.version_id:
+            pinned = {"VersionId": self._upload.version_id}
+        uri = f"s3://{self._upload.bucket}/{self._upload.key}"
+        with explained(f"reading {uri}"):
             try:
                 part = f"bytes={first}-{last}"
-                answer = self._s3.get_object(Bucket=self._dump.bucket, Key=self._dump.key, Range=part, **pinned)
+                answer = self._s3.get_object(Bucket=self._upload.bucket, Key=self._upload.key, Range=part, **pinned)
             except ClientError as error:
                 if error_code(error) in ("PreconditionFailed", "412"):
-                    raise Terminal(
-                        f"{self._dump.uri} was replaced while it was being loaded. Its own upload starts another load; "
-                        "if none does, load the dump again."
+                    raise Replaced(
+                        f"{uri} was replaced while it was being loaded. Its own upload starts another load; if none does, "
+                        "load it again."
                     ) from error
                 raise
         wanted = len(got) + last + 1 - first
