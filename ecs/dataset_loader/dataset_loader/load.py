@@ -18,16 +18,12 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from data_commons.errors import SourceRefused
 from data_commons.manifest import PinnedSource, TableManifest, schema_prefix, version_id
 from data_commons.messages import PublishTable
-from data_commons.spec import Csv, Excel, Parquet, read_spec
+from data_commons.spec import read_spec
 from dataset_loader import plan, staging
+from dataset_loader.first_pass import first_pass
 from dataset_loader.metadata import schema_of
-from dataset_loader.narrowing import Narrowing
-from dataset_loader.reading.csv import CsvFile
-from dataset_loader.reading.excel import ExcelFile
-from dataset_loader.reading.parquet import ParquetFile
 from dataset_loader.sources import Pinned, pin
 from ingestion.aws_errors import explained
 from ingestion.errors import Replaced
@@ -38,17 +34,15 @@ from ingestion.s3_file import S3File
 from ingestion.s3_uri import correlation_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from concurrent.futures import Executor
     from datetime import datetime
     from typing import BinaryIO
 
-    import pyarrow as pa
     from aws_lambda_powertools import Logger
     from mypy_boto3_s3 import S3Client
 
     from data_commons.spec import Catalog, DatasetSpec, Source
-    from dataset_loader.plan import Planned
     from ingestion.clock import Clock
     from ingestion.landing_zone.zone import LandingZone
 
@@ -159,8 +153,8 @@ def _stage(
     zone: LandingZone[TableManifest],
     given: Given,
 ) -> TableManifest:
-    source, planned, of_source = _planned(spec, open_source, begun.source.uri, given)
-    schema = schema_of(planned, spec.metadata, of_source)
+    source, planned = first_pass(spec, open_source, begun.source.uri, max_bytes=given.max_bytes)
+    schema = schema_of(planned, spec.metadata, source.metadata)
     (wanted,) = begun.tables[0].objects
     attempts.begin(begun, zone)
     with staging.whole_object(zone.s3, zone.bucket, wanted.key) as sink:
@@ -173,45 +167,6 @@ def _stage(
     table = LandedTable(name=spec.table, rows=rows, objects=(LandedObject(key=wanted.key, size=written.size),))
     columns = tuple(column.column for column in planned)
     return begun.model_copy(update={"tables": (table,), "columns": columns, "staged_at": given.clock.now()})
-
-
-def _planned(
-    spec: DatasetSpec, open_source: Callable[[], BinaryIO], uri: str, given: Given
-) -> tuple[CsvFile | ExcelFile | ParquetFile, Sequence[Planned], Mapping[bytes, bytes]]:
-    """The source, its columns, and what its own schema says. Reads the source once where its values are texts."""
-    source: CsvFile | ExcelFile | ParquetFile
-    match spec.reading:
-        case Parquet() as form:
-            source = ParquetFile(open_source, uri)
-            plan.refuse_unknown(source.names, spec)
-            columns = plan.of_arrow(source.schema, spec, truncate=form.truncate_nanoseconds)
-            return source, columns, source.schema.metadata or {}
-        case Csv() as form:
-            source = CsvFile(open_source, form, uri, given.max_bytes)
-        case Excel() as form:
-            source = ExcelFile(open_source, form, uri, given.max_bytes)
-    plan.refuse_unknown(source.names, spec)
-    plan.of_texts(source.names, [Narrowing().type] * len(source.names), spec)  # refuses names and types before a long read
-    return source, plan.of_texts(source.names, _narrowed(source, spec), spec), {}
-
-
-def _narrowed(source: CsvFile | ExcelFile, spec: DatasetSpec) -> list[pa.DataType]:
-    """The first pass. Raises SourceRefused where there are no rows to tell the types."""
-    columns = [Narrowing() for _ in source.names]
-    empty = True
-    for batch in source.batches():
-        empty = False
-        for place, (column, texts) in enumerate(zip(columns, batch.columns, strict=True)):
-            if place in batch.text:
-                column.stay_text()
-            column.see(texts)
-    untyped = [name for name in source.names if name not in spec.columns or not spec.columns[name].type]
-    if empty and untyped:
-        raise SourceRefused(
-            f"{source.uri} has a header and no rows, so the types of {', '.join(map(repr, untyped))[:1000]} can't be found, "
-            "and the table stays as it is. Give each column a type in the spec, or upload the file again."
-        )
-    return [column.type for column in columns]
 
 
 def _open(s3: S3Client, pinned: Pinned, given: Given) -> BinaryIO:

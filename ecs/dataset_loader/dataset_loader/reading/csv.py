@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -16,7 +16,7 @@ from dataset_loader.reading.batches import Batch
 from dataset_loader.reading.decoding import Decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
     from data_commons.spec import Csv
@@ -34,6 +34,7 @@ class CsvFile:
     format: Csv
     uri: str
     max_bytes: int
+    metadata: ClassVar[Mapping[bytes, bytes]] = {}
 
     @cached_property
     def names(self) -> list[str]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
@@ -28,7 +28,7 @@ from dataset_loader.reading.batches import Batch
 from dataset_loader.types import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
     from data_commons.spec import Excel
@@ -51,6 +51,7 @@ class ExcelFile:
     format: Excel
     uri: str
     max_bytes: int
+    metadata: ClassVar[Mapping[bytes, bytes]] = {}
 
     @cached_property
     def names(self) -> list[str]:

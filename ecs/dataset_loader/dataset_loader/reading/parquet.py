@@ -13,7 +13,7 @@ from data_commons.errors import SourceRefused
 from dataset_loader.reading.batches import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
 _BATCH = 16 * 1024 * 1024  # bytes, as the file's own footer counts them
@@ -42,6 +42,11 @@ class ParquetFile:
     def names(self) -> list[str]:
         """The columns' names."""
         return list(self.schema.names)
+
+    @property
+    def metadata(self) -> Mapping[bytes, bytes]:
+        """The schema's own, e.g. that of pandas."""
+        return self.schema.metadata or {}
 
     def batches(self) -> Iterator[Batch]:
         """Read the rows, a batch at a time. Raises SourceRefused where the file is damaged."""
