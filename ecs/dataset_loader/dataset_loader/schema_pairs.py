@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from data_commons.errors import SourceRefused
 from data_commons.spec import Catalog
 from data_commons.sql import ColumnOf, Name, create_table, identifier
 from dataset_loader.types import written
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 def generate_table_schema_pairs(df: pd.DataFrame) -> str:
     r"""Return a line `    "name" type` for each column, joined by `,\n`. The index is no column.
 
-    Raises pyarrow's ArrowInvalid or ArrowTypeError, with the column's name, where a column mixes types, and SourceRefused
-    where Trino has no such type.
+    Raises SourceRefused where a column mixes types, or Trino has no such type.
     """
     return ",\n".join(f"    {identifier(column.name)} {column.type}" for column in _columns(df))
 
@@ -41,5 +41,15 @@ def create_table_statement(
 
 
 def _columns(df: pd.DataFrame) -> list[ColumnOf]:
-    fields = pa.Schema.from_pandas(df, preserve_index=False)
+    fields = [_field(df, place) for place in range(df.shape[1])]
     return [ColumnOf(field.name, written(field.type, field.name).trino) for field in fields]
+
+
+def _field(df: pd.DataFrame, place: int) -> pa.Field:
+    """One column's, so that the message can name it."""
+    try:
+        return pa.Schema.from_pandas(df.iloc[:, [place]], preserve_index=False).field(0)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise SourceRefused(
+            f"Column {df.columns[place]!r} of the frame has no one type of Arrow: {error}. Convert it, e.g. astype(str)."
+        ) from error

@@ -87,6 +87,9 @@ class Commons:
     def keys(self, bucket: str = BUCKET) -> list[str]:
         return [found["Key"] for found in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
+    def parquets(self) -> list[str]:
+        return [key for key in self.keys() if key.endswith(".parquet")]
+
     def uploads(self) -> list[Any]:
         return self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
 
