@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from uuid import uuid4
 
 import pytest
 
+from data_commons.catalog import Shown
 from ingestion.errors import NotYet
+from ingestion.landing_zone import manifest
 from tests.incoming import Faults, Killed
-from tests.unit.data_commons.fake_commons import World
+from tests.unit.data_commons.fake_commons import BUCKET, NAME, World
 
 WAYS = pytest.mark.parametrize("way", ["glue", "drop", "view"])
 MOMENTS = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -152,6 +156,7 @@ def test_two_publishers_at_once(way: str) -> None:
             world.publish(2)
         happened = faults.happened
         assert world.shows() == (3 if happened else 2)
+        assert way != "glue" or world.seen == sorted(world.seen)  # no reader goes back
         if happened:
             world.sweep()
             assert world.tables.names("tfl")
@@ -172,3 +177,50 @@ class Meanwhile(Faults):
         if len(self.calls) - 1 == self.at:
             self.happened = True
             self._do()
+
+
+@WAYS
+def test_nothing_is_left_beside_the_table_and_its_versions(way: str) -> None:
+    world = published(way, 1, 2)
+    assert world.is_clean(2, 1)
+    assert world.tables.names("tfl")[:1] == ["bikes"]
+    assert not [name for name in world.tables.names("tfl") if "__check_" in name]
+
+
+@WAYS
+def test_a_version_that_two_dead_publishers_have_committed_over_keeps_its_files(way: str) -> None:
+    for second in range(10, 30):
+        world = published(way, 1)
+        world.stage(2)
+        with suppress(Killed):
+            world.publish(2, Faults(15))
+        world.stage(3)
+        with suppress(Killed):
+            world.publish(3, Faults(second))
+        committed = manifest.read(world.version(1).key, world.commons().zone)
+        assert committed
+        world.publish(2)
+        assert committed.manifest.named <= world.keys()
+
+
+@WAYS
+def test_versions_that_were_replaced_long_ago_are_deleted_and_nothing_else_is(way: str) -> None:
+    world = published(way, 1, 100, 200, 300)  # days apart
+    used, strange = "trino/tfl/bikes/6a3f5c1e-0000-5000-8000-000000000000/x", "trino/tfl/bikes/by-hand/x"
+    other = f"trino/tfl/bikes/{uuid4()}/x"
+    unnamed = "trino/tfl/bikes/7b3f5c1e-0000-5000-8000-000000000000/x"
+    for key in (used, strange, other, unnamed):
+        world.s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    world.tables.there[NAME.beside("mine")] = Shown(False, (), None, location=f"s3a://{BUCKET}/{used.rpartition('/')[0]}")
+    world.sweep()
+    kept = [world.version(number) for number in (300, 200, 100)]
+    assert world.keys() == {kept[0].key, used, strange, other}.union(*(it.keys for it in kept))
+
+
+@WAYS
+def test_a_sweep_mends_a_table_that_somebody_has_changed(way: str) -> None:
+    world = published(way, 1)
+    world.tables.drop(NAME, view=way == "view")
+    world.sweep()
+    assert world.shows() == 1
+    assert world.is_clean(1)
