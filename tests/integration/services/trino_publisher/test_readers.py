@@ -37,7 +37,7 @@ class Reader:
 
     def run(self) -> None:
         trino = Trino(server(self.publisher.trino), self.publisher.trino.token)
-        while not self.stop.is_set():
+        while not self.stop.wait(0.02):
             try:
                 [row] = trino.query(f"select count(*), min(version), max(version) from {self.publisher.name}")
                 self.seen.append(tuple(row))
