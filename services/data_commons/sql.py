@@ -152,9 +152,9 @@ def table_comment(name: Name) -> str:
     )
 
 
-def properties(name: Name) -> str:
-    """Read what the metastore keeps with a table, as one row with a column for each."""
-    return f"select * from {name.beside(f'{name.table}$properties')}"
+def properties(name: Name, keys: Iterable[str]) -> str:
+    """Read some of what the metastore keeps with a table, as one row."""
+    return f"select {', '.join(map(identifier, keys))} from {name.beside(f'{name.table}$properties')}"
 
 
 def cut(text: str | None, largest: int) -> str | None:
