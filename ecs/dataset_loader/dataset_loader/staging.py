@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PART = (
     16 * 1024 * 1024
 )  # S3 takes 10,000 of at least 5 MiB: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-ROW_GROUP = 64 * 1024 * 1024  # bytes in Arrow's memory
+ROW_GROUP = 32 * 1024 * 1024  # bytes in Arrow's memory: with 64 MB, the task needs 50 MB more
 _MOST_ROWS = 1024 * 1024
 
 

@@ -1,4 +1,10 @@
-"""DDL of a DataFrame: one expected text, whether pandas 2 or 3 is installed."""
+"""DDL of a DataFrame: one expected text, whether pandas 2 or 3 is installed.
+
+Under pandas 2, from the root of the repository, with PYTHONPATH=services:ecs/dataset_loader:
+
+    uv run --isolated --no-project --with 'pandas<3' --with pyarrow --with pydantic --with pytest \
+      python -m pytest --noconftest tests/unit/dataset_loader/test_schema_pairs.py
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from data_commons.spec import Csv
 
-_BLOCK = 4 * 1024 * 1024  # a row has to fit into it
+# A row has to fit into it. Arrow reads some 30 blocks ahead, whatever becomes of them.
+_BLOCK = 1024 * 1024
 # A last row of our own: it is missing at the end where a quote is never closed, which Arrow's reader lets pass.
 _END = "\x1eend\x1e"
 
