@@ -102,6 +102,10 @@ def test_newlines_in_values_wherever_blocks_end(commons: Commons) -> None:
         (b"a,A\n1,2\n", "Columns 1 and 2 of the source, 'a' and 'A', would both be called 'a'"),
         (b"a,,\n1,2,3\n", "Columns 2 and 3 of the source, '' and '', have one name"),
     ],
+    ids=[
+        "0 bytes", "no header", "header alone", "Latin-1", "UTF-16", "a byte far on", "cut character", "NUL",
+        "too few fields", "too many fields", "last row cut", "quote not closed", "gzip cut", "a and A", "two without a name",
+    ],
 )  # fmt: skip
 def test_what_is_refused(commons: Commons, content: bytes, said: str) -> None:
     assert said in commons.load(content).error

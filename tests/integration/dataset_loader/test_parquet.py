@@ -91,7 +91,7 @@ def test_many_row_groups_and_no_rows(commons: Commons) -> None:
     assert commons.table(written(source.slice(0, 0)), KEY).num_rows == 0
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,2\n", written(pa.table({"a": range(10_000)}))[:-50]])
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", written(pa.table({"a": range(10_000)}))[:-50]], ids=["CSV", "cut"])
 def test_what_is_no_parquet_is_refused(commons: Commons, content: bytes) -> None:
     assert "can't be read as Parquet" in commons.load(content, KEY).error
 
