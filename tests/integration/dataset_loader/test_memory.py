@@ -15,9 +15,9 @@ import pytest
 
 from tests.integration.dataset_loader.commons import Commons
 
-LIMIT_MB = 450  # of the 512 that the task has
+LIMIT_MB = 480  # of the 512 that the task has
 ROOT = Path(__file__).parents[3]
-ROWS = int(os.environ.get("DATASET_ROWS", "1000000"))
+ROWS = 1_000_000  # more take moto long, which reads a whole object for each range of it
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 
@@ -37,13 +37,16 @@ def peak_of(arguments: list[str]) -> tuple[int, float]:
         "MALLOC_ARENA_MAX": "2",  # as in the image
         "MALLOC_MMAP_THRESHOLD_": "4194304",
     }
-    process = subprocess.Popen([sys.executable, "-m", "dataset_loader", *arguments], env=environment, cwd=ROOT)
     peak = 0.0
-    while process.poll() is None:
-        with suppress(FileNotFoundError, ProcessLookupError):
-            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            peak = max([peak, *(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))])
-        time.sleep(0.02)
+    with subprocess.Popen([sys.executable, "-m", "dataset_loader", *arguments], env=environment, cwd=ROOT) as process:
+        try:
+            while process.poll() is None:
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                    peak = max([peak, *(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))])
+                time.sleep(0.02)
+        finally:
+            process.kill()
     return process.returncode, peak
 
 
@@ -58,5 +61,4 @@ def test_many_rows_of_csv(commons: Commons) -> None:
     assert {c.name: c.type for c in attempt.columns} == {
         "id": "bigint", "late": "varchar", "day": "date", "value": "double", "name": "varchar",
     }  # fmt: skip
-    print(f"{ROWS} rows, {len(content.getvalue()) / 1e6:.0f} MB: peak {peak:.0f} MB")  # noqa: T201
-    assert peak < LIMIT_MB
+    assert 100 < peak < LIMIT_MB
