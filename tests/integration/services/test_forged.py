@@ -282,4 +282,4 @@ def test_a_manifest_of_another_day_is_not_taken_for_the_days_own(lake: Lake, fun
     assert copier.invoke(command(), seconds=900) == []
     [told] = copier.told()
     assert told["error"] == "UnreadableObject"
-    assert "2021-06-03" in told["reason"]
+    assert "import_date=20210603" in told["reason"]
