@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 # A misspelt option would be ignored, and something else run than was meant.
 OPTIONS := DUMP DATE DAYS OVERRIDE LANDING INCOMING TABLES REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
-  ARGS SEEDS SEED SOURCE SECONDS ENV PREFIX KEY CUBIC RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
+  ARGS SEEDS SEED SOURCE SECONDS ENV PREFIX KEY CUBIC DATA_COMMONS LOADER RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
 UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
 
@@ -126,11 +126,11 @@ deploy: environment services/rds-global-bundle.pem build ## sam deploy, then the
 	$(BIN)/sam deploy --config-env $(ENV)
 	@PATH=$(CURDIR)/$(BIN):$$PATH glue/push-scripts $(ENV)
 
-IMAGE := liberator-dump-loader
+LOADER ?= dump_loader
 COMMIT = $(shell git rev-parse --short=12 HEAD)
 .PHONY: image
-image: ## the loader's image, tagged by commit; RDS_CA_BUNDLE=ecs/dump_loader/….pem where the network is closed
-	docker build --platform linux/amd64 -f ecs/dump_loader/Dockerfile -t $(IMAGE):$(COMMIT) \
+image: ## a loader's image, tagged by commit; LOADER=dataset_loader, RDS_CA_BUNDLE=ecs/dump_loader/….pem where the network is closed
+	docker build --platform linux/amd64 -f ecs/$(LOADER)/Dockerfile -t $(LOADER):$(COMMIT) \
 	  $(if $(RDS_CA_BUNDLE),--build-arg RDS_CA_BUNDLE=$(RDS_CA_BUNDLE)) .
 
 .PHONY: image-test
@@ -138,13 +138,13 @@ image-test: .venv/dev.stamp servers ## the image loads a dump from the local AWS
 	$(BIN)/pytest tests/docker/test_image.py $(ARGS)
 
 .PHONY: push-ecr
-push-ecr: environment image ## the image into the stack's repository; ENV=stg or ENV=prod
-	@ecs/push-image $(ENV) $(IMAGE) $(COMMIT)
+push-ecr: environment image ## the image into the stack's repository; ENV=stg or ENV=prod, LOADER=dataset_loader
+	@ecs/push-image $(ENV) $(LOADER) $(COMMIT)
 
 .PHONY: import-template
-import-template: .venv/local.stamp ## what a removed stack has kept, to take it over: PREFIX=… KEY=…, CUBIC=1 (docs/deploy.md)
+import-template: .venv/local.stamp ## what a removed stack has kept, to take it over: PREFIX=… KEY=…, CUBIC=1, DATA_COMMONS=1 (docs/deploy.md)
 	@$(if $(and $(PREFIX),$(KEY)),:,echo "Of which stack? PREFIX=its Prefix, KEY=its Output KeyArn" >&2; exit 1)
-	@$(BIN)/python -m deploy.import_template "$(PREFIX)" "$(KEY)" $(if $(CUBIC),--cubic)
+	@$(BIN)/python -m deploy.import_template "$(PREFIX)" "$(KEY)" $(if $(CUBIC),--cubic) $(if $(DATA_COMMONS),--data-commons)
 
 .PHONY: environment
 environment:

@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-n
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +47,22 @@ def kept(template: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def kept_by_applications(*, cubic: bool) -> dict[str, dict[str, Any]]:
+def kept_by_applications(optional: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """The part of each nested application that retains something, by the application's logical id.
 
-    Those that not every stack has, are there if they are asked for.
+    Those that not every stack has are there if they are named.
     """
     applications = {
         name: kept(read(TEMPLATE.parent / resource["Properties"]["Location"]))
         for name, resource in read()["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Application" and (cubic or resource.get("Condition") != "IngestsCubic")
+        if resource["Type"] == "AWS::Serverless::Application" and ("Condition" not in resource or name in optional)
     }
     return {name: part for name, part in applications.items() if part["Resources"]}
 
 
-def nesting(*, cubic: bool) -> dict[str, Any]:
+def nesting(optional: Collection[str] = ()) -> dict[str, Any]:
     """The root's part with the applications' stacks in it. Where their templates are is a parameter of each."""
-    template, applications = read(), kept_by_applications(cubic=cubic)
+    template, applications = read(), kept_by_applications(optional)
     part = kept(template)
     for name, inner in applications.items():
         given = template["Resources"][name]["Properties"]["Parameters"]
@@ -119,10 +119,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make import-template", description=__doc__)
     parser.add_argument("prefix", help="Prefix of the stack that is gone")
     parser.add_argument("key", help="Output KeyArn of the stack that is gone")
-    parser.add_argument("--cubic", action="store_true", help="it ingested Cubic")
+    parser.add_argument("--cubic", dest="optional", action="append_const", const="Cubic", help="it ingested Cubic")
+    parser.add_argument(
+        "--data-commons", dest="optional", action="append_const", const="DataCommons", help="it ingested the data commons"
+    )
     options = parser.parse_args(arguments)
-    applications = kept_by_applications(cubic=options.cubic)
-    parts = {PART: kept(read()), NESTING: nesting(cubic=options.cubic)}
+    optional = options.optional or []
+    applications = kept_by_applications(optional)
+    parts = {PART: kept(read()), NESTING: nesting(optional)}
     parts |= {of_application(name, PART): part for name, part in applications.items()}
     for file, part in parts.items():
         Path(file).write_text(json.dumps(part, indent=2) + "\n")

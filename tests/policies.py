@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,6 +22,17 @@ def statements(document: dict[str, Any], effect: str = "Allow") -> Iterator[dict
 
 def role_statements(role: Resource) -> list[dict[str, Any]]:
     return [s for policy in role.properties.get("Policies", []) for s in statements(policy["PolicyDocument"])]
+
+
+def roles(template: Template) -> list[Resource]:
+    """The roles, each with the policies that are attached to it by resources of their own."""
+    attached = template.of_type("AWS::IAM::RolePolicy")
+
+    def whole(role: Resource) -> Resource:
+        more = [policy.properties for policy in attached if policy.properties["RoleName"] == role.ref]
+        return replace(role, properties=role.properties | {"Policies": [*role.properties.get("Policies", []), *more]})
+
+    return [whole(role) for role in template.of_type("AWS::IAM::Role")]
 
 
 def grants(role: Resource) -> set[tuple[str, str]]:

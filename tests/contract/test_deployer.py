@@ -80,7 +80,7 @@ def test_every_name_of_the_stack_is_among_the_deployers_and_no_other_stacks(allo
 def test_a_secret_gets_a_name_of_its_logical_id_and_the_deployer_may_make_it(allowed: list[dict[str, Any]]) -> None:
     [named] = [statement for statement in allowed if "secretsmanager:*" in statement["Action"]]
     secrets = load(TEMPLATE, STACK).of_type("AWS::SecretsManager::Secret")
-    assert len(secrets) == 2
+    assert len(secrets) == 4
     for secret in secrets:
         arn = f"arn:aws:secretsmanager:eu-west-2:123456789012:secret:{secret.logical_id}-1A2B3C4D5E6F-a1b2c3"
         assert any(fnmatchcase(arn, on) for on in named["Resource"])

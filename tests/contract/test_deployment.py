@@ -39,7 +39,7 @@ from local.emulator.template import Template, TemplateError, load, translate
 from prod_to_preprod.settings import Settings as ProdToPreprodSettings
 from s3_to_s3_copier.settings import Settings as S3ToS3CopierSettings
 from snapshot_to_s3.settings import Settings as SnapshotToS3Settings
-from tests.policies import loader_of, role_statements
+from tests.policies import loader_of, role_statements, roles
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -54,13 +54,26 @@ PRODUCTION = NETWORK | {
     "IngestCubic": "true",
     "CubicKafkaTopics": "sample,other-one",
     "CubicDmapHosts": "dmap.example.org,files.example.org",
+    "IngestDataCommons": "true",
+    "DataCommonsSourceArns": "arn:aws:s3:::theirs/*,arn:aws:s3:::others/data/*",
+    "TrinoHost": "trino.example.org",
+    "TrinoUser": "datacommons",
+    "TrinoGlueSchemas": "pudl,wri_gppd",
 }
 PRE_PRODUCTION = NETWORK | {
     "Prefix": "dataplatform-stg",
     "Environment": "pre-production",
     "ProductionReplicatorRoleArn": "arn:aws:iam::210987654321:role/dataplatform-prod-prod-to-preprod",
 }
-DEVELOPMENT = NETWORK | {"Prefix": "dataplatform-dev", "Environment": "development"}
+# The data commons without sources of others, with a metastore of Trino's own.
+DEVELOPMENT = NETWORK | {
+    "Prefix": "dataplatform-dev",
+    "Environment": "development",
+    "IngestDataCommons": "true",
+    "TrinoHost": "trino.example.org",
+    "TrinoPort": "8443",
+    "TrinoUser": "datacommons",
+}
 ENVIRONMENTS = {"production": PRODUCTION, "pre-production": PRE_PRODUCTION, "development": DEVELOPMENT}
 FUNCTIONS: dict[str, type[BaseModel]] = {
     "SnapshotToS3Function": SnapshotToS3Settings,
@@ -95,6 +108,7 @@ METRICS_OF_CUBIC: dict[str, set[str]] = {
         "Polls", "KafkaRecordsWritten", "KafkaRecordsRefused", "KafkaOldestRecordAge", "RunsFailed",
     },
 }  # fmt: skip
+METRICS_OF_DATA_COMMONS: dict[str, set[str]] = {"dataset_loader": {"RunsFailed"}, "trino_publisher": {"Polls", "RunsFailed"}}
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
@@ -148,13 +162,15 @@ def test_every_file_of_stacks_is_nested(production: Template) -> None:
     assert {it.path for it in production.all()} == {TEMPLATE, *STACKS}
 
 
-def test_an_application_is_given_each_of_its_parameters_and_read_for_each_of_its_outputs(source: dict[str, Any]) -> None:
+@pytest.mark.parametrize("path", [TEMPLATE, *STACKS], ids=lambda path: path.name)
+def test_an_application_is_given_each_of_its_parameters_and_read_for_each_of_its_outputs(path: Path) -> None:
+    source = read(path)
     applications = {
         n: r["Properties"] for n, r in source["Resources"].items() if r["Type"] == "AWS::Serverless::Application"
     }
     used = json.dumps(source)
     for name, properties in applications.items():
-        inner = read(ROOT / properties["Location"])
+        inner = read(path.parent / properties["Location"])
         assert properties["Parameters"].keys() == inner["Parameters"].keys(), "a default would be a second place for a value"
         assert not [p for p in inner["Parameters"].values() if "Default" in p]
         read_of_it = set(re.findall(rf'"{name}", "Outputs\.(\w+)"|\$\{{{name}\.Outputs\.(\w+)', used))
@@ -167,10 +183,16 @@ def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template
         r.properties["MasterUserSecret"]["SecretArn"] for r in template.resources.values() if "SecretArn" in r.properties
     }
     given = {template.parameters["PreProductionKmsKeyArn"], f"arn:aws:s3:::{template.parameters['PreProductionBucketName']}"}
+    given |= set(template.parameters["DataCommonsSourceArns"].split(","))
+    given |= {
+        f"arn:aws:glue:eu-west-2:123456789012:{kind}/{schema}"
+        for schema in template.parameters["TrinoGlueSchemas"].split(",")
+        for kind in ("database", "table")
+    }
     by_name = {
         "arn:aws:rds:eu-west-2:123456789012:snapshot:*",
         "arn:aws:rds:eu-west-2:123456789012:snapshot:sql-to-parquet-*",
-        template.resources["DumpLoaderTaskDefinition"].ref,
+        *(definition.ref for definition in template.of_type("AWS::ECS::TaskDefinition")),
         "arn:aws:glue:eu-west-2:123456789012:catalog",
         f"arn:aws:kinesis:eu-west-2:123456789012:stream/{template.parameters['Prefix']}-cubic-kafka-*",
         *(
@@ -178,7 +200,7 @@ def test_every_resource_of_a_policy_is_one_of_the_stack_or_of_its_names(template
             for database in template.of_type("AWS::Glue::Database")
         ),
     }
-    for role in template.of_type("AWS::IAM::Role"):
+    for role in roles(template):
         for arn in {arn for s in role_statements(role) for arn in s["Resource"]} - {"*"} - by_name:
             known = [it for it in ours | given if arn == it or arn.startswith((f"{it}/", f"{it}:"))]
             of_task = arn.startswith(f"arn:aws:ecs:eu-west-2:123456789012:task/{template.resources['Cluster'].ref}/")
@@ -197,8 +219,9 @@ def test_what_sam_makes_of_each_template_passes_cfn_lint_without_a_suppressed_ru
     for part in {it.path: it for it in production.all()}.values():
         translated = json.dumps(translate(part.path, part.parameters))
         found = cfnlint.api.lint(translated, config=ManualArgs(regions=["eu-west-2"]))
-        # Its loop over the topics is gone by then.
-        expected = ["W2001 Parameter Topics not used. ['Parameters', 'Topics']"] if part.path.name == "streams.yaml" else []
+        # A loop over a list is gone by then.
+        lists = {"streams.yaml": ["Topics"], "glue_schemas.yaml": ["RoleName", "Schemas"]}
+        expected = [f"W2001 Parameter {it} not used. ['Parameters', '{it}']" for it in lists.get(part.path.name, [])]
         assert [f"{m.rule.id} {m.message} {m.path}" for m in found] == expected, part.path
         assert not [
             resource
@@ -328,13 +351,14 @@ HOLDS_DATA = {
 
 def test_what_holds_data_outlives_the_stack_and_its_replacement() -> None:
     resources = [r for path in (TEMPLATE, *STACKS) for r in read(path)["Resources"].values() if r["Type"] in HOLDS_DATA]
-    assert len(resources) == 16
+    assert len(resources) == 19
     for resource in resources:
         assert resource["DeletionPolicy"] == HOLDS_DATA[resource["Type"]]
         assert resource["UpdateReplacePolicy"] == resource["DeletionPolicy"].removesuffix("ExceptOnCreate")
 
 
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234-abcd"
+EVERY_SOURCE = {"IngestCubic": "true", "IngestDataCommons": "true"}
 KEPT = {
     PART: {"Key", "DataBucket", "ExportBucket"},
     of_application("Lake", PART): {
@@ -343,6 +367,7 @@ KEPT = {
     of_application("Cubic", PART): {
         "IncomingBucket", "ArchiveBucket", "ErrorBucket", "SpringboardBucket", "CubicRawDatabase",
     },
+    of_application("DataCommons", PART): {"SourceBucket", "DevBucket", "ProdBucket"},
 }  # fmt: skip
 
 
@@ -350,14 +375,14 @@ KEPT = {
 def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which `make import-template` has written its files."""
     monkeypatch.chdir(tmp_path)
-    import_template(["dataplatform-stg", KEY, "--cubic"])
+    import_template(["dataplatform-stg", KEY, "--cubic", "--data-commons"])
     return tmp_path
 
 
 @pytest.mark.parametrize("file", KEPT)
 def test_what_was_kept_can_be_imported_as_it_is_and_alone(imported: Path, file: str) -> None:
     part = json.loads((imported / file).read_text())
-    stack = load(TEMPLATE, PRE_PRODUCTION | {"IngestCubic": "true"}, attributes={"Key.Arn": KEY})
+    stack = load(TEMPLATE, PRE_PRODUCTION | EVERY_SOURCE, attributes={"Key.Arn": KEY})
     assert part["Resources"].keys() == KEPT[file]
     assert "Transform" not in part
     given = PRE_PRODUCTION | {"KeyArn": KEY}
@@ -390,7 +415,7 @@ def test_an_import_names_each_resource_of_its_template_as_cloudformation_finds_i
     part = json.loads((imported / file).read_text())["Resources"]
     named = json.loads((imported / file.replace(PART.removeprefix("import"), LIST.removeprefix("import"))).read_text())
     assert [(it["LogicalResourceId"], it["ResourceType"]) for it in named] == [(n, r["Type"]) for n, r in part.items()]
-    stack = load(TEMPLATE, PRE_PRODUCTION | {"IngestCubic": "true"})
+    stack = load(TEMPLATE, PRE_PRODUCTION | EVERY_SOURCE)
     for resource in named:
         schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-2", resource["ResourceType"]).schema
         [(key, value)] = resource["ResourceIdentifier"].items()
@@ -399,14 +424,14 @@ def test_an_import_names_each_resource_of_its_template_as_cloudformation_finds_i
         assert value == ("1234-abcd" if key == "KeyId" else properties[key])
 
 
-@pytest.mark.parametrize(("cubic", "kept_in"), [(False, {"Lake"}), (True, {"Lake", "Cubic"})])
+@pytest.mark.parametrize("optional", [(), ("Cubic",), ("DataCommons",), ("Cubic", "DataCommons")])
 def test_the_applications_that_keep_something_are_nested_as_the_template_nests_them(
-    source: dict[str, Any], cubic: bool, kept_in: set[str]
+    source: dict[str, Any], optional: tuple[str, ...]
 ) -> None:
     """One level, and Retain, is what AWS asks: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-nested-stacks.html"""
-    part, root = nesting(cubic=cubic), kept(yaml_parse(TEMPLATE.read_text()))
-    applications = kept_by_applications(cubic=cubic)
-    assert applications.keys() == kept_in
+    part, root = nesting(optional), kept(yaml_parse(TEMPLATE.read_text()))
+    applications = kept_by_applications(optional)
+    assert applications.keys() == {"Lake", *optional}
     for name, inner in applications.items():
         stack = part["Resources"].pop(name)
         assert (stack["Type"], stack["DeletionPolicy"]) == ("AWS::CloudFormation::Stack", "Retain")
@@ -426,7 +451,7 @@ def test_the_deployment_guide_imports_what_is_made_for_it(source: dict[str, Any]
         commands, (PART, lake, NESTING), (LIST, of_application("Lake", LIST), None), strict=True
     ):
         assert f"/{template}" in command.replace("file://", "/")
-        parts = {PART: kept(source), lake: kept_by_applications(cubic=False)["Lake"], NESTING: nesting(cubic=False)}
+        parts = {PART: kept(source), lake: kept_by_applications()["Lake"], NESTING: nesting()}
         asked = parts[template]["Parameters"]
         given = set(re.findall(r"ParameterKey=(\w+)", command))
         assert given == {name for name, parameter in asked.items() if "Default" not in parameter}
@@ -461,13 +486,15 @@ def _metrics(template: Template) -> list[list[Any]]:
 def test_the_dashboard_shows_every_metric_that_we_have_and_none_that_we_have_not(template: Template) -> None:
     ours = [line for line in _metrics(template) if line[2] == "service"]
     sent = METRICS | (METRICS_OF_CUBIC if "Cubic" in template.nested else {})
+    sent |= METRICS_OF_DATA_COMMONS if "DataCommons" in template.nested else {}
     assert {(line[3], line[1]) for line in ours} == {(service, name) for service, names in sent.items() for name in names}
 
 
 def test_the_metrics_are_those_that_the_programs_send() -> None:
     programs = [path.read_text() for folder in ("services", "ecs") for path in (ROOT / folder).rglob("*.py")]
     sent = {name for text in programs for name in re.findall(r'telemetry\.\w+\(\s*"(\w+)"', text)}
-    assert sent == {name for names in [*METRICS.values(), *METRICS_OF_CUBIC.values()] for name in names}
+    ours = [*METRICS.values(), *METRICS_OF_CUBIC.values(), *METRICS_OF_DATA_COMMONS.values()]
+    assert sent == {name for names in ours for name in names}
 
 
 def test_the_dashboard_and_the_alarms_are_of_things_of_this_stack(template: Template) -> None:
@@ -483,7 +510,7 @@ def test_the_dashboard_and_the_alarms_are_of_things_of_this_stack(template: Temp
     alarms = [a.properties for a in template.of_type("AWS::CloudWatch::Alarm")]
     stats = [m["MetricStat"]["Metric"] for a in alarms for m in a.get("Metrics", []) if "MetricStat" in m]
     for dimension in [d for a in [*alarms, *stats] for d in a.get("Dimensions", [])]:
-        expected = METRICS | METRICS_OF_CUBIC if dimension["Name"] == "service" else names
+        expected = METRICS | METRICS_OF_CUBIC | METRICS_OF_DATA_COMMONS if dimension["Name"] == "service" else names
         assert dimension["Value"] in expected
     for name, value in [pair for line in dimensions for pair in line if isinstance(pair[0], str)]:
         assert value in names, name
@@ -579,11 +606,16 @@ def test_what_a_person_is_told_to_give_to_the_task_is_what_its_settings_take(pro
 
 def _environments(template: Template) -> dict[str, dict[str, str]]:
     """What each program is given, by its logical id."""
-    container = loader_of(template)
+    containers = {
+        task.logical_id: container
+        for task in template.of_type("AWS::ECS::TaskDefinition")
+        for container in task.properties["ContainerDefinitions"]
+        if container["Essential"]
+    }
     functions = {f.logical_id: f.properties["Environment"]["Variables"] for f in template.of_type("AWS::Lambda::Function")}
     return {
         name: {variable: str(value) for variable, value in environment.items()} for name, environment in functions.items()
-    } | {"DumpLoaderTaskDefinition": {e["Name"]: str(e["Value"]) for e in container["Environment"]}}
+    } | {name: {e["Name"]: str(e["Value"]) for e in container["Environment"]} for name, container in containers.items()}
 
 
 def _names(properties: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from local.emulator.template import Template, load
 from tests.contract.test_deployment import ENVIRONMENTS
-from tests.policies import as_list, role_statements, statements
+from tests.policies import as_list, role_statements, roles, statements
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 ACCOUNT = "123456789012"
@@ -26,7 +26,7 @@ UNCONDITIONAL = {
         (role, "lambda.amazonaws.com"): "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html"
         for role in (
             "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "MigrateMetadataRole",
-            *(f"{name}Role" for name in OF_CUBIC),
+            *(f"{name}Role" for name in OF_CUBIC), "TrinoPublisherRole",
         )
     },
     ("AlertsTopicPolicy", "events.amazonaws.com"): "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
@@ -36,6 +36,8 @@ UNCONDITIONAL = {
 IF_SENT = {
     "DumpLoaderExecutionRole": "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
     "DumpLoaderTaskRole": "has the trust policy of the role above; https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
+    "DatasetLoaderExecutionRole": "as DumpLoaderExecutionRole",
+    "DatasetLoaderTaskRole": "as DumpLoaderTaskRole",
     "LandingToRawRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
     "TransformRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
     "IngestRole": "https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
@@ -43,6 +45,7 @@ IF_SENT = {
 # To which of a service's names a role may be given. RDS has two, and AWS does not say which one counts for an export.
 PASSED_TO = {
     "UploadRuleRole": {"ecs-tasks.amazonaws.com"},
+    "SpecRuleRole": {"ecs-tasks.amazonaws.com"},
     "SnapshotToS3Role": {"rds.amazonaws.com", "export.rds.amazonaws.com"},
 }
 # Actions that are allowed on "*", each with AWS's word that it takes no resource, or no name of one.
@@ -82,6 +85,9 @@ THROUGH = {
     **{f"{name}Role": {"s3", "sns", "secretsmanager", "lambda"} for name in OF_CUBIC},
     "WriteKafkaFilesRole": {"s3", "sns", "secretsmanager", "lambda", "kinesis"},
     "IngestRole": {"s3"},
+    "DatasetLoaderExecutionRole": {"secretsmanager"},
+    "DatasetLoaderTaskRole": {"s3", "sns"},
+    "TrinoPublisherRole": {"s3", "sns", "secretsmanager", "lambda"},
 }
 POLICIES = {
     "AWS::IAM::Role": "AssumeRolePolicyDocument",
@@ -107,7 +113,7 @@ def resource_statements(template: Template, effect: str = "Allow") -> Iterator[t
 
 def all_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from resource_statements(template)
-    for role in template.of_type("AWS::IAM::Role"):
+    for role in roles(template):
         for statement in role_statements(role):
             yield role.logical_id, statement
 
@@ -200,14 +206,14 @@ def test_wildcards_stand_only_where_aws_wants_them(template: Template) -> None:
     found = list(all_statements(template))
     assert {(n, a) for n, s in found for a in s["Action"] if "*" in a} == WILD_ACTIONS
     on_all = {a for name, s in found for a in s["Action"] if "*" in s["Resource"] and name != "Key"}
-    assert on_all == ON_ALL.keys() | (VPC_ACTIONS if "Cubic" in template.nested else set())
+    assert on_all == ON_ALL.keys() | (VPC_ACTIONS if {"Cubic", "DataCommons"} & template.nested.keys() else set())
     for name, statement in found:
         assert not {"NotPrincipal", "NotAction", "NotResource"} & statement.keys(), name
 
 
 def test_a_role_uses_a_key_only_by_way_of_the_services_that_encrypt_with_it(template: Template) -> None:
     through: dict[str, set[str]] = {}
-    for role in template.of_type("AWS::IAM::Role"):
+    for role in roles(template):
         for statement in role_statements(role):
             actions = {a for a in statement["Action"] if a.startswith("kms:")} - {"kms:DescribeKey"}
             if not actions:
@@ -228,14 +234,14 @@ def test_a_role_uses_a_key_only_by_way_of_the_services_that_encrypt_with_it(temp
 
 def test_the_code_of_a_function_in_the_vpc_is_denied_what_lambda_does_in_its_roles_name(template: Template) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
-    roles = {role.arn: role for role in template.of_type("AWS::IAM::Role")}
+    by_arn = {role.arn: role for role in roles(template)}
     functions = [f for f in template.of_type("AWS::Lambda::Function") if "VpcConfig" in f.properties]
-    assert len(functions) == (1 + len(OF_CUBIC) if "Cubic" in template.nested else 0)
+    of_cubic = 1 + len(OF_CUBIC) if "Cubic" in template.nested else 0
+    assert len(functions) == of_cubic + ("DataCommons" in template.nested)
     for function in functions:
-        role = roles[function.properties["Role"]]
+        role = by_arn[function.properties["Role"]]
         assert {a for s in role_statements(role) for a in s["Action"] if a.startswith("ec2:")} == VPC_ACTIONS
-        [policy] = role.properties["Policies"]
-        [denied] = statements(policy["PolicyDocument"], "Deny")
+        [denied] = [s for policy in role.properties["Policies"] for s in statements(policy["PolicyDocument"], "Deny")]
         assert (set(denied["Action"]), denied["Resource"]) == (VPC_ACTIONS, ["*"])
         [pattern] = asked(denied, ("ArnLike",), "lambda:SourceFunctionArn")
         assert fnmatchcase(function.arn, pattern)
@@ -267,8 +273,8 @@ def test_what_is_passed_on_is_bound_to_whom_and_to_what(template: Template) -> N
 def test_a_role_is_given_to_the_services_that_work_in_it_and_no_other(template: Template) -> None:
     passed = {
         role.logical_id: set(asked(s, ("StringEquals",), "iam:PassedToService"))
-        for role in template.of_type("AWS::IAM::Role")
+        for role in roles(template)
         for s in role_statements(role)
         if "iam:PassRole" in s["Action"]
     }
-    assert passed == PASSED_TO
+    assert passed == {role: services for role, services in PASSED_TO.items() if role in template.resources}

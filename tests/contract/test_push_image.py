@@ -42,7 +42,9 @@ def push(tmp_path: Path, repository: Path) -> Push:
         stub.write_text(STUB)
         stub.chmod(0o755)
 
-    def run(environment: str = "stg", *, there: bool = False) -> subprocess.CompletedProcess[str]:
+    def run(
+        environment: str = "stg", loader: str = "dump_loader", *, there: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         variables = {
             **os.environ,
             "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
@@ -50,7 +52,7 @@ def push(tmp_path: Path, repository: Path) -> Push:
             "REPOSITORY": REPOSITORY,
             "IMAGE_IS_MISSING": "0" if there else "1",
         }
-        command = [str(ROOT / "ecs/push-image"), environment, "loader", "abc123"]
+        command = [str(ROOT / "ecs/push-image"), environment, loader, "abc123"]
         return subprocess.run(command, cwd=repository, env=variables, capture_output=True, text=True, check=False)
 
     return run
@@ -77,8 +79,32 @@ def test_the_image_goes_into_the_repository_of_the_environments_stack(
         "aws ecr get-login-password",
         f"docker login --username AWS --password-stdin {REPOSITORY.split('/')[0]}",
     ]
-    assert rest[2:] == [f"docker tag loader:abc123 {REPOSITORY}:abc123", f"docker push {REPOSITORY}:abc123"]
+    assert rest[2:] == [f"docker tag dump_loader:abc123 {REPOSITORY}:abc123", f"docker push {REPOSITORY}:abc123"]
     assert "DumpLoaderImageTag=abc123" in pushed.stdout
+
+
+@pytest.mark.parametrize(
+    ("loader", "output", "parameter"),
+    [
+        ("dump_loader", "RepositoryUri", "DumpLoaderImageTag"),
+        ("dataset_loader", "DatasetLoaderRepositoryUri", "DataCommonsLoaderImageTag"),
+    ],
+)
+def test_each_loader_has_a_repository_and_a_parameter(
+    push: Push, tmp_path: Path, loader: str, output: str, parameter: str
+) -> None:
+    pushed = push(loader=loader)
+    assert pushed.returncode == 0, pushed.stderr
+    assert f"OutputKey=='{output}'" in asked(tmp_path)[0]
+    assert asked(tmp_path)[-2] == f"docker tag {loader}:abc123 {REPOSITORY}:abc123"
+    assert f"{parameter}=abc123" in pushed.stdout
+
+
+def test_a_loader_that_there_is_not_is_refused(push: Push, tmp_path: Path) -> None:
+    pushed = push(loader="loader")
+    assert pushed.returncode == 1
+    assert "There is no loader loader" in pushed.stderr
+    assert asked(tmp_path) == []
 
 
 def test_an_image_that_is_there_is_not_pushed_again(push: Push, tmp_path: Path) -> None:

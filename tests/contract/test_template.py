@@ -12,7 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 from liberator.naming import dump_keys, import_date_of, row_counts_uri
 from local.emulator.eventbridge import matches, transform
 from local.emulator.template import Resource, Template, load
-from tests.policies import as_list, grants, loader_of, role_statements, statements
+from tests.policies import as_list, grants, loader_of, role_statements, roles, statements
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PARAMETERS = {
@@ -23,6 +23,9 @@ PARAMETERS = {
     "PreProductionBucketName": "dataplatform-pre-liberator-data-storage",
     "IngestCubic": "true",
     "CubicKafkaTopics": "sample",
+    "IngestDataCommons": "true",
+    "TrinoHost": "trino.example.org",
+    "TrinoUser": "datacommons",
 }
 # Cubic's functions that a queue calls, each with the others that send to it; its rule, if it has one, is in QUEUES.
 CUBIC = {
@@ -45,6 +48,7 @@ ROLES = {
     "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole", "DumpLoaderTaskRole",
     "DumpLoaderExecutionRole", "UploadRuleRole", "ExportRole", "LandingToRawRole", "TransformRole",
     *(f"{function}Role" for function in CUBIC), "MigrateMetadataRole", "IngestRole",
+    "DatasetLoaderTaskRole", "DatasetLoaderExecutionRole", "SpecRuleRole", "TrinoPublisherRole",
 }  # fmt: skip
 
 
@@ -61,7 +65,7 @@ def roles_that_may(template: Template, action: str, arn: str) -> set[str]:
     """Logical ids of the roles that are allowed this action on this resource."""
     return {
         role.logical_id
-        for role in template.of_type("AWS::IAM::Role")
+        for role in roles(template)
         for s in role_statements(role)
         if any(fnmatchcase(action, a) for a in s["Action"]) and any(fnmatchcase(arn, r) for r in s["Resource"])
     }
@@ -193,6 +197,7 @@ def test_the_topic_hands_on_to_the_queue_in_its_envelope(production: Template) -
         ("S3ToS3CopierFunction", "S3ToS3CopierQueue"),
         ("ProdToPreprodFunction", "ProdToPreprodQueue"),
         *((f"{name}Function", f"{name}Queue") for name in CUBIC),
+        ("TrinoPublisherFunction", "Queue"),
     ],
 )
 def test_each_function_reads_its_queue_and_says_which_messages_failed(
@@ -295,17 +300,23 @@ QUEUES = {
         "JobFailedRule",
         "SnapshotToS3Topic",
         *(rule for rules in RULES.values() for rule in rules),
+        "SpecRule",
+        "DatasetLoaderFailedRule",
+        "SweepTablesSchedule",
     },
     **{f"{name}Queue": {f"{name}Role"} | others | RULES.get(name, set()) for name, others in CUBIC.items()},
     **{f"{name}Dlq": {f"{name}Role"} for name in CUBIC},
+    # The data commons has one consumer, whose ids are therefore those of stacks/consumer.yaml.
+    "Queue": {"TrinoPublisherRole", "DatasetLoaderTaskRole", "SweepTablesSchedule"},
+    "Dlq": {"TrinoPublisherRole"},
 }
 TOPICS = {
     "SnapshotToS3Topic": {"events.rds.amazonaws.com"},
-    "EventsTopic": {"S3ToS3CopierRole"},
+    "EventsTopic": {"S3ToS3CopierRole", "TrinoPublisherRole"},
     "AlertsTopic": {
         "events.amazonaws.com", "cloudwatch.amazonaws.com",
         "DumpLoaderTaskRole", "SnapshotToS3Role", "S3ToS3CopierRole", "ProdToPreprodRole",
-        *(f"{name}Role" for name in CUBIC),
+        *(f"{name}Role" for name in CUBIC), "DatasetLoaderTaskRole", "TrinoPublisherRole",
     },
 }  # fmt: skip
 
@@ -354,8 +365,8 @@ def test_eventbridge_is_let_at_the_key_without_a_condition_since_it_sends_none(p
 
 
 def test_no_role_may_do_everything_of_anything(production: Template) -> None:
-    assert {role.logical_id for role in production.of_type("AWS::IAM::Role")} == ROLES
-    for role in production.of_type("AWS::IAM::Role"):
+    assert {role.logical_id for role in roles(production)} == ROLES
+    for role in roles(production):
         assert "ManagedPolicyArns" not in role.properties, "AWS's managed policies name no resources"
         for statement in role_statements(role):
             assert not [a for a in statement["Action"] if a == "*" or a.endswith(":*")], role.logical_id
@@ -417,12 +428,12 @@ def test_what_waits_by_requeueing_is_not_stopped_as_a_recursive_loop(production:
         if "POLL_DELAY_SECONDS" in f.properties["Environment"]["Variables"]
     }
     of_cubic = {f"{name}Function" for name in CUBIC}
-    assert polling == requeueing == {"SnapshotToS3Function", "S3ToS3CopierFunction"} | of_cubic
+    assert polling == requeueing == {"SnapshotToS3Function", "S3ToS3CopierFunction", "TrinoPublisherFunction"} | of_cubic
 
 
 def test_a_poll_ends_before_its_queue_forgets_the_message(production: Template) -> None:
     longest = yaml_parse(TEMPLATE.read_text())["Parameters"]["MaxWaitHours"]["MaxValue"]
-    for queue in ("SnapshotToS3Queue", "S3ToS3CopierQueue", *(f"{name}Queue" for name in CUBIC)):
+    for queue in ("SnapshotToS3Queue", "S3ToS3CopierQueue", "Queue", *(f"{name}Queue" for name in CUBIC)):
         assert production.resources[queue].properties["MessageRetentionPeriod"] > longest * 3600
 
 
@@ -476,7 +487,7 @@ def test_no_input_of_a_target_has_a_value_within_quotes_where_eventbridge_does_n
         for target in rule.properties["Targets"]
         if "InputTransformer" in target
     ]
-    assert len(transformers) == 3
+    assert len(transformers) == 5
     for transformer in transformers:
         quoted = re.findall(r'"(?:[^"\\]|\\.)*"', transformer["InputTemplate"])
         assert not [text for text in quoted if re.search(r"<[\w-]+>", text)]
@@ -511,9 +522,11 @@ def test_what_reads_a_dump_never_has_the_master_users_password(production: Templ
     assert production.resources["Database"].properties["MasterUsername"] != "liberator_loader"
     of_migrations = production.resources["MigrateMetadataFunction"].properties["Environment"]["Variables"]
     of_cubics_database = of_migrations["DB_SECRET_ARN"]
-    for role in ROLES - {"DumpLoaderExecutionRole"}:
+    for role in ROLES - {"DumpLoaderExecutionRole", "DatasetLoaderExecutionRole"}:
         read = {arn for action, arn in grants(production.resources[role]) if action.startswith("secretsmanager:")}
-        assert read <= {production.resources["CubicApiSecret"].ref, of_cubics_database}, role
+        assert read <= {production.resources[it].ref for it in ("CubicApiSecret", "TrinoTokenSecret")} | {
+            of_cubics_database
+        }, role
 
 
 def test_the_loader_begins_when_its_account_is_made_by_a_container_that_has_ended(production: Template) -> None:
@@ -590,7 +603,7 @@ def test_pre_production_lets_productions_replicator_put_dumps(production: Templa
 
 def test_buckets_are_private_encrypted_and_reached_by_tls_only(production: Template) -> None:
     buckets = production.of_type("AWS::S3::Bucket")
-    assert len(buckets) == 10
+    assert len(buckets) == 13
     for bucket in buckets:
         assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket.properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
