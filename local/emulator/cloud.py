@@ -7,6 +7,7 @@ that messages and RDS wait is scaled, and a run with a fresh account begins in s
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -33,7 +34,8 @@ from local.emulator.rds import RdsEvent, RdsStandIn, eventbridge_event, sns_attr
 from local.emulator.schedules import Schedules
 from local.emulator.stack import SECRET, create_bucket, deploy, generated
 from local.emulator.story import Story, kind_of
-from local.emulator.template import Template, load
+from local.emulator.template import Resource, Template, load
+from local.emulator.trino_server import TrinoServer
 
 PREFIX = "dataplatform-stg"  # that of events/
 PRE_PRODUCTION_BUCKET = "dataplatform-preprod-liberator-data-storage"
@@ -45,7 +47,10 @@ PARAMETERS = {
     "SubnetIds": "subnet-a,subnet-b",
     "PreProductionBucketName": PRE_PRODUCTION_BUCKET,
 }
+DATA_COMMONS = {"IngestDataCommons": "true"}
 CUBIC = {"IngestCubic": "true", "CubicKafkaTopics": "sample", "CubicDmapHosts": "127.0.0.1"}
+
+_FIELD = re.compile(r"((?:[^:]*:){6}[^:]*)(?::([^:]*)::)?")  # of a secret: ARN, and the key of a field
 
 
 class Cloud:
@@ -59,6 +64,7 @@ class Cloud:
     `server` is one that runs already, otherwise one of `flavour` is started;
     `cubic` is the second source, with a PostgreSQL server, whose tables are made; without `liberator` nothing of the first
     runs, and there is no server for its dumps; `schedules` lets its rules come by time;
+    `data_commons` is the third source, and `trino` a server for it, whose token its secret has;
     `also_on` is an address by which containers reach this machine: the AWS and PostgreSQL answer there too;
     `copies(event, way)` says how often each RDS event arrives by "sns" and by "eventbridge", 0 for a lost one.
     """
@@ -75,6 +81,8 @@ class Cloud:
         transforms: Path | None = None,
         cubic: bool = False,
         liberator: bool = True,
+        data_commons: bool = False,
+        trino: bool = True,
         schedules: bool = False,
         also_on: str | None = None,
         copies: Callable[[RdsEvent, str], int] = lambda _event, _way: 1,
@@ -84,8 +92,10 @@ class Cloud:
         flavour: Flavour | None = None,
         story: Story | None = None,
     ) -> None:
-        self.parameters = PARAMETERS | (CUBIC if cubic else {}) | dict(parameters or {})
+        optional = (CUBIC if cubic else {}) | (DATA_COMMONS if data_commons else {})
+        self.parameters = PARAMETERS | optional | dict(parameters or {})
         self.cubic, self.liberator, self.schedules = cubic, liberator, schedules
+        self.data_commons, self._has_trino = data_commons, data_commons and trino
         self.also_on = also_on
         self.time_scale = time_scale
         self.snapshot_seconds, self.export_seconds = snapshot_seconds, export_seconds
@@ -111,6 +121,7 @@ class Cloud:
             jobs = job_runs(lambda *run: self._carry_out_job(*run), lambda *end: self._job_ended(*end))
             stack.enter_context(jobs)
             self.postgres = stack.enter_context(PostgresServer(also_on=self.also_on)) if self.cubic else None
+            self.trino = stack.enter_context(TrinoServer(self.aws.endpoint)) if self._has_trino else None
             self.template = self._load()
             deploy(self.template, self.aws)
             self._deploy_what_is_not_ours()
@@ -122,11 +133,10 @@ class Cloud:
                 stack.callback(self.glue_jobs.stop)
             if self.liberator:
                 self._start_databases(stack)
-                self.ecs = self._ecs_agent(log)
-                stack.callback(self.ecs.stop)
+            self._start_tasks(stack, log)
             self.bus = Bus(
                 self.template.of_type("AWS::Events::Rule"),
-                {"sqs": self._to_queue, "sns": self._to_topic, "ecs": lambda _, overrides: self.ecs.run_task(overrides)},
+                {"sqs": self._to_queue, "sns": self._to_topic, "ecs": self._to_cluster},
             )
             self._start_functions(stack, log)
             if self.cubic:
@@ -183,6 +193,12 @@ class Cloud:
 
     def _load(self) -> Template:
         attributes = {"Database.Endpoint.Address": self.server.host, "Database.Endpoint.Port": str(self.server.port)}
+        access = self.trino.access if self.trino else None
+        if access:
+            found = {"TrinoHost": access.host, "TrinoPort": str(access.port), "TrinoUser": access.user}
+            self.parameters = found | self.parameters
+            secret = self.aws.client("secretsmanager").create_secret(Name="TrinoTokenSecret", SecretString=access.token())
+            attributes["TrinoTokenSecret"] = secret["ARN"]
         template = load(
             ROOT / "template.yaml",
             self.parameters,
@@ -193,6 +209,8 @@ class Cloud:
             variables = function.properties["Environment"]["Variables"]
             if self.postgres and "DB_CA_BUNDLE" in variables:  # in AWS it is in the artefact
                 variables["DB_CA_BUNDLE"] = str(self.postgres.ca_bundle)
+            if access and "TRINO_HOST" in variables:  # in AWS a public authority has signed its certificate
+                variables["TRINO_CA_BUNDLE"] = access.ca_bundle
         return template
 
     def _metadata(self) -> dict[str, str]:
@@ -227,32 +245,38 @@ class Cloud:
         self.instance = str(self.template.resources["Database"].properties["DBInstanceIdentifier"])
         self.rds.register_instance(self.aws.client("rds"), self.instance)
 
-    def _ecs_agent(self, log: Any) -> EcsAgent:
-        [task_definition] = self.template.of_type("AWS::ECS::TaskDefinition")
+    def _start_tasks(self, stack: ExitStack, log: Any) -> None:
+        """An agent for each task definition. The dump loader's has a name of its own."""
+        self.tasks: dict[str, EcsAgent] = {}
+        cluster = self.template.resources["Cluster"].arn
+        for definition in self.template.of_type("AWS::ECS::TaskDefinition"):
+            of_dumps = definition.logical_id == "DumpLoaderTaskDefinition"
+            if of_dumps and not self.liberator:
+                continue
+            secrets = self._secrets_of(definition)
+            replaced = {"DB_CA_BUNDLE": str(self.server.ca_bundle)} if of_dumps else {}
+            environment = self.aws.environment
+            agent = EcsAgent(definition, cluster, environment, secrets, replaced, log, self.story, self._event)
+            self.tasks[definition.ref] = agent
+            stack.callback(agent.stop)
+            if of_dumps:
+                self.ecs = agent
+
+    def _secrets_of(self, definition: Resource) -> dict[str, str]:
+        """The values of a task's secrets, a whole one or a field of it, by what they are taken from.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+        """
         master = json.dumps({"username": self.server.user, "password": self.server.password})
-        values = {
-            s.ref: generated(s.properties["GenerateSecretString"])
-            for s in self.template.of_type(SECRET)
-            if "GenerateSecretString" in s.properties
-        }
-        containers = task_definition.properties["ContainerDefinitions"]
-        secrets = {s["ValueFrom"]: values.get(s["ValueFrom"], master) for c in containers for s in c["Secrets"]}
-        [upload_target] = [
-            target
-            for rule in self.template.of_type("AWS::Events::Rule")
-            for target in rule.properties["Targets"]
-            if "EcsParameters" in target
-        ]
-        return EcsAgent(
-            task_definition,
-            upload_target["Arn"],
-            self.aws.environment,
-            secrets,
-            str(self.server.ca_bundle),
-            log,
-            self.story,
-            self._event,
-        )
+        made = {s.ref: s.properties for s in self.template.of_type(SECRET)}
+        values = {ref: p["SecretString"] for ref, p in made.items() if "SecretString" in p}
+        values |= {ref: generated(p["GenerateSecretString"]) for ref, p in made.items() if "GenerateSecretString" in p}
+        found: dict[str, str] = {}
+        for secret in (s for c in definition.properties["ContainerDefinitions"] for s in c["Secrets"]):
+            arn, field = _FIELD.fullmatch(secret["ValueFrom"]).groups()  # type: ignore[union-attr]
+            value = values.get(arn, master)
+            found[secret["ValueFrom"]] = json.loads(value)[field] if field else value
+        return found
 
     def _glue_jobs(self, log: Any) -> GlueJobs:
         glue_scripts.push(self.s3, self.name_of("GlueAssetsBucket"), self.transforms)
@@ -288,7 +312,7 @@ class Cloud:
         pollers = []
         for mapping in self.template.of_type("AWS::Lambda::EventSourceMapping") if self._polling else []:
             function = next(f for f in functions if mapping.properties["FunctionName"] in {f.name, f.arn})
-            if not self.liberator and not function.handler.startswith("cubic."):
+            if not self.liberator and not function.resource.path.startswith(("Cubic/", "DataCommons/")):
                 continue
             queue = mapping.properties["EventSourceArn"].rsplit(":", 1)[-1]
             url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -348,6 +372,9 @@ class Cloud:
     def _to_queue(self, target: dict[str, Any], body: Any) -> None:
         url = self.aws.client("sqs").get_queue_url(QueueName=target["Arn"].rsplit(":", 1)[-1])["QueueUrl"]
         self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
+    def _to_cluster(self, target: dict[str, Any], overrides: Any) -> None:
+        self.tasks[target["EcsParameters"]["TaskDefinitionArn"]].run_task(overrides)
 
     def _to_topic(self, target: dict[str, Any], body: Any) -> None:
         self.aws.client("sns").publish(TopicArn=target["Arn"], Message=json.dumps(body))

@@ -1,7 +1,7 @@
-"""The ECS agent: runs the loader's task, each container a process with the environment that the task definition gives it.
+"""The ECS agent: runs the tasks of one definition, each container a process with the environment that it gives it.
 
 Stands in for ECS, which moto records but does not run. How it differs: no container (the image has a test of its own),
-no CPU or memory limit of one task, and the CA that the loader trusts is the private server's own instead of RDS's. An
+no CPU or memory limit of one task, and the CA that the dump loader trusts is the private server's own instead of RDS's. An
 account's quota of Fargate vCPUs is a number of tasks that run at once. Beyond it Fargate refuses RunTask and EventBridge
 tries again, for six hours; here the task waits for its turn, PROVISIONING, however long that takes.
 """
@@ -37,13 +37,16 @@ STAGES = {"WARNING": "Loader warns", "ERROR": "Loader failed"}  # its other line
 
 @dataclass
 class EcsAgent:
-    """`secrets` maps a secret's ARN to its value; `on_event` hears of the task's end, as EventBridge would."""
+    """`secrets` maps what a container's secret is taken from to its value; `replaced` are variables that differ here.
+
+    `on_event` hears of the task's end, as EventBridge would.
+    """
 
     task_definition: Resource
     cluster_arn: str
     base_environment: Mapping[str, str]
     secrets: Mapping[str, str]
-    ca_bundle: str
+    replaced: Mapping[str, str]
     log: IO[bytes]
     story: Story
     on_event: Callable[[dict[str, Any]], None]
@@ -76,7 +79,7 @@ class EcsAgent:
                 raise ValueError(f"There is no container {override['name']} in the task definition.")
             if override["name"] == container["Name"]:
                 environment |= {e["name"]: str(e["value"]) for e in override.get("environment", [])}
-        environment["DB_CA_BUNDLE"] = self.ca_bundle
+        environment |= self.replaced
         environment["AWS_ACCESS_KEY_ID"] = str(self.task_definition.properties["TaskRoleArn"]).rsplit("/", 1)[-1]
         return {**self.base_environment, **environment}
 
@@ -109,7 +112,8 @@ class EcsAgent:
         task = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{self.cluster_arn.rsplit('/', 1)[-1]}/{uuid4().hex}"
         [environment] = [environment for container, environment in commands if container["Essential"]]
         if not self._stopped:
-            self.story.tell("Task started", environment.get("DUMP_KEY") or environment.get("IMPORT_DATE_OVERRIDE", ""))
+            asked = (environment.get(name) for name in ("DUMP_KEY", "IMPORT_DATE_OVERRIDE", "SPEC_KEY"))
+            self.story.tell("Task started", next(filter(None, asked), ""))
         codes: dict[str, int] = {}
         for container, environment in commands:
             if (code := self._run_container(container, environment)) is None:
@@ -125,15 +129,17 @@ class EcsAgent:
 
     def _run_container(self, container: Mapping[str, Any], environment: Mapping[str, str]) -> int | None:
         """Its exit code; None where the agent has been stopped before."""
-        entry_point = container.get("EntryPoint", ["python", "-m", "dump_loader"])  # as the image has it
+        program = environment["POWERTOOLS_SERVICE_NAME"] if container["Essential"] else ""  # of that name, in its image
+        _, *arguments = container.get("EntryPoint", ["python", "-m", program])
+        package = arguments[1].split(".")[0]
         with self._lock:
             if self._stopped:
                 return None
             receive, output = os.pipe()
             with Path(os.devnull).open() as nothing:
                 process = warm.start(
-                    entry_point[1:],
-                    env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / 'dump_loader'}"},
+                    arguments,
+                    env={**environment, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'ecs' / package}"},
                     cwd=ROOT,
                     stdin=nothing.fileno(),
                     stdout=output,
