@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from dataset_loader.settings import Dev, Landing, Prod, Store
+from dataset_loader.settings import Settings as LoaderSettings
+from dataset_loader.settings import read as read_settings
 
 from local.emulator.eventbridge import transform
 from local.emulator.template import Template, load
@@ -13,6 +17,13 @@ from tests.contract.test_template import roles_that_may, targets, uploaded
 from tests.policies import grants, roles
 
 SOURCES = "dataplatform-prod-data-commons-source"
+# What a person may give to a task that is run by hand, and otherwise has its default.
+BY_HAND = {"max_unpacked_bytes"}
+# Of a store that is not AWS's. In AWS the bucket is reached by the task's role.
+ELSEWHERE = {
+    "s3_landing_endpoint",
+    *(f"s3_{it}_{setting}" for it in ("dev", "prod") for setting in ("endpoint", "access_key", "secret_key")),
+}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +94,31 @@ def test_the_loader_is_told_which_version_of_which_spec(production: Template) ->
 # With which environment
 
 
+def test_its_environment_and_the_rules_overrides_are_what_its_settings_are_and_make_them(
+    production: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = container_of(production)
+    environment = {e["Name"]: str(e["Value"]) for e in container["Environment"]}
+    environment |= {s["Name"]: "" for s in container["Secrets"]}  # as the secret begins: the task's role
+    own = {name for name in environment if not name.startswith(("POWERTOOLS_", "AWS_"))}
+    own |= set(re.findall(r'"name": "([A-Z_]+)"', input_of(production)["InputTemplate"]))
+    taken = LoaderSettings.model_fields.keys() - {"landing", "dev", "prod"} - BY_HAND
+    taken |= {f"s3_{it.__name__.lower()}_{setting}" for it in (Landing, Dev, Prod) for setting in Store.model_fields}
+    assert {name.lower() for name in own} == taken - ELSEWHERE - {"event_time"}
+    assert environment["POWERTOOLS_SERVICE_NAME"] == "dataset_loader"
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = read_settings()
+    assert (settings.landing.bucket, settings.dev.bucket, settings.prod.bucket) == (
+        SOURCES,
+        "dataplatform-prod-data-commons-dev",
+        "dataplatform-prod-data-commons-prod",
+    )
+    assert (settings.landing.access_key, settings.landing.secret_key) == (None, None)
+    monkeypatch.setenv("S3_LANDING_ACCESS_KEY", "theirs")
+    assert read_settings().landing.access_key is not None
+
+
 def test_the_keys_of_the_private_source_come_from_their_secret(production: Template) -> None:
     secret = production.resources["SourceKeysSecret"]
     assert {s["Name"]: s["ValueFrom"] for s in container_of(production)["Secrets"]} == {
@@ -147,8 +183,10 @@ def test_without_schemas_of_glue_and_sources_of_others_nothing_is_allowed_there(
 
 @pytest.mark.parametrize(("parameters", "ports"), [(PRODUCTION, {443}), (DEVELOPMENT, {443, 8443})])
 def test_the_publisher_reaches_aws_and_trino_and_nobody_reaches_it(parameters: dict[str, str], ports: set[int]) -> None:
-    group = load(TEMPLATE, parameters).resources["TrinoPublisherSecurityGroup"].properties
-    assert {int(rule["ToPort"]) for rule in group["SecurityGroupEgress"]} == ports
+    template = load(TEMPLATE, parameters)
+    group = template.resources["TrinoPublisherSecurityGroup"].properties
+    more = [it.properties for it in template.of_type("AWS::EC2::SecurityGroupEgress")]
+    assert {int(rule["ToPort"]) for rule in [*group["SecurityGroupEgress"], *more]} == ports
     assert "SecurityGroupIngress" not in group
 
 
