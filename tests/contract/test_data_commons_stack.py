@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 import pytest
+
 from dataset_loader.settings import Dev, Landing, Prod, Store
 from dataset_loader.settings import Settings as LoaderSettings
 from dataset_loader.settings import read as read_settings
-
 from local.emulator.eventbridge import transform
 from local.emulator.template import Template, load
 from tests.contract.test_deployment import DEVELOPMENT, PRE_PRODUCTION, PRODUCTION, TEMPLATE
@@ -185,7 +185,9 @@ def test_without_schemas_of_glue_and_sources_of_others_nothing_is_allowed_there(
 def test_the_publisher_reaches_aws_and_trino_and_nobody_reaches_it(parameters: dict[str, str], ports: set[int]) -> None:
     template = load(TEMPLATE, parameters)
     group = template.resources["TrinoPublisherSecurityGroup"].properties
-    more = [it.properties for it in template.of_type("AWS::EC2::SecurityGroupEgress")]
+    others = [it.properties for it in template.of_type("AWS::EC2::SecurityGroupEgress")]
+    id_ = template.resources["TrinoPublisherSecurityGroup"].ref
+    more = [it for it in others if it["GroupId"] == id_]
     assert {int(rule["ToPort"]) for rule in [*group["SecurityGroupEgress"], *more]} == ports
     assert "SecurityGroupIngress" not in group
 

@@ -16,7 +16,7 @@ import pytest
 
 from local.emulator.template import Template, load
 from tests.contract.test_deployment import ENVIRONMENTS, TEMPLATE
-from tests.policies import as_list, grants, statements
+from tests.policies import as_list, grants, roles, statements
 
 OTHER_KEY = ENVIRONMENTS["production"]["PreProductionKmsKeyArn"]
 OTHER_BUCKET = f"arn:aws:s3:::{ENVIRONMENTS['production']['PreProductionBucketName']}"
@@ -284,6 +284,58 @@ RIGHTS |= {
         "IngestErrorLogs:*": LOG,
     },
 }
+READ_UPLOAD = "s3:GetObject s3:GetObjectVersion"
+STAGE = "s3:GetObject s3:PutObject s3:AbortMultipartUpload"
+COMMIT = "s3:GetObject s3:PutObject s3:DeleteObject"
+RIGHTS |= {
+    "DatasetLoaderExecutionRole": {
+        "*": "ecr:GetAuthorizationToken",
+        "DatasetLoaderRepository": "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "SourceKeysSecret": "secretsmanager:GetSecretValue",
+        "Key": "kms:Decrypt",
+        "DatasetLoaderLogs:*": LOG,
+    },
+    "DatasetLoaderTaskRole": {
+        "SourceBucket": "s3:ListBucket",
+        "SourceBucket/*": READ_UPLOAD,
+        "arn:aws:s3:::theirs/*": READ_UPLOAD,
+        "arn:aws:s3:::others/data/*": READ_UPLOAD,
+        **{
+            f"{bucket}{part}": STAGE
+            for bucket in ("DevBucket", "ProdBucket")
+            for part in ("/trino/*", "/_manifests/trino/*")
+        },
+        "DevBucket": "s3:ListBucket",
+        "ProdBucket": "s3:ListBucket",
+        "Key": USE,
+        "Queue": "sqs:SendMessage",
+        "AlertsTopic": "sns:Publish",
+    },
+    "SpecRuleRole": {
+        "DatasetLoaderTaskDefinition": "ecs:RunTask",
+        "task/dataplatform-prod-workers/*": "ecs:TagResource",
+        "DatasetLoaderExecutionRole": "iam:PassRole",
+        "DatasetLoaderTaskRole": "iam:PassRole",
+    },
+    "TrinoPublisherRole": {
+        "*": IN_VPC,
+        "Queue": f"{ANSWER} sqs:SendMessage",
+        "Dlq": "sqs:SendMessage",
+        "TrinoTokenSecret": "secretsmanager:GetSecretValue",
+        **{f"{bucket}/_manifests/trino/*": COMMIT for bucket in ("DevBucket", "ProdBucket")},
+        **{f"{bucket}/trino/*": "s3:DeleteObject" for bucket in ("DevBucket", "ProdBucket")},
+        "DevBucket": "s3:ListBucket",
+        "ProdBucket": "s3:ListBucket",
+        "Key": USE,
+        "EventsTopic": "sns:Publish",
+        "AlertsTopic": "sns:Publish",
+        "Logs:*": LOG,
+        **dict.fromkeys(
+            ("catalog", "database/pudl", "table/pudl/*", "database/wri_gppd", "table/wri_gppd/*"),
+            "glue:GetTable glue:UpdateTable",
+        ),
+    },
+}
 # Statement by statement, principals and actions. Pre-production has more of these than the others.
 BY_RESOURCE = {
     "Key": {
@@ -309,6 +361,8 @@ SECURITY_GROUPS = {
     "DumpLoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "3306-3306", "DatabaseSecurityGroup")},
     "CubicDatabaseSecurityGroup": {("in", "5432-5432", "CubicFunctionsSecurityGroup"), ("out", "all", "127.0.0.1/32")},
     "CubicFunctionsSecurityGroup": {("out", "443-443", "0.0.0.0/0"), ("out", "5432-5432", "CubicDatabaseSecurityGroup")},
+    "DatasetLoaderSecurityGroup": {("out", "443-443", "0.0.0.0/0")},
+    "TrinoPublisherSecurityGroup": {("out", "443-443", "0.0.0.0/0")},
 }
 
 
@@ -319,7 +373,8 @@ def test_every_role_has_its_row_of_rights() -> None:
 @pytest.mark.parametrize("role", RIGHTS)
 def test_a_role_may_do_this_and_no_more(role: str) -> None:
     allowed = defaultdict(set)
-    for action, arn in grants(loaded().resources[role]):
+    [found] = [it for it in roles(loaded()) if it.logical_id == role]
+    for action, arn in grants(found):
         allowed[labelled(arn)].add(action)
     assert allowed == {on: set(actions.split()) for on, actions in RIGHTS[role].items()}
 
@@ -606,6 +661,11 @@ ALARMS: dict[str, tuple[Any, ...]] = {
     **{f"{it}ErrorsAlarm": ("AWS/Lambda", "Errors Throttles", f"{it}Function", *TROUBLE) for it in OF_CUBIC},
     "NoSweepAlarm": (
         "AWS/Lambda", "Invocations", "SweepIncomingFunction", "Sum", 3600, 1, "LessThanThreshold", 1, "breaching",
+    ),
+    "DlqAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Dlq", *DLQ),  # the data commons' one consumer
+    "ErrorsAlarm": ("AWS/Lambda", "Errors Throttles", "TrinoPublisherFunction", *TROUBLE),
+    "NoTableSweepAlarm": (
+        "AWS/Lambda", "Invocations", "TrinoPublisherFunction", "Sum", 86400, 1, "LessThanThreshold", 1, "breaching",
     ),
     "TablePausedAlarm": (OURS, "TablesPaused", "finish_ingestion", *TROUBLE),
     "KafkaLateAlarm": (

@@ -20,7 +20,7 @@ from local.emulator.terminal import invoke_command, write_files
 from tests.events import EVENTS
 from tests.outcomes import OUTCOMES, Outcome, bring_about, event_of, of_every_file
 
-MEBIBYTES = 100  # of one artefact, unzipped; Lambda takes 250. boto3 is in it: docs/adr/0005; and zstandard, which trino wants, a quarter
+MEBIBYTES = 100  # of one artefact, unzipped; Lambda takes 250. A third is boto3 (docs/adr/0005), a quarter what trino needs
 MESSAGES = {("messages", path.stem) for path in EVENTS.glob("messages/*.json")}  # bodies, no events
 NOBODY = "http://127.0.0.1:9"
 
