@@ -102,7 +102,7 @@ format: .venv/dev.stamp ## format and mend what can be mended
 .PHONY: build
 build: .venv/dev.stamp ## sam build, with bytecode: docs/adr/0008-bytecode-is-in-the-artefact.md
 	$(BIN)/sam build
-	$(BIN)/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
+	$(BIN)/python -m deploy.bytecode .aws-sam/build
 
 .PHONY: cloud
 cloud: $(if $(LIVE),.venv/dev.stamp,build) server postgresql ## the local AWS for `sam local invoke`, until Ctrl-C; LIVE=1: its functions take what is on their queues

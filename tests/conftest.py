@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from cubic.migrating import migrate
 from cubic.store.database import PostgreSql
+from deploy.bytecode import add_bytecode
 from dump_loader.sql.server import Flavour
 from local import ROOT
 from local.emulator import postgres_server
@@ -33,13 +35,17 @@ settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
-def built() -> None:
-    """Built from the working tree, so that what is tested is what would be deployed."""
-    environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-2"}
-    sam = Path(sys.executable).with_name("sam")
-    subprocess.run([sam, "build"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    compileall = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", BUILD]
-    subprocess.run(compileall, check=True, capture_output=True)  # as `make build` does
+def built(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Built from the working tree, so that what is tested is what would be deployed; once for all processes of a run."""
+    done = of_all_processes(tmp_path_factory, "built")
+    with done.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-2"}
+            sam = Path(sys.executable).with_name("sam")
+            subprocess.run([sam, "build"], cwd=ROOT, env=environment, check=True, capture_output=True)
+            add_bytecode(BUILD)  # as `make build` does
+            done.touch()
 
 
 @pytest.fixture(scope="session")
@@ -105,13 +111,18 @@ def database(connected: PostgreSql) -> PostgreSql:
 @pytest.fixture(scope="session")
 def trino(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrinoAccess]:
     """One Trino for all processes of a run, with an AWS of its own that no test empties; skips where it can't be had."""
-    run, folder = os.environ.get("PYTEST_XDIST_TESTRUNUID"), tmp_path_factory.getbasetemp()
     try:
         find_trino()
     except TrinoServerError as missing:
         pytest.skip(str(missing))
-    with shared_trino(folder.parent / f"trino-{run}" if run else folder / "trino") as access:
+    with shared_trino(of_all_processes(tmp_path_factory, "trino")) as access:
         yield access
+
+
+def of_all_processes(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A path for what the processes of a run share, and no other run."""
+    run, folder = os.environ.get("PYTEST_XDIST_TESTRUNUID"), tmp_path_factory.getbasetemp()
+    return folder.parent / f"{name}-{run}" if run else folder / name
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
