@@ -1,4 +1,4 @@
-# `make help` lists everything. Four targets set up all they need: `make demo`, `make demo-cubic`, `make trino` and `make test`.
+# `make help` lists everything. Five targets set up all they need: `make demo`, `make demo-cubic`, `make demo-trino`, `make trino` and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 # A misspelt option would be ignored, and something else run than was meant.
 OPTIONS := DUMP DATE DAYS OVERRIDE LANDING INCOMING TABLES REPORT GLUE TRANSFORMS RAW REFINED RUNTIME SERVER LIVE \
-  ARGS SEEDS SEED SOURCE SECONDS ENV PREFIX KEY CUBIC DATA_COMMONS LOADER RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
+  ARGS SEEDS SEED SOURCE SPEC SECONDS ENV PREFIX KEY CUBIC DATA_COMMONS LOADER RDS_CA_BUNDLE UPGRADE PYTHON AWS_DEFAULT_REGION SHELL
 UNKNOWN := $(filter-out $(OPTIONS) -%,$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error There is no option $(UNKNOWN). The options are $(OPTIONS)))
 
@@ -31,6 +31,10 @@ demo: $(if $(filter lambda,$(RUNTIME)),build) $(if $(GLUE),.venv/glue.stamp hado
 demo-cubic: .venv/glue.stamp postgresql ## files of Cubic through the whole system: INCOMING=dir TABLES=tables.yaml REPORT=file.json; needs Java
 	@$(BIN)/python -m local.demo.cubic $(if $(INCOMING),--incoming "$(INCOMING)") $(if $(TABLES),--tables "$(TABLES)") \
 	  $(if $(REPORT),--report "$(REPORT)")
+
+.PHONY: demo-trino
+demo-trino: .venv/local.stamp install-trino ## any file into a table of a real Trino: SOURCE=file.csv|xlsx|parquet SPEC=spec.json REPORT=file.json; needs Maven and Java 24
+	@$(BIN)/python -m local.demo.trino $(if $(SOURCE),--source "$(SOURCE)") $(if $(SPEC),--spec "$(SPEC)") $(if $(REPORT),--report "$(REPORT)")
 
 # Four for two cores: the tests of whole systems wait for a part of their time.
 .PHONY: test

@@ -121,7 +121,7 @@ class Cloud:
             jobs = job_runs(lambda *run: self._carry_out_job(*run), lambda *end: self._job_ended(*end))
             stack.enter_context(jobs)
             self.postgres = stack.enter_context(PostgresServer(also_on=self.also_on)) if self.cubic else None
-            self.trino = stack.enter_context(TrinoServer(self.aws.endpoint)) if self._has_trino else None
+            self.trino = stack.enter_context(self._trino_server()) if self._has_trino else None
             self.template = self._load()
             deploy(self.template, self.aws)
             self._deploy_what_is_not_ours()
@@ -212,6 +212,9 @@ class Cloud:
             if access and "TRINO_HOST" in variables:  # in AWS a public authority has signed its certificate
                 variables["TRINO_CA_BUNDLE"] = access.ca_bundle
         return template
+
+    def _trino_server(self) -> TrinoServer:
+        return TrinoServer(self.aws.endpoint, glue=bool(self.parameters.get("TrinoGlueSchemas")))
 
     def _metadata(self) -> dict[str, str]:
         """The place of Cubic's database, and the secrets, as RDS and CloudFormation make them."""

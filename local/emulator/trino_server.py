@@ -43,11 +43,11 @@ _JVM = """
 class TrinoServer:
     """Context manager: a running server, gone with its data at the end of the block or of the process.
 
-    `aws` is the endpoint of S3 and Glue. Raises TrinoServerError.
+    `aws` is the endpoint of S3 and Glue; with `glue` all catalogs are Glue's. Raises TrinoServerError.
     """
 
-    def __init__(self, aws: str) -> None:
-        self._aws = aws
+    def __init__(self, aws: str, *, glue: bool = False) -> None:
+        self._aws, self._glue = aws, glue
         self.access: TrinoAccess
         self.directory: Path
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,7 +104,7 @@ class TrinoServer:
                 "fs.native-local.enabled": "true",
                 "local.location": str(self.directory / "data"),
             }
-            self._write_catalog(name, metastore | s3(self._aws))
+            self._write_catalog(name, glue_catalog(self._aws) if self._glue else metastore | s3(self._aws))
         self._write_catalog(GLUE, glue_catalog(self._aws))
 
     def _write_catalog(self, name: str, settings: Mapping[str, str]) -> None:
