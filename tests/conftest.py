@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from cubic.migrating import migrate
 from cubic.store.database import PostgreSql
@@ -130,3 +132,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: a process that begins one at the end goes on alone."""
     order = ("e2e", "simulation", "integration")
     items.sort(key=lambda item: next((at for at, name in enumerate(order) if name in item.path.parts), len(order)))
+
+
+class ByFile(LoadFileScheduling):
+    """Give all tests of a file to one process, and all tests on Spark, which each process would start anew."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "on Spark" if nodeid.startswith("tests/integration/glue/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data_commons.spec import Catalog
@@ -59,7 +59,6 @@ class Settings(BaseSettings):
     spec_bucket: Annotated[str | None, Optional] = None
     spec_key: Annotated[str | None, Optional] = None
     spec_version_id: Annotated[str | None, Optional] = None
-    event_time: Annotated[AwareDatetime | None, Optional] = None
 
     publish_queue_url: Annotated[str, Field(min_length=1)]
     alerts_topic_arn: Annotated[str | None, Optional] = None

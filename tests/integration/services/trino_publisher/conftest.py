@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,13 @@ WAYS = {"glue": GLUE, "drop": DEV, "view": DEV, "view-in-glue": GLUE}
 
 
 @pytest.fixture(params=WAYS)
+def publisher_by_each_way(request: pytest.FixtureRequest, trino: TrinoAccess) -> Iterator[Publisher]:
+    yield from _made(trino, request.param)
+
+
+@pytest.fixture(params=WAYS if os.environ.get("LOAD") == "full" else ["glue", "drop"])
 def publisher(request: pytest.FixtureRequest, trino: TrinoAccess) -> Iterator[Publisher]:
+    """By the two ways that nobody has to ask for; LOAD=full has the others, too."""
     yield from _made(trino, request.param)
 
 

@@ -65,7 +65,8 @@ def reading(publisher: Publisher) -> Iterator[Reader]:
         thread.join()
 
 
-def test_readers_see_whole_versions_only_one_after_the_other(publisher: Publisher) -> None:
+def test_readers_see_whole_versions_only_one_after_the_other(publisher_by_each_way: Publisher) -> None:
+    publisher = publisher_by_each_way
     messages: list[Any] = [publisher.staged(number, rows_of(number)) for number in range(1, VERSIONS + 1)]
     publisher.publish(messages[0])
     with reading(publisher) as reader:
