@@ -28,19 +28,23 @@ EXPORT_FAILED, EXPORT_CANCELLED, NEW, CREATING = (date(2021, 6, day) for day in 
 
 
 class PreparedCloud(Cloud):
-    """A Cloud in the states that events/ speak of, without pollers unless asked for. Runs of Glue end, and do nothing."""
+    """A Cloud in the states that events/ speak of, Cubic's too unless it is left out, without pollers unless asked for.
+
+    Runs of Glue end, and do nothing.
+    """
 
     def __init__(
         self,
         *,
         built: bool = False,
         polling: bool = False,
+        cubic: bool = True,
         server: DatabaseServer | None = None,
         also_on: str | None = None,
     ) -> None:
         super().__init__(
-            parameters=prepared_cubic.PARAMETERS,
-            cubic=True,
+            parameters=prepared_cubic.PARAMETERS if cubic else {},
+            cubic=cubic,
             also_on=also_on,
             built=built,
             polling=polling,
@@ -55,7 +59,8 @@ class PreparedCloud(Cloud):
         copies, self.copies = self.copies, lambda _event, _way: 0  # nobody hears of what is brought about here
         try:
             self._prepare()
-            self.prepare_cubic()
+            if self.cubic:
+                self.prepare_cubic()
             self.copies = copies
         except BaseException:
             self.__exit__()

@@ -20,6 +20,10 @@ from tests.e2e.test_demo import Demo, environment, of_session, with_environment
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.timeout(400)
+ASKED_FOR = pytest.mark.skipif(
+    os.environ.get("LOAD") != "full",
+    reason="LOAD=full has it: each demo starts a Trino, and integration tests have the rest",
+)
 NAMES = ["order", "2020", "a b", "x;drop table y", "µg/m³", "日本", "n" * 300]  # fmt: skip
 
 
@@ -75,6 +79,7 @@ def test_the_samples_values_come_back_and_a_reader_sees_whole_versions(tmp_path:
     assert ended.left == []
 
 
+@ASKED_FOR
 def test_a_workbook_with_nasty_names_and_mixed_cells_comes_back(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet: Any = book.active
@@ -96,6 +101,7 @@ def test_a_workbook_with_nasty_names_and_mixed_cells_comes_back(tmp_path: Path) 
     ]
 
 
+@ASKED_FOR
 def test_a_source_that_is_refused_is_told_in_the_loaders_own_words(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
     ended = demo(tmp_path, "--source", tmp_path / "bad.csv")
@@ -128,7 +134,7 @@ def test_when_it_is_ended_nothing_is_left(tmp_path: Path) -> None:
     assert "Traceback" not in output
     ended = Demo(process.returncode, output, tmp_path)
     assert ended.report["problems"] == ["Stopped. Nothing is left running."]
-    eventually(lambda: ended.left + with_environment(str(tmp_path)), lambda left: not left)
+    eventually(lambda: ended.left + with_environment(str(tmp_path)), lambda left: not left, seconds=60)
     assert of_session(process.pid) == []
 
 

@@ -13,6 +13,7 @@ import pytest
 from liberator import naming
 from local.demo import landed
 from tests.e2e.conftest import System
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -186,7 +187,7 @@ def test_a_failed_export_ends_the_run_and_a_person_hears(system: Start, dump: Du
     assert (failed["stage"], failed["error"]) == ("s3_to_s3_copier", "ExportUnusable")
     assert "the role cannot write" in failed["reason"]
     running.wait_until_idle()
-    assert running.dead_letters("s3-to-s3-copier")
+    assert eventually(lambda: running.dead_letters("s3-to-s3-copier"), bool)
     assert running.landing_objects() == []
     assert running.runs("DailyWorkflow") == []
 
@@ -203,7 +204,7 @@ def test_a_spent_budget_ends_the_wait_and_a_person_hears(system: Start, dump: Du
     running.send("s3-to-s3-copier", json.dumps(message | {"run": run, "export_task_identifier": task, "poll": poll}))
     running.wait_for("IngestionFailed")
     assert running.events("IngestionFailed")[0]["error"] == "BudgetSpent"
-    [dead] = running.dead_letters("s3-to-s3-copier")
+    [dead] = eventually(lambda: running.dead_letters("s3-to-s3-copier"), bool)  # a moment after people were told
     assert "IN_PROGRESS" in dead["MessageAttributes"]["reason"]["StringValue"]
 
 

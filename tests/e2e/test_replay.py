@@ -52,7 +52,7 @@ class Running(PreparedCloud, System):
 
 @pytest.fixture
 def running(server: DatabaseServer) -> Iterator[Running]:
-    with Running(polling=True, server=server) as running:
+    with Running(polling=True, cubic=False, server=server) as running:
         yield running
 
 
