@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pyarrow as pa
+from aws_lambda_powertools import Logger
 from pyarrow import parquet
 
 from data_commons.manifest import TableManifest
@@ -61,6 +62,7 @@ class Commons:
 
     def run(self, *arguments: str) -> Outcome:
         log = Log()
+        Logger(service=STAGE)  # its own handler has to be the first
         logging.getLogger(STAGE).addHandler(log)
         try:
             return Outcome(main(arguments), log.records)
@@ -96,10 +98,8 @@ class Commons:
     def attempts(self) -> list[TableManifest]:
         """The attempts on record, the latest last."""
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix="_manifests/").get("Contents", [])
-        return [
-            TableManifest.model_validate_json(self.s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read())
-            for o in sorted(found, key=lambda o: o["LastModified"])
-        ]
+        read = (self.s3.get_object(Bucket=BUCKET, Key=it["Key"])["Body"].read() for it in found)
+        return sorted(map(TableManifest.model_validate_json, read), key=lambda it: it.staged_at)
 
     def announced(self) -> list[PublishTable]:
         """Take what is on the publisher's queue."""
