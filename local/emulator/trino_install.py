@@ -28,7 +28,7 @@ class TrinoServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrinoPrograms:
-    """Where Trino is, and the `java` that runs it."""
+    """The folder of Trino, and the `java` that runs it."""
 
     folder: Path
     java: Path

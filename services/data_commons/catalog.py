@@ -84,7 +84,7 @@ def wanted(manifest: TableManifest, catalog: str, bucket: str) -> Wanted:
 
 
 def _comment(column: Column) -> str | None:
-    """What people wrote of the column, and behind it, so that it is not what is cut, what the source called it."""
+    """Return the column's description, then details in brackets. Where both are too long, the description is cut first."""
     details = [f"{column.source!r} in the source"] if column.source != column.name else []
     details += [column.dimension] if column.dimension else []
     behind = f"({'; '.join([*details, *column.notes])})" if details or column.notes else None

@@ -9,7 +9,7 @@ from ingestion.settings import PollSettings
 
 
 class Metastore(StrEnum):
-    """Where Trino's catalogs keep their tables: the Glue Data Catalog of this account, or one of Trino's own."""
+    """The place where Trino's catalogs keep their tables: the Glue Data Catalog of this account, or one of Trino's own."""
 
     GLUE = "glue"
     OWN = "own"

@@ -17,9 +17,9 @@ from tests.contract.test_template import roles_that_may, targets, uploaded
 from tests.policies import grants, roles
 
 SOURCES = "dataplatform-prod-data-commons-source"
-# What a person may give to a task that is run by hand, and otherwise has its default.
+# A person may give these to a task that is run by hand. Otherwise each has its default.
 BY_HAND = {"max_unpacked_bytes"}
-# Of a store that is not AWS's. In AWS the bucket is reached by the task's role.
+# These are of a store that is not AWS's. In AWS the task's role reaches the bucket.
 ELSEWHERE = {
     "s3_landing_endpoint",
     *(f"s3_{it}_{setting}" for it in ("dev", "prod") for setting in ("endpoint", "access_key", "secret_key")),
@@ -41,7 +41,7 @@ def input_of(template: Template) -> dict[str, Any]:
     return dict(target["InputTransformer"])
 
 
-# Which upload
+# The uploads that start it
 
 
 @pytest.mark.parametrize("reason", ["PutObject", "CopyObject", "CompleteMultipartUpload"])
@@ -136,7 +136,7 @@ def test_it_runs_as_nobody_on_a_file_system_that_it_can_not_write(production: Te
     assert container["User"].split(":")[0] not in ("0", "root")
 
 
-# What it may reach
+# The rights of each role
 
 
 def test_the_sources_are_only_read(production: Template) -> None:

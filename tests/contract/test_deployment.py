@@ -300,7 +300,7 @@ def test_no_queue_gives_a_message_up_sooner_than_the_operators_are_told(producti
     assert "(five\nreceives)" in (ROOT / "docs/operations.md").read_text()
 
 
-# What a person may give to a task that is run by hand, and otherwise has its default.
+# A person may give these to a task that is run by hand. Otherwise each has its default.
 BY_HAND = {
     "import_date_override", "connections", "max_dump_bytes", "progress_seconds", "snapshot_timeout_minutes",
     "lock_timeout_minutes",

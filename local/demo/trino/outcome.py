@@ -1,4 +1,4 @@
-"""What a run has found: the figures of its report, and what is wrong."""
+"""The findings of a run: the figures of its report, and the problems."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class _Run:
         return shown
 
     def _look(self, source: SourceFile, uuid: str) -> Shown:
-        """What Trino shows of the table, and whether it is what the spec says."""
+        """Ask Trino for the table's columns and statement, and compare them with the spec."""
         shown, outcome = self._shown(), self.outcome
         [[outcome.created]] = self.tables.query(sql.show_create(self.name, view=shown.view))
         outcome.uuid, outcome.comment = uuid, shown.comment

@@ -22,7 +22,7 @@ SOURCES, BUCKET, PROD = "osc-landing", "osc-dev", "osc-prod"
 
 @dataclass
 class Outcome:
-    """What can be seen of a run that has ended."""
+    """The visible outcome of a run that has ended."""
 
     exit_code: int
     log: list[logging.LogRecord]
@@ -74,7 +74,7 @@ class Commons:
         return self.run("--spec", self.spec(key, **changes))
 
     def table(self, content: bytes, key: str = "data/plants.csv", **changes: Any) -> pa.Table:
-        """What is written of a source that is loaded."""
+        """Load a source, and return what is written of it."""
         outcome = self.load(content, key, **changes)
         assert outcome.exit_code == 0, outcome.log
         return self.read(self.attempts()[-1])
